@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Structured logs without secrets: one line "MESSAGE key=value …" on stderr, or
+ * fields in the journal when JOURNAL_STREAM says so. Library code returns errors;
+ * roles and main log them, once.
+ */
+#ifndef AKM_LOG_H
+#define AKM_LOG_H
+
+enum akm_log_level { AKM_LOG_ERR = 3, AKM_LOG_WARNING = 4, AKM_LOG_NOTICE = 5, AKM_LOG_INFO = 6, AKM_LOG_DEBUG = 7 };
+
+void akm_log_init(const char *ident, enum akm_log_level max);
+/* @fmt is the message for people; values belong into it as "key=value" words. */
+__attribute__((format(printf, 2, 3))) void akm_log(enum akm_log_level level, const char *fmt, ...);
+
+#define log_err(...)		akm_log(AKM_LOG_ERR, __VA_ARGS__)
+#define log_warning(...)	akm_log(AKM_LOG_WARNING, __VA_ARGS__)
+#define log_notice(...)		akm_log(AKM_LOG_NOTICE, __VA_ARGS__)
+#define log_info(...)		akm_log(AKM_LOG_INFO, __VA_ARGS__)
+#define log_debug(...)		akm_log(AKM_LOG_DEBUG, __VA_ARGS__)
+
+#endif /* AKM_LOG_H */

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The one thread that owns the keystore, and its queue. work() runs there, may
+ * block; done() runs on the event loop, always, also at shutdown with -ECANCELED.
+ */
+#ifndef AKM_TPMQ_H
+#define AKM_TPMQ_H
+
+#include <event2/event.h>
+#include "keystore.h"
+
+struct tpmq;
+typedef int (*tpmq_work_fn)(struct keystore *ks, void *arg);
+typedef void (*tpmq_done_fn)(void *arg, int r);
+
+/* Takes ownership of @ks. */
+int tpmq_new(struct event_base *base, struct keystore *ks, struct tpmq **ret);
+/* Waits for the running job, cancels the others, closes the keystore. */
+void tpmq_free(struct tpmq *q);
+/* Return: 0, -ENOMEM, -EBUSY (TPMQ_MAX jobs are waiting). On failure done() is not called. */
+int tpmq_submit(struct tpmq *q, tpmq_work_fn work, tpmq_done_fn done, void *arg);
+size_t tpmq_depth(const struct tpmq *q);
+#define TPMQ_MAX 4096
+
+#endif /* AKM_TPMQ_H */
