@@ -22,7 +22,7 @@
 
 static_assert(AKM_KDF_LEN == SHA256_DIGEST_SIZE);
 
-static struct crypto_shash *sha256;
+static struct crypto_shash *hash;
 
 struct info {
 	u8 bytes[INFO_MAX];
@@ -41,7 +41,7 @@ int akm_kdf_init(void)
 
 	if (IS_ERR(tfm))
 		return PTR_ERR(tfm);
-	sha256 = tfm;
+	hash = tfm;
 	return 0;
 }
 
@@ -52,19 +52,19 @@ int akm_kdf_init(void)
  */
 void akm_kdf_exit(void)
 {
-	crypto_free_shash(sha256);
-	sha256 = NULL;
+	crypto_free_shash(hash);
+	hash = NULL;
 }
 
 /* One of HMAC's two passes: H(pad | msg). The descriptor's state is as secret as the key. */
 static int hmac_pass(const u8 pad[SHA256_BLOCK_SIZE], const struct kvec *msg, unsigned int n,
 		     u8 digest[AKM_KDF_LEN])
 {
-	SHASH_DESC_ON_STACK(desc, sha256);
+	SHASH_DESC_ON_STACK(desc, hash);
 	unsigned int i;
 	int ret;
 
-	desc->tfm = sha256;
+	desc->tfm = hash;
 	ret = crypto_shash_init(desc);
 	if (!ret)
 		ret = crypto_shash_update(desc, pad, SHA256_BLOCK_SIZE);
@@ -81,7 +81,7 @@ static int hmac_pad(const u8 *key, size_t key_len, u8 pad[SHA256_BLOCK_SIZE])
 {
 	memset(pad, 0, SHA256_BLOCK_SIZE);
 	if (key_len > SHA256_BLOCK_SIZE)
-		return crypto_shash_tfm_digest(sha256, key, key_len, pad);
+		return crypto_shash_tfm_digest(hash, key, key_len, pad);
 	memcpy(pad, key, key_len);
 	return 0;
 }
