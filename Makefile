@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0
+# AKM: kernel module, daemon, tool and their tests. `make help` lists the targets.
+# Everything that is built lies under build/.
+
+VERSION		= 0.1.0
+PREFIX		?= /usr/local
+# The kernel that `make module` builds for: this machine's, else the newest with headers here.
+KREL		?= $(shell tests/lib/kernels.sh default)
+VM_KERNELS	?= 6.1 6.12
+ifeq ($(origin CC),default)
+CC		:= gcc
+endif
+# SAN=address,undefined builds with these sanitizers, in a directory of its own.
+SAN		?=
+VALGRIND	?=
+# V=1 shows the commands.
+V		?=
+run		= @$(if $(V),set -x,printf '  %-5s %s\n' $(1) $@);
+
+comma		:= ,
+U		:= build/userspace/$(notdir $(lastword $(CC)))$(if $(SAN),-$(subst $(comma),-,$(SAN)))
+
+WARNINGS	= -Wall -Wextra -Wconversion -Wno-sign-conversion -Wshadow -Wstrict-prototypes \
+		  -Wmissing-prototypes -Wformat=2 -Wvla -Werror
+HARDENING	= -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+SANITIZE	= -O1 -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all
+LIBRARIES	= libcbor libevent libevent_openssl libssl libcrypto tss2-esys tss2-mu tss2-rc \
+		  tss2-tctildr sqlite3 json-c inih libseccomp libcap-ng libnl-3.0 libnl-genl-3.0 \
+		  libnl-route-3.0
+# Asked of pkg-config once, at first use: `make deps` and `make help` must run without it.
+LIB_CFLAGS	= $(eval LIB_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES)))$(LIB_CFLAGS)
+LIB_LDLIBS	= $(eval LIB_LDLIBS := $(shell pkg-config --libs $(LIBRARIES)))$(LIB_LDLIBS)
+
+ALL_CFLAGS	= -std=gnu11 -g $(WARNINGS) $(if $(SAN),$(SANITIZE),$(HARDENING)) \
+		  -Iinclude -Iinclude/uapi -DAKM_VERSION='"$(VERSION)"' $(LIB_CFLAGS) $(CFLAGS)
+ALL_LDFLAGS	= $(if $(SAN),-fsanitize=$(SAN),-pie -Wl,-z,relro,-z,now) $(LDFLAGS)
+
+objects		= $(patsubst %.c,$(U)/%.o,$(filter-out %/main.c,$(wildcard $(1)/*.c)))
+DAEMON_OBJ	= $(call objects,daemon)
+TOOLS_OBJ	= $(call objects,tools)
+SUPPORT_OBJ	= $(patsubst %.c,$(U)/%.o,$(wildcard tests/unit/support*.c))
+UNIT_TESTS	= $(patsubst %.c,$(U)/%,$(wildcard tests/unit/test_*.c))
+VM_TOOLS	= $(patsubst %.c,$(U)/%,$(wildcard tests/vm/*.c))
+MODULE_SRC	= Kbuild kernel include $(wildcard tests/kunit)
+
+.PHONY: all module modules daemon tools unit-tests vm-tools deps demo demo-shell install clean help \
+	check check-unit check-kunit check-vm check-static check-fuzz FORCE
+.DELETE_ON_ERROR:
+
+all: module daemon tools		## module, daemon and tool
+
+daemon: $(U)/akmd			## build/userspace/…/akmd
+tools: $(U)/akmctl			## build/userspace/…/akmctl
+module: build/module-$(KREL)/akm.ko	## akm.ko for one kernel: KREL=…
+modules:				## akm.ko for every kernel of the VM lane
+	@for v in $(VM_KERNELS); do \
+		k=$$(tests/lib/kernels.sh find $$v) && $(MAKE) --no-print-directory module KREL=$$k || exit; \
+	done
+unit-tests: $(UNIT_TESTS)
+vm-tools: $(VM_TOOLS)
+
+$(U)/akmd: $(U)/daemon/main.o $(U)/libakmd.a
+$(U)/akmctl: $(U)/tools/main.o $(U)/libakmctl.a
+$(U)/akmd $(U)/akmctl:
+	$(call run,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LDLIBS) -lm
+
+$(U)/libakmd.a: $(DAEMON_OBJ)
+$(U)/libakmctl.a: $(TOOLS_OBJ)
+$(U)/libsupport.a: $(SUPPORT_OBJ)
+$(U)/lib%.a:
+	@rm -f $@
+	$(call run,AR)$(AR) rcs $@ $^
+
+# A test finds what it needs in the archives, so it may bring its own version of a neighbour.
+$(U)/tests/unit/test_akmctl_%: $(U)/tests/unit/test_akmctl_%.o $(U)/libakmctl.a
+	$(call run,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIB_LDLIBS) -lm
+$(U)/tests/unit/test_%: $(U)/tests/unit/test_%.o $(U)/libsupport.a $(U)/libakmd.a
+	$(call run,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(U)/libsupport.a -lcmocka $(LIB_LDLIBS) -lm
+$(U)/tests/vm/%: $(U)/tests/vm/%.o
+	$(call run,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcrypto
+
+$(U)/tests/unit/test_akmctl_%.o: ALL_CFLAGS += -Itools
+$(U)/tests/%.o: ALL_CFLAGS += -Idaemon
+$(U)/%.o: %.c
+	@mkdir -p $(@D)
+	$(call run,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+.SECONDARY:
+-include $(shell find build/userspace -name '*.d' 2>/dev/null)
+
+# Kbuild writes beside its sources: it gets a copy of them.
+build/module-%/akm.ko: FORCE
+	@tests/lib/kernels.sh need-headers $*
+	@mkdir -p $(@D)/tests
+	@cp -au $(filter-out tests/%,$(MODULE_SRC)) $(@D)/
+	@$(if $(wildcard tests/kunit),cp -au tests/kunit $(@D)/tests/)
+	$(MAKE) -C /lib/modules/$*/build M=$(CURDIR)/$(@D) modules
+
+deps:					## install the Debian packages that are missing
+	@tests/lib/install-deps.sh
+
+demo: deps				## the whole story, checked step by step (NATIVE=1: on this kernel)
+	@$(MAKE) --no-print-directory modules daemon tools vm-tools
+	@tests/vm/demo.sh
+demo-shell: deps			## a shell in the demo's world
+	@$(MAKE) --no-print-directory modules daemon tools vm-tools
+	@tests/vm/demo.sh --shell
+
+check: deps				## every lane, then one line that sums them up
+	@tests/lib/check.sh $(addprefix check-,unit static kunit fuzz) $(addprefix check-vm-,$(VM_KERNELS))
+
+check-unit:				## userspace unit tests under sanitizers (VALGRIND=1: under valgrind)
+	@$(MAKE) --no-print-directory unit-tests $(if $(VALGRIND),SAN=,SAN=address$(comma)undefined)
+	@tests/lib/unit.sh $(patsubst $(U)/%,build/userspace/$(notdir $(lastword $(CC)))$(if $(VALGRIND),,-address-undefined)/%,$(UNIT_TESTS))
+check-kunit:				## KUnit on a User-Mode Linux kernel
+	@tests/uml/kunit.sh
+check-static:				## W=1, sparse, checkpatch, shellcheck, man pages
+	@tests/static/static.sh
+check-fuzz:				## every fuzz target for a short time
+	@tests/fuzz/run.sh
+check-vm: $(addprefix check-vm-,$(VM_KERNELS))	## scenarios on Debian's own kernels, in QEMU
+check-vm-%:
+	@$(MAKE) --no-print-directory daemon tools vm-tools module KREL=$$(tests/lib/kernels.sh find $*)
+	@tests/vm/lane.sh $*
+
+install: daemon tools			## into PREFIX (and the module of KREL, if it is built)
+	install -Dm755 $(U)/akmd $(DESTDIR)$(PREFIX)/sbin/akmd
+	install -Dm755 $(U)/akmctl $(DESTDIR)$(PREFIX)/bin/akmctl
+	for m in $(wildcard Documentation/man/*.[1-8]); do \
+		install -Dm644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/} || exit; done
+	if [ -e build/module-$(KREL)/akm.ko ]; then \
+		install -Dm644 build/module-$(KREL)/akm.ko $(DESTDIR)/lib/modules/$(KREL)/updates/akm.ko && \
+		{ [ -n "$(DESTDIR)" ] || depmod $(KREL); }; fi
+
+clean:					## remove build/
+	rm -rf build
+
+help:					## this text
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 16

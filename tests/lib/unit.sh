@@ -1,0 +1,41 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# unit.sh PROGRAM…: runs cmocka programs one by one, then the lane's last line.
+# Each gets two minutes and a scratch directory. VALGRIND=1 runs them under memcheck.
+set -uo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/lib/lane.sh
+. "$here/lane.sh"
+
+wrap=()
+[ -n "${VALGRIND:-}" ] && wrap=(valgrind -q --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=99)
+logs=build/lanes/unit
+rm -rf "$logs"
+mkdir -p "$logs"
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+count() { # PATTERN FILE: sum of the numbers that cmocka's summary lines give
+	sed -nE "s/^\[  $1 \] .*[^0-9]?([0-9]+) test\(s\).*/\1/p" "$2" | awk '{n += $1} END {print n + 0}'
+}
+
+[ $# -gt 0 ] || echo "no unit tests"
+for program; do
+	name=$(basename "$program")
+	log=$logs/$name.log
+	mkdir -p "$scratch/$name"
+	TMPDIR=$scratch/$name timeout 120 "${wrap[@]}" "$program" >"$log" 2>&1
+	status=$?
+	passed=$(count 'PASSED ' "$log") failed=$(count 'FAILED ' "$log") skipped=$(count 'SKIPPED' "$log")
+	# A crash, a leak or a time-out is a failure even where cmocka had no chance to say so.
+	[ "$status" != 0 ] && [ "$failed" = 0 ] && failed=1
+	[ "$((passed + failed + skipped))" = 0 ] && failed=1
+	lane_add "$passed" "$failed" "$skipped"
+	if [ "$failed" = 0 ]; then
+		echo "ok    $name: $passed passed${skipped:+, $skipped skipped}"
+	else
+		echo "FAIL  $name: exit status $status, $failed failed"
+		grep -v '^\[ RUN' "$log" | tail -n 40 | sed 's/^/      /'
+	fi
+done
+lane_end unit
