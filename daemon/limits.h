@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Every size that a peer or a file could choose, capped in one place. Knows no sibling. */
+#ifndef AKM_LIMITS_H
+#define AKM_LIMITS_H
+
+#define LINK_MESSAGE_MAX	(4U << 20)	/* bytes of one CBOR link message */
+#define LINK_PORT		7646		/* TCP, manager and root */
+#define LINK_VERSION		1
+#define LINK_HANDSHAKE_MS	10000		/* an accepted connection has this long to authenticate */
+#define LINK_PENDING_MAX	256		/* unauthenticated connections at a time */
+#define LINK_PENDING_PER_IP	16
+#define FRAME_PAYLOAD_MAX	16384		/* bytes of one provisioning frame */
+#define PROVISION_VERSION	1
+#define PROVISION_TIMEOUT_MS	60000		/* silence that ends an exchange; a real TPM stalls 30 s */
+#define MEMBERS_MAX		10000		/* members of one ATR */
+#define NODES_MAX		16384
+#define ATRS_MAX		64		/* operational ATRs on one node */
+#define ADDRESSES_MAX		16		/* overlay addresses or prefixes of one member in an ATR */
+#define ENDPOINTS_MAX		4
+#define EVENTS_PER_MESSAGE	256
+#define TEXT_MAX		512		/* bytes of any text a peer sends for people */
+#define BLOB_MAX		8192		/* bytes of one TPM blob */
+#define SEALED_FILE_MAX		(8U << 20)
+
+#endif /* AKM_LIMITS_H */

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The link: TLS 1.3 with an external PSK and (EC)DHE (psk_dhe_ke only),
+ * TLS_AES_256_GCM_SHA384, no certificates, no resumption, no 0-RTT; inside it
+ * msg.h messages, each behind a 32-bit big-endian length.
+ * identity = "akm1:" hex(provisioning ATR ID) ":" n ":" hex(128-bit nonce)
+ * PSK = HMAC-SHA-256(link key n, identity). Documentation/protocol.rst, "Link".
+ * Event loop context; nothing here blocks or calls the TPM.
+ */
+#ifndef AKM_LINK_H
+#define AKM_LINK_H
+
+#include <event2/event.h>
+#include "msg.h"
+
+struct link;
+struct link_server;
+
+/*
+ * Link key n of the provisioning ATR @id, 32 bytes. Return: 0; -ENOENT unknown id
+ * or evicted; -ESTALE n outside {last, current, next}; -EAGAIN not computed yet
+ * (the peer is told nothing and tries again). Must answer from memory.
+ */
+typedef int (*link_key_fn)(void *ctx, const uint8_t id[AKM_ID_LEN], uint64_t n, uint8_t ret_key[AKM_KEY_LEN]);
+
+struct link_peer_info {
+	uint8_t id[AKM_ID_LEN];
+	uint64_t n;
+	struct sockaddr_storage remote, local;
+};
+
+/* Why a connection or handshake ended, for evidence */
+enum link_down {
+	LINK_DOWN_CLOSED = 1,		/* orderly, or by us */
+	LINK_DOWN_LOST,			/* transport error, timeout */
+	LINK_DOWN_PSK,			/* known identity, binder/Finished does not verify: wrong key or wrong hardware value */
+	LINK_DOWN_UNKNOWN,		/* identity unknown, evicted or malformed */
+	LINK_DOWN_STALE,		/* n outside the window */
+	LINK_DOWN_PROTOCOL,		/* message or TLS violation; err says which field */
+	LINK_DOWN_LIMIT,		/* too many, too slow */
+	LINK_DOWN_NOT_READY,		/* link key not computed yet */
+};
+const char *link_down_name(enum link_down why);
+
+struct link_ops {
+	/* Authenticated; link_info() is valid. Server side: the link is new, @ctx is the server's. */
+	void (*up)(struct link *l, void *ctx);
+	/* @m is the callee's to read; link.c frees it afterwards. */
+	void (*message)(struct link *l, struct msg *m, void *ctx);
+	/* Last call for this link; it is freed after return. @info is NULL if nothing was learnt, else what the peer *claimed*. */
+	void (*down)(struct link *l, enum link_down why, const struct akm_error *err,
+		     const struct link_peer_info *info, void *ctx);
+};
+
+struct link_server_config {
+	const char *address;		/* "[::]:7646", "192.0.2.1:7646" */
+	link_key_fn key;
+	struct link_ops ops;
+	void *ctx;
+};
+int link_server_new(struct event_base *base, const struct link_server_config *cfg,
+		    struct link_server **ret, struct akm_error *err);
+void link_server_free(struct link_server *s);	/* drops its links without down() */
+
+struct link_client_config {
+	const char *address;		/* host literal and port */
+	uint8_t id[AKM_ID_LEN];
+	uint64_t n;
+	link_key_fn key;
+	struct link_ops ops;
+	void *ctx;
+};
+/* One attempt; reconnecting is the caller's (with backoff). */
+int link_connect(struct event_base *base, const struct link_client_config *cfg,
+		 struct link **ret, struct akm_error *err);
+
+/* Encodes and queues; @m stays the caller's. Return: 0, -ENOTCONN, -ENOBUFS (peer does not read), msg_encode()'s. */
+int link_send(struct link *l, const struct msg *m);
+const struct link_peer_info *link_info(const struct link *l);
+void link_set_data(struct link *l, void *data);	/* the role's per-peer state */
+void *link_data(const struct link *l);
+void link_close(struct link *l);		/* flushes what is queued, then down(LINK_DOWN_CLOSED); safe in callbacks */
+
+#endif /* AKM_LINK_H */

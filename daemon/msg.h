@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Messages of the link (manager–node, root–manager), as C objects. Schema:
+ * Documentation/akm.cddl. Encoded as the CBOR array [type, request id, body map
+ * with small unsigned keys in ascending order]; anything unknown, duplicate, out
+ * of range or trailing is refused. Secrets are akm_secret and only msg_free()
+ * frees them.
+ */
+#ifndef AKM_MSG_H
+#define AKM_MSG_H
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include "limits.h"
+#include "secret.h"
+#include "util.h"
+
+enum msg_type {
+	MSG_HELLO = 1,			/* both, first in the session */
+	MSG_OK = 2,			/* answer */
+	MSG_ERROR = 3,			/* answer */
+	MSG_HEARTBEAT = 4,		/* node → manager, manager → root */
+	MSG_EVENTS = 5,			/* upwards; answered with MSG_OK once stored */
+	MSG_ATR_PREPARE = 6,		/* manager → node: definition + generation, install as pending */
+	MSG_ATR_ACTIVATE = 7,		/* manager → node */
+	MSG_ATR_RETIRE = 8,		/* manager → node: erase a generation */
+	MSG_ATR_DELETE = 9,		/* manager → node: leave the ATR, erase everything of it */
+	MSG_LINK_NEXT = 10,		/* downwards: the next n of the link key */
+	MSG_INVENTORY = 11,		/* manager → root: nodes (wrapped key blobs) and ATR definitions */
+	MSG_TYPE_MAX = MSG_INVENTORY
+};
+
+enum msg_role { ROLE_ROOT = 1, ROLE_MANAGER = 2, ROLE_NODE = 3 };
+
+/* An IP address, with a prefix length or a port; len 4 or 16 */
+struct msg_prefix { uint8_t addr[16]; uint8_t addr_len; uint8_t prefix_len; };
+struct msg_endpoint { uint8_t addr[16]; uint8_t addr_len; uint16_t port; };	/* addr_len 0: none */
+
+struct msg_hello {
+	uint32_t version;		/* LINK_VERSION */
+	enum msg_role role;
+	char name[AKM_NAME_LEN];
+	uint64_t term;			/* manager's term; a node obeys only the highest it has seen; 0 from nodes */
+	uint64_t link_n;		/* n of the link key this session was made with */
+	size_t n_endpoints;
+	struct msg_endpoint endpoints[ENDPOINTS_MAX];	/* node: where its data plane listens (port 0: the ATR's) */
+};
+
+struct msg_error { int code; char field[64]; char reason[TEXT_MAX]; };	/* code: positive errno */
+
+struct msg_atr_state {			/* one ATR as the node's kernel has it */
+	uint32_t atr_id;
+	uint32_t generation;		/* active, 0: none */
+	uint32_t pending;		/* newest pending, 0: none */
+	uint64_t epoch;
+	uint32_t incarnation;
+	uint64_t rx_packets, tx_packets;
+	uint64_t rx_auth_fail, rx_replay, rx_unknown_key, rx_malformed, rx_prefix, tx_exhausted;
+};
+
+struct msg_heartbeat {
+	uint64_t seq, uptime_ms;
+	size_t n_atrs;
+	struct msg_atr_state *atrs;	/* owned */
+};
+
+enum msg_severity { SEV_INFO = 1, SEV_WARNING = 2, SEV_ALERT = 3 };
+
+struct msg_event {			/* one record of evidence */
+	uint64_t seq;			/* per source, durable, starts at 1 */
+	uint64_t time_ms;		/* CLOCK_REALTIME of the source */
+	char source[AKM_NAME_LEN];	/* who noticed */
+	char kind[32];			/* "auth-fail", "replay", "link-psk", "hardware-mismatch", "rekey", … */
+	enum msg_severity severity;
+	uint32_t atr_id;		/* 0: none */
+	int32_t member;			/* index, -1: none */
+	uint64_t count;			/* how many this record stands for */
+	char text[TEXT_MAX];
+};
+
+struct msg_events {
+	size_t n;
+	struct msg_event *events;	/* owned */
+};
+
+struct msg_member {
+	uint16_t index;
+	char name[AKM_NAME_LEN];
+	size_t n_prefixes;
+	struct msg_prefix prefixes[ADDRESSES_MAX];	/* overlay addresses it may use */
+	struct msg_endpoint endpoint;			/* addr_len 0: unknown yet */
+};
+
+struct msg_pair { uint16_t index; };	/* with 32 bytes at the same position in pair_chains */
+
+struct msg_atr_prepare {
+	uint32_t atr_id;
+	char label[AKM_NAME_LEN];
+	uint64_t definition;		/* version of the definition, monotonic */
+	uint32_t suite;			/* enum akm_suite */
+	uint16_t port;
+	uint32_t epoch_interval_ms, epoch_grace_ms;
+	uint16_t self;			/* the receiver's member index */
+	size_t n_addresses;
+	struct msg_prefix addresses[ADDRESSES_MAX];	/* the receiver's interface addresses, with the subnet's length */
+	size_t n_members;
+	struct msg_member *members;	/* owned; the receiver included */
+	uint32_t generation, key_id;
+	uint64_t epoch;
+	uint64_t term;			/* fencing: the manager's */
+	struct akm_secret chain;	/* 32 bytes, C_epoch */
+	size_t n_pairs;
+	struct msg_pair *pairs;		/* owned */
+	struct akm_secret pair_chains;	/* n_pairs × 32 bytes, R_ij,epoch */
+};
+
+struct msg_atr_activate { uint32_t atr_id, generation; uint32_t grace_ms; };
+struct msg_atr_retire { uint32_t atr_id, generation; };
+struct msg_atr_delete { uint32_t atr_id; };
+struct msg_link_next { uint64_t n; };
+
+struct msg_inventory_node {
+	uint8_t id[AKM_ID_LEN];
+	char name[AKM_NAME_LEN];
+	bool evicted;
+	uint8_t hardware[AKM_DIGEST_LEN];
+	uint64_t link_n;
+	struct akm_blob key;		/* K_mn as wrapped by the domain storage key; no secret */
+};
+
+struct msg_inventory_atr {
+	uint32_t atr_id;
+	char label[AKM_NAME_LEN];
+	uint32_t generation;		/* highest number ever used: a new manager starts above it */
+	uint64_t definition;
+	char json[4096];		/* definition for people and for a replacement: members, subnets, suite; no secret */
+};
+
+struct msg_inventory {
+	uint64_t version;
+	size_t n_nodes;
+	struct msg_inventory_node *nodes;	/* owned */
+	size_t n_atrs;
+	struct msg_inventory_atr *atrs;		/* owned */
+};
+
+struct msg {
+	enum msg_type type;
+	uint32_t request;		/* 0: wants no answer; answers carry the request's */
+	union {
+		struct msg_hello hello;
+		struct msg_error error;
+		struct msg_heartbeat heartbeat;
+		struct msg_events events;
+		struct msg_atr_prepare prepare;
+		struct msg_atr_activate activate;
+		struct msg_atr_retire retire;
+		struct msg_atr_delete del;
+		struct msg_link_next next;
+		struct msg_inventory inventory;
+	};
+};
+
+const char *msg_type_name(enum msg_type t);
+/* The encoding may hold secrets: it is an akm_secret. Return: 0, -EINVAL (a field out of range), -ENOMEM, -EMSGSIZE. */
+int msg_encode(const struct msg *m, struct akm_secret *ret);
+/* Return: 0, -EBADMSG with @err naming the field, -ENOMEM. */
+int msg_decode(const uint8_t *data, size_t len, struct msg *ret, struct akm_error *err);
+void msg_free(struct msg *m);		/* wipes secrets; fine on a zeroed one */
+#define _cleanup_msg_ _cleanup_(msg_free)
+
+#endif /* AKM_MSG_H */

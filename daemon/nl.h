@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The kernel, as the daemon sees it: generic netlink family "akm", and rtnetlink
+ * for the device itself (libnl). Synchronous calls on one socket (short: the kernel
+ * answers at once), events on another in the event loop. Secrets in requests are
+ * wiped after sending. Errors: negative errno, with the kernel's own words and
+ * attribute in @err; -ENOPKG when the module is not loaded.
+ */
+#ifndef AKM_NL_H
+#define AKM_NL_H
+
+#include <event2/event.h>
+#include "../include/uapi/linux/akm.h"
+#include "msg.h"
+
+struct nl;
+
+struct nl_event {
+	uint32_t type, ifindex, atr_id, generation, key_id, state, suppressed;
+	int32_t member;			/* -1: none */
+	uint64_t epoch, packet_number, count, time_ns;
+	struct sockaddr_storage source;	/* ss_family 0: none */
+};
+struct nl_stats { uint64_t v[AKM_A_STATS_MAX + 1]; };	/* by enum akm_a_stats */
+
+struct nl_dev {
+	char ifname[16];
+	uint32_t ifindex, atr_id, suite, incarnation, fwmark, epoch_interval_ms, epoch_grace_ms, members, generations, active;
+	uint16_t self, port;
+	char label[AKM_NAME_LEN];
+	struct nl_stats stats;
+};
+struct nl_generation { uint32_t number, key_id, state, pairs; uint64_t epoch, age_ms; };
+
+/* @lost: the kernel dropped events (ENOBUFS): read the counters again. */
+typedef void (*nl_event_fn)(void *ctx, const struct nl_event *e);
+typedef void (*nl_lost_fn)(void *ctx);
+int nl_open(struct event_base *base, nl_event_fn event, nl_lost_fn lost, void *ctx, struct nl **ret, struct akm_error *err);
+void nl_close(struct nl *n);
+
+int nl_dev_add(struct nl *n, const char *ifname, struct akm_error *err);		/* -EEXIST is an error */
+int nl_dev_del(struct nl *n, const char *ifname, struct akm_error *err);
+int nl_dev_get(struct nl *n, const char *ifname, struct nl_dev *ret, struct akm_error *err);
+int nl_dev_each(struct nl *n, int (*fn)(const struct nl_dev *d, void *ctx), void *ctx, struct akm_error *err);
+/* Which fields of @d to send: bit 1 << AKM_A_DEV_*. */
+int nl_dev_set(struct nl *n, const struct nl_dev *d, uint32_t fields, struct akm_error *err);
+int nl_dev_up(struct nl *n, const char *ifname, bool up, struct akm_error *err);
+/* Makes the device's addresses exactly these. */
+int nl_dev_addresses(struct nl *n, const char *ifname, const struct msg_prefix *a, size_t n_a, struct akm_error *err);
+
+int nl_member_set(struct nl *n, const char *ifname, const struct msg_member *m, uint16_t default_port, struct akm_error *err);
+int nl_member_del(struct nl *n, const char *ifname, uint16_t index, struct akm_error *err);
+int nl_member_each(struct nl *n, const char *ifname, int (*fn)(uint16_t index, const char *name, const struct nl_stats *s, void *ctx),
+		   void *ctx, struct akm_error *err);
+
+/* @p's generation, key_id, epoch, chain and pairs. */
+int nl_generation_install(struct nl *n, const char *ifname, const struct msg_atr_prepare *p, struct akm_error *err);
+int nl_generation_activate(struct nl *n, const char *ifname, uint32_t number, uint32_t grace_ms, struct akm_error *err);
+int nl_generation_retire(struct nl *n, const char *ifname, uint32_t number, struct akm_error *err);
+int nl_generation_each(struct nl *n, const char *ifname, int (*fn)(const struct nl_generation *g, void *ctx), void *ctx,
+		       struct akm_error *err);
+
+#endif /* AKM_NL_H */

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The provisioning exchange over a direct physical connection: root → manager and
+ * manager → node are the same one. Documentation/protocol.rst, "Provisioning".
+ * "issuer" makes the credentials (root, manager), "subject" receives them
+ * (manager, node). Runs on the event loop; TPM work goes through tpmq.
+ *
+ *   1 issuer → subject  hello      {version, issuer name, nonce}
+ *   2 subject → issuer  identity   {version, nonce, hardware value, sources, EK public + cert, parent public, state: fresh | provisioned(id)}
+ *   3 issuer → subject  challenge  {credential for (EK, parent name)}
+ *   4 subject → issuer  proof      {HMAC-SHA-256(secret, transcript so far)}
+ *   5 issuer → subject  grant      {provisioning ATR ID, label, subject name, duplicated key, [duplicated domain key], addresses, term, recorded hardware value}
+ *   6 subject → issuer  confirm    {TPM2_HMAC(K, "akm1 confirm" | transcript hash)}
+ *   7 issuer → subject  commit     {TPM2_HMAC(K, "akm1 commit" | transcript hash)}
+ *   8 subject → issuer  done       {}
+ *
+ * The issuer records the subject durably (as pending) before 5 and commits it on 6;
+ * the subject commits on 7. Running it again with the same subject identity (EK
+ * and parent) replaces a pending record and is refused, with a clear error, for a
+ * committed one unless the subject was told to allow it. transcript hash =
+ * SHA-256 over the framed payloads so far.
+ */
+#ifndef AKM_PROVISION_H
+#define AKM_PROVISION_H
+
+#include <event2/event.h>
+#include "tpmq.h"
+#include "limits.h"
+#include "util.h"
+
+struct provision;			/* one exchange on one connected transport */
+
+struct provision_grant {		/* what the exchange made; both sides have their version */
+	uint8_t id[AKM_ID_LEN];		/* provisioning ATR ID */
+	char label[2 * AKM_NAME_LEN];	/* "MgmtMod-EdgeNodeA" */
+	char issuer[AKM_NAME_LEN], subject[AKM_NAME_LEN];
+	uint8_t hardware[AKM_DIGEST_LEN];
+	char sources[256];
+	uint64_t term;			/* issuer's */
+	char addresses[ENDPOINTS_MAX][64];	/* where the subject finds the issuer's link server */
+	size_t n_addresses;
+	struct akm_blob key;		/* this side's blob of K */
+	struct akm_blob domain;		/* manager as subject: its domain blob; else empty */
+	struct keystore_identity peer;	/* issuer's side only */
+};
+void provision_grant_free(struct provision_grant *g);
+
+struct provision_ops {
+	void (*progress)(void *ctx, const char *text);	/* for a person; the fingerprint comes this way */
+	/* Issuer: may this subject be provisioned now? @again: it says it already is. 0 or negative errno with @err. */
+	int (*admit)(void *ctx, const struct keystore_identity *peer, const uint8_t hardware[AKM_DIGEST_LEN],
+		     bool again, struct akm_error *err);
+	/* Issuer before 5, durable. Not called on the subject's side. */
+	int (*pending)(void *ctx, const struct provision_grant *g);
+	/* Issuer on 6, subject on 7: make it durable. */
+	int (*commit)(void *ctx, const struct provision_grant *g);
+	/* Last call. r: 0, -ETIMEDOUT, -EKEYREJECTED, -EPROTO, … */
+	void (*done)(void *ctx, int r, const struct akm_error *err);
+};
+
+struct provision_issuer_config {
+	const char *issuer, *subject;			/* names */
+	const char *addresses[ENDPOINTS_MAX]; size_t n_addresses;
+	uint64_t term;
+	const struct akm_blob *domain;	/* manager: K_mn is made under it; root: the domain itself */
+	bool give_domain;		/* root: duplicate the domain storage key to the subject */
+	const char *ek_ca_file;		/* PEM of EK certificate issuers, NULL: not checked */
+};
+struct provision_subject_config {
+	const char *sources;		/* hwid.h */
+	const uint8_t *provisioned_id;	/* AKM_ID_LEN bytes, NULL: fresh */
+	bool allow;			/* re-provisioning was allowed locally */
+};
+
+/* Take ownership of @fd (connected stream or configured tty); done() is called exactly once, then the object is gone. */
+int provision_issue(struct event_base *base, struct tpmq *q, int fd, const struct provision_issuer_config *cfg,
+		    const struct provision_ops *ops, void *ctx, struct provision **ret);
+int provision_receive(struct event_base *base, struct tpmq *q, int fd, const struct provision_subject_config *cfg,
+		      const struct provision_ops *ops, void *ctx, struct provision **ret);
+void provision_cancel(struct provision *p);		/* done(-ECANCELED) */
+
+/* "serial:/dev/ttyUSB0[,BAUD]", "unix:/path", "unix-listen:/path". Non-blocking fd, raw tty. unix-listen gives the listening socket. */
+int provision_open(const char *via, int *ret_fd, bool *ret_listening, struct akm_error *err);
+
+#endif /* AKM_PROVISION_H */

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The database of root and manager. store_sqlite.c is the only file with SQL
+ * (SQLite, WAL, synchronous=FULL, foreign keys on, schema version checked).
+ * Calls are synchronous and short; every change is its own transaction unless
+ * store_begin() opened one. No secret in clear: secrets come wrapped (sealed.h).
+ * Return values: 0, -ENOENT, -EEXIST, -EBADMSG (corrupt database), -EIO, -ENOMEM.
+ */
+#ifndef AKM_STORE_H
+#define AKM_STORE_H
+
+#include "limits.h"
+#include "msg.h"
+#include "util.h"
+
+struct store;
+
+int store_open(const char *path, struct store **ret, struct akm_error *err);
+void store_close(struct store *s);
+int store_begin(struct store *s);
+int store_commit(struct store *s);
+void store_rollback(struct store *s);	/* fine when none is open */
+
+/* Settings of this party: "domain" (blob), "identity", "term", "hardware", "policy", … */
+int store_set(struct store *s, const char *key, const void *data, size_t len);
+int store_get(struct store *s, const char *key, struct akm_blob *ret);
+int store_set_u64(struct store *s, const char *key, uint64_t v);
+int store_get_u64(struct store *s, const char *key, uint64_t *ret);	/* absent: 0 in *ret */
+
+enum store_node_state { NODE_PENDING = 1, NODE_PROVISIONED = 2, NODE_EVICTED = 3 };
+
+struct store_node {
+	uint8_t id[AKM_ID_LEN];		/* provisioning ATR ID, the key */
+	char name[AKM_NAME_LEN];	/* unique among the not evicted */
+	char label[2 * AKM_NAME_LEN];
+	enum store_node_state state;
+	uint8_t hardware[AKM_DIGEST_LEN];
+	char sources[256];
+	struct akm_blob key;		/* K as this side's TPM wraps it */
+	struct akm_blob ek_name, ek_public, parent_public, parent_name;
+	uint64_t link_n;		/* current n */
+	uint64_t since_ms;		/* CLOCK_REALTIME of the last change of state */
+	struct msg_endpoint endpoint;	/* last known data-plane endpoint */
+};
+void store_node_free(struct store_node *n);
+int store_node_put(struct store *s, const struct store_node *n);	/* insert or replace by id */
+int store_node_get(struct store *s, const uint8_t id[AKM_ID_LEN], struct store_node *ret);
+int store_node_by_name(struct store *s, const char *name, struct store_node *ret);
+int store_node_by_ek(struct store *s, const struct akm_blob *ek_name, struct store_node *ret);	/* newest not evicted */
+int store_node_delete(struct store *s, const uint8_t id[AKM_ID_LEN]);
+/* Calls fn for each in order of name; a non-zero result ends it and is returned. */
+int store_node_each(struct store *s, int (*fn)(const struct store_node *n, void *ctx), void *ctx);
+
+struct store_member {
+	uint16_t index;			/* never reused inside an ATR */
+	uint8_t node[AKM_ID_LEN];
+	size_t n_addresses;
+	struct msg_prefix addresses[ADDRESSES_MAX];	/* overlay addresses with the subnet's length */
+	bool removed;			/* kept so that the index is not reused */
+};
+
+struct store_atr {
+	uint32_t id;
+	char label[AKM_NAME_LEN];	/* unique */
+	uint32_t suite;
+	uint16_t port;
+	struct msg_prefix subnet4, subnet6;	/* addr_len 0: none */
+	uint32_t epoch_interval_ms, epoch_grace_ms;
+	uint64_t definition;		/* version, monotonic */
+	uint32_t last_generation;	/* highest number ever handed out: durable before use */
+	bool deleted;			/* the row stays: numbers are never reused */
+	size_t n_members;
+	struct store_member *members;	/* owned */
+};
+void store_atr_free(struct store_atr *a);
+int store_atr_put(struct store *s, const struct store_atr *a);
+int store_atr_get(struct store *s, uint32_t id, struct store_atr *ret);
+int store_atr_each(struct store *s, int (*fn)(const struct store_atr *a, void *ctx), void *ctx);
+
+/* One generation of an ATR and how far each member is: the journal of prepare → activate → retire. */
+enum store_gen_state { GEN_PREPARING = 1, GEN_ACTIVATING = 2, GEN_ACTIVE = 3, GEN_RETIRED = 4 };
+enum store_step { STEP_NONE = 0, STEP_PREPARED = 1, STEP_ACTIVATED = 2, STEP_RETIRED = 3 };
+
+struct store_generation {
+	uint32_t atr_id, number, key_id;
+	enum store_gen_state state;
+	uint64_t epoch;			/* at which the wrapped chain stands */
+	struct akm_blob secret;		/* wrapped: C_epoch | pair root; empty once retired (erased) */
+	uint64_t created_ms;
+	char reason[64];		/* "create", "add", "evict", "rekey", "auth-fail", … */
+};
+void store_generation_free(struct store_generation *g);
+int store_generation_put(struct store *s, const struct store_generation *g);
+int store_generation_get(struct store *s, uint32_t atr_id, uint32_t number, struct store_generation *ret);
+int store_generation_each(struct store *s, uint32_t atr_id, int (*fn)(const struct store_generation *g, void *ctx), void *ctx);
+int store_step_set(struct store *s, uint32_t atr_id, uint32_t number, const uint8_t node[AKM_ID_LEN], enum store_step step);
+int store_step_get(struct store *s, uint32_t atr_id, uint32_t number, const uint8_t node[AKM_ID_LEN], enum store_step *ret);
+
+/* Evidence. seq is per store, from 1; remote events keep their source's seq for deduplication (source, seq). */
+int store_event_add(struct store *s, const struct msg_event *e, uint64_t *ret_seq);	/* e->seq 0: own event; duplicate remote: -EEXIST */
+int store_event_each(struct store *s, uint64_t since, size_t limit, int (*fn)(uint64_t seq, const struct msg_event *e, void *ctx), void *ctx);
+/* Outbox towards the superior: events after the last acknowledged. */
+int store_outbox_acked(struct store *s, uint64_t seq);
+int store_outbox_each(struct store *s, size_t limit, int (*fn)(uint64_t seq, const struct msg_event *e, void *ctx), void *ctx);
+
+/* Backup into a new file, consistent while running. */
+int store_backup(struct store *s, const char *path, struct akm_error *err);
+
+#endif /* AKM_STORE_H */
