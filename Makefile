@@ -40,7 +40,7 @@ DAEMON_OBJ	= $(call objects,daemon)
 TOOLS_OBJ	= $(call objects,tools)
 SUPPORT_OBJ	= $(patsubst %.c,$(U)/%.o,$(wildcard tests/unit/support*.c))
 UNIT_TESTS	= $(patsubst %.c,$(U)/%,$(wildcard tests/unit/test_*.c))
-VM_TOOLS	= $(patsubst %.c,$(U)/%,$(wildcard tests/vm/*.c))
+VM_TOOLS	= $(addprefix $(U)/tests/vm/,inject noncelog)
 MODULE_SRC	= Kbuild kernel include $(wildcard tests/kunit)
 
 .PHONY: all module modules daemon tools unit-tests vm-tools deps demo demo-shell install clean help \
@@ -76,11 +76,11 @@ $(U)/tests/unit/test_akmctl_%: $(U)/tests/unit/test_akmctl_%.o $(U)/libakmctl.a
 	$(call run,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIB_LDLIBS) -lm
 $(U)/tests/unit/test_%: $(U)/tests/unit/test_%.o $(U)/libsupport.a $(U)/libakmd.a
 	$(call run,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(U)/libsupport.a -lcmocka $(LIB_LDLIBS) -lm
-$(U)/tests/vm/%: $(U)/tests/vm/%.o
-	$(call run,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcrypto
+$(VM_TOOLS): $(U)/tests/vm/%: $(U)/tests/vm/%.o $(U)/tests/vm/packet.o
+	$(call run,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
-$(U)/tests/unit/test_akmctl_%.o: ALL_CFLAGS += -Itools
-$(U)/tests/%.o: ALL_CFLAGS += -Idaemon
+$(U)/tests/unit/test_akmctl_%.o: ALL_CFLAGS += -iquote tools
+$(U)/tests/%.o: ALL_CFLAGS += -iquote daemon
 $(U)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call run,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<

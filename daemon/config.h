@@ -19,7 +19,7 @@
 #ifndef AKM_CONFIG_H
 #define AKM_CONFIG_H
 
-#include "limits.h"
+#include "bounds.h"
 #include "msg.h"
 #include "util.h"
 

@@ -11,7 +11,7 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include "limits.h"
+#include "bounds.h"
 #include "secret.h"
 #include "util.h"
 

@@ -25,7 +25,7 @@
 
 #include <event2/event.h>
 #include "tpmq.h"
-#include "limits.h"
+#include "bounds.h"
 #include "util.h"
 
 struct provision;			/* one exchange on one connected transport */

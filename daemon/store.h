@@ -9,7 +9,7 @@
 #ifndef AKM_STORE_H
 #define AKM_STORE_H
 
-#include "limits.h"
+#include "bounds.h"
 #include "msg.h"
 #include "util.h"
 

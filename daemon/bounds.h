@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Every size that a peer or a file could choose, capped in one place. Knows no sibling. */
-#ifndef AKM_LIMITS_H
-#define AKM_LIMITS_H
+#ifndef AKM_BOUNDS_H
+#define AKM_BOUNDS_H
 
 #define LINK_MESSAGE_MAX	(4U << 20)	/* bytes of one CBOR link message */
 #define LINK_PORT		7646		/* TCP, manager and root */
@@ -22,4 +22,4 @@
 #define BLOB_MAX		8192		/* bytes of one TPM blob */
 #define SEALED_FILE_MAX		(8U << 20)
 
-#endif /* AKM_LIMITS_H */
+#endif /* AKM_BOUNDS_H */

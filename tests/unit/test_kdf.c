@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The vectors in tests/vectors are made by an implementation of its own; the kernel's tests check the same file. */
+#include "kdf.h"
+
+#include <json-c/json.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#define VECTORS "tests/vectors/vectors.json"
+
+static struct json_object *vectors;
+
+static void unhex(const char *hex, uint8_t *ret, size_t len)
+{
+	size_t i;
+
+	assert_int_equal(strlen(hex), 2 * len);
+	for (i = 0; i < len; i++)
+		assert_int_equal(sscanf(hex + 2 * i, "%2hhx", &ret[i]), 1);
+}
+
+static void field(struct json_object *v, const char *name, uint8_t ret[32])
+{
+	unhex(json_object_get_string(json_object_object_get(v, name)), ret, 32);
+}
+
+static uint32_t number(struct json_object *v, const char *name)
+{
+	struct json_object *n;
+
+	assert_true(json_object_object_get_ex(v, name, &n));
+	return (uint32_t)json_object_get_int64(n);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	vectors = json_object_from_file(VECTORS);
+	if (!vectors)
+		print_error("%s (tests run in the top directory)\n", json_util_get_last_err());
+	return vectors ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	json_object_put(vectors);
+	return 0;
+}
+
+static size_t section(const char *name, struct json_object **ret)
+{
+	size_t n;
+
+	assert_true(json_object_object_get_ex(vectors, name, ret));
+	n = json_object_array_length(*ret);
+	assert_true(n > 0);
+	return n;
+}
+
+static void starts(const char *name, const char *in, const char *out, int (*fn)(const uint8_t *, uint8_t *))
+{
+	uint8_t secret[32], want[32], got[32];
+	struct json_object *list, *v;
+	size_t i, n = section(name, &list);
+
+	for (i = 0; i < n; i++) {
+		v = json_object_array_get_idx(list, i);
+		field(v, in, secret);
+		field(v, out, want);
+		assert_int_equal(fn(secret, got), 0);
+		assert_memory_equal(got, want, 32);
+	}
+}
+
+static void test_chain_start(void **state)
+{
+	(void)state;
+	starts("chain_start", "generation_secret", "chain", kdf_chain_start);
+}
+
+static void test_pair_start(void **state)
+{
+	(void)state;
+	starts("pair_start", "pairwise_secret", "pair_chain", kdf_pair_start);
+}
+
+static void test_next(void **state)
+{
+	uint8_t chain[32], want[32];
+	struct json_object *list, *v;
+	struct kdf_ctx ctx;
+	size_t i, n;
+	uint32_t step;
+
+	(void)state;
+	n = section("next", &list);
+	for (i = 0; i < n; i++) {
+		v = json_object_array_get_idx(list, i);
+		ctx = (struct kdf_ctx){ number(v, "atr_id"), number(v, "generation"), number(v, "key_id") };
+		field(v, "chain", chain);
+		field(v, "next", want);
+		for (step = 0; step < number(v, "steps"); step++)
+			assert_int_equal(kdf_next(&ctx, chain, chain), 0);
+		assert_memory_equal(chain, want, 32);
+	}
+}
+
+/* Own values, made with another language's HMAC from the text of kdf.h */
+static void test_pairwise(void **state)
+{
+	static const struct kdf_ctx ctx = { 1, 7, 0xdeadbeef };
+	uint8_t root[32], want[32], got[32], keep[32];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 32; i++)
+		root[i] = (uint8_t)i;
+	unhex("0a6d7951f5de41405a002f969ae4a64163b14bc43834aefa20b72d4f75384fd9", want, 32);
+	assert_int_equal(kdf_pairwise(&ctx, root, 3, 0x1234, got), 0);
+	assert_memory_equal(got, want, 32);
+	assert_int_equal(kdf_pairwise(&ctx, root, 0x1234, 3, got), 0);
+	assert_memory_equal(got, want, 32);
+	assert_int_equal(kdf_pairwise(&ctx, root, 3, 0x1235, got), 0);
+	assert_memory_not_equal(got, want, 32);
+	memcpy(keep, got, 32);
+	assert_int_equal(kdf_pairwise(&ctx, root, 3, 3, got), -EINVAL);
+	assert_memory_equal(got, keep, 32);
+}
+
+static void test_link(void **state)
+{
+	uint8_t key[32], hw[32], want[32], got[32], msg[KDF_LINK_MSG_LEN], message[KDF_LINK_MSG_LEN];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 32; i++) {
+		key[i] = (uint8_t)i;
+		hw[i] = (uint8_t)(32 + i);
+	}
+	kdf_link_message(hw, 0x0102030405060708, msg);
+	memcpy(message, "akm1 link", 9);
+	memcpy(message + 9, hw, 32);
+	memcpy(message + 41, "\1\2\3\4\5\6\7\10", 8);
+	assert_memory_equal(msg, message, sizeof(msg));
+	unhex("148e237ae1ce4aa2fe99e423e603ca2bf2776cb404e867796a81e4c8b78072be", want, 32);
+	assert_int_equal(kdf_link_psk(key, "akm1:00112233445566778899aabbccddeeff:1:ffeeddccbbaa99887766554433221100", got), 0);
+	assert_memory_equal(got, want, 32);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_chain_start),
+		cmocka_unit_test(test_pair_start),
+		cmocka_unit_test(test_next),
+		cmocka_unit_test(test_pairwise),
+		cmocka_unit_test(test_link),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
