@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0
+/* akm_test.ko: the list of suites, one per part of the module. */
+#include "util.h"
+
+#include <linux/module.h>
+
+kunit_test_suites(&akm_kdf_suite, &akm_proto_suite, &akm_replay_suite);
+
+MODULE_DESCRIPTION("KUnit suites of Autonomous Key Management");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the suites share. */
+#ifndef _AKM_TEST_UTIL_H
+#define _AKM_TEST_UTIL_H
+
+#include <kunit/test.h>
+#include <linux/types.h>
+
+struct blob {			/* freed with the test */
+	u8 *data;
+	size_t len;
+};
+
+/* The bytes of a vector's hex string. Bad hex fails the test. */
+struct blob akm_test_hex(struct kunit *test, const char *hex);
+
+/* KUNIT_EXPECT_MEMEQ is newer than Linux 6.1. */
+#define AKM_EXPECT_MEMEQ(test, a, b, len) \
+	KUNIT_EXPECT_TRUE_MSG(test, !memcmp(a, b, len), \
+			      "%s is %*phN, %s is %*phN", #a, (int)(len), a, #b, (int)(len), b)
+
+#define AKM_EXPECT_MEMNEQ(test, a, b, len) \
+	KUNIT_EXPECT_TRUE_MSG(test, memcmp(a, b, len), "%s equals %s", #a, #b)
+
+extern struct kunit_suite akm_kdf_suite;
+extern struct kunit_suite akm_proto_suite;
+extern struct kunit_suite akm_replay_suite;
+
+#endif /* _AKM_TEST_UTIL_H */
