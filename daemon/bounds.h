@@ -15,6 +15,7 @@
 #define MEMBERS_MAX		10000		/* members of one ATR */
 #define NODES_MAX		16384
 #define ATRS_MAX		64		/* operational ATRs on one node */
+#define INVENTORY_ATRS_MAX	1024		/* operational ATRs of one manager */
 #define ADDRESSES_MAX		16		/* overlay addresses or prefixes of one member in an ATR */
 #define ENDPOINTS_MAX		4
 #define EVENTS_PER_MESSAGE	256

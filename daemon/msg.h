@@ -104,13 +104,13 @@ struct msg_atr_prepare {
 	size_t n_addresses;
 	struct msg_prefix addresses[ADDRESSES_MAX];	/* the receiver's interface addresses, with the subnet's length */
 	size_t n_members;
-	struct msg_member *members;	/* owned; the receiver included */
+	struct msg_member *members;	/* owned; ascending by index, the receiver included */
 	uint32_t generation, key_id;
 	uint64_t epoch;
 	uint64_t term;			/* fencing: the manager's */
 	struct akm_secret chain;	/* 32 bytes, C_epoch */
 	size_t n_pairs;
-	struct msg_pair *pairs;		/* owned */
+	struct msg_pair *pairs;		/* owned; ascending by index, members other than the receiver */
 	struct akm_secret pair_chains;	/* n_pairs × 32 bytes, R_ij,epoch */
 };
 
