@@ -53,14 +53,14 @@ static int get_addr(struct wire_reader *c, uint8_t ret[16], uint8_t *ret_len)
 	return 0;
 }
 
-static int get_prefix(struct wire_reader *c, const char *name, bool host_bits, struct msg_prefix *ret)
+static int get_prefix(struct wire_reader *c, bool host_bits, struct msg_prefix *ret)
 {
 	struct msg_prefix p = {};
 	uint64_t len;
 	size_t n;
 	int r;
 
-	r = rd_array(c, name, 2, 2, &n) ?: get_addr(c, p.addr, &p.addr_len);
+	r = rd_array(c, "", 2, 2, &n) ?: get_addr(c, p.addr, &p.addr_len);
 	r = r ?: rd_uint(c, "length", 0, 8 * p.addr_len, &len);
 	if (r < 0)
 		return r;
@@ -79,7 +79,7 @@ int msg_get_prefixes(struct wire_reader *c, uint64_t key, const char *name, bool
 
 	r = rd_key_array(c, key, name, 0, ADDRESSES_MAX, &n);
 	for (size_t i = 0; !r && i < n; i++)
-		r = get_prefix(c, "prefix", host_bits, &ret[i]);
+		r = get_prefix(c, host_bits, &ret[i]);
 	r = r ?: rd_leave(c);
 	if (!r)
 		*ret_n = n;

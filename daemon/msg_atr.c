@@ -22,7 +22,7 @@ static int get_member(struct wire_reader *c, struct msg_member *m)
 {
 	int r;
 
-	r = rd_map(c, "member") ?:
+	r = rd_map(c, "") ?:
 	    rd_key_u16(c, 1, "index", 0, INDEX_MAX, &m->index) ?:
 	    rd_key_name(c, 2, "name", m->name, sizeof(m->name)) ?:
 	    msg_get_prefixes(c, 3, "prefixes", false, m->prefixes, &m->n_prefixes);
@@ -81,7 +81,7 @@ static int get_pair(struct wire_reader *c, struct msg_pair *ret, uint8_t ret_cha
 	size_t n;
 	int r;
 
-	r = rd_array(c, "pair", 2, 2, &n) ?:
+	r = rd_array(c, "", 2, 2, &n) ?:
 	    rd_uint(c, "index", 0, INDEX_MAX, &index) ?:
 	    rd_bytes(c, "chain", ret_chain, AKM_KEY_LEN) ?:
 	    rd_leave(c);

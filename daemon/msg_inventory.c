@@ -18,7 +18,7 @@ static void put_node(struct wire_writer *w, const struct msg_inventory_node *n)
 
 static int get_node(struct wire_reader *c, struct msg_inventory_node *n)
 {
-	return rd_map(c, "node") ?:
+	return rd_map(c, "") ?:
 	       rd_key_bytes(c, 1, "id", n->id, sizeof(n->id)) ?:
 	       rd_key_name(c, 2, "name", n->name, sizeof(n->name)) ?:
 	       rd_key_bool(c, 3, "evicted", &n->evicted) ?:
@@ -40,7 +40,7 @@ static void put_atr(struct wire_writer *w, const struct msg_inventory_atr *a)
 
 static int get_atr(struct wire_reader *c, struct msg_inventory_atr *a)
 {
-	return rd_map(c, "atr") ?:
+	return rd_map(c, "") ?:
 	       rd_key_u32(c, 1, "atr-id", 1, UINT32_MAX, &a->atr_id) ?:
 	       rd_key_name(c, 2, "label", a->label, sizeof(a->label)) ?:
 	       rd_key_u32(c, 3, "generation", 0, UINT32_MAX, &a->generation) ?:

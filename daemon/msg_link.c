@@ -37,7 +37,7 @@ static int get_hello(struct wire_reader *c, struct msg *m)
 	    rd_key_u64(c, 5, "link-n", 1, UINT64_MAX, &h->link_n) ?:
 	    rd_key_array(c, 6, "endpoints", 0, ENDPOINTS_MAX, &n);
 	for (size_t i = 0; !r && i < n; i++)
-		r = msg_get_endpoint(c, "endpoint", &h->endpoints[i]);
+		r = msg_get_endpoint(c, "", &h->endpoints[i]);
 	r = r ?: rd_leave(c);
 	if (r < 0)
 		return r;

@@ -26,7 +26,7 @@ static void put_state(struct wire_writer *w, const struct msg_atr_state *s)
 
 static int get_state(struct wire_reader *c, struct msg_atr_state *s)
 {
-	return rd_map(c, "atr") ?:
+	return rd_map(c, "") ?:
 	       rd_key_u32(c, 1, "atr-id", 1, UINT32_MAX, &s->atr_id) ?:
 	       rd_key_u32(c, 2, "generation", 0, UINT32_MAX, &s->generation) ?:
 	       rd_key_u32(c, 3, "pending", 0, UINT32_MAX, &s->pending) ?:
@@ -127,7 +127,7 @@ static int get_event(struct wire_reader *c, struct msg_event *e)
 	uint32_t severity;
 	int r;
 
-	r = rd_map(c, "event") ?:
+	r = rd_map(c, "") ?:
 	    rd_key_u64(c, 1, "seq", 1, UINT64_MAX, &e->seq) ?:
 	    rd_key_u64(c, 2, "time-ms", 0, UINT64_MAX, &e->time_ms) ?:
 	    rd_key_name(c, 3, "source", e->source, sizeof(e->source)) ?:

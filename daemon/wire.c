@@ -376,22 +376,24 @@ void rd_init(struct wire_reader *c, const char *name, const uint8_t *data, size_
 	c->level[0] = (struct wire_level) { .name = name, .left = 1 };
 }
 
-/* "prepare.members[3].name" */
+/*
+ * "message.prepare.members[3].name". @name "" is the element of a list that has no
+ * name of its own, NULL the present container itself.
+ */
 static void path(const struct wire_reader *c, const char *name, char *buf, size_t size)
 {
 	size_t at = 0;
-	int n;
 
 	for (unsigned int i = 0; i <= c->depth && at < size; i++) {
 		const struct wire_level *l = &c->level[i];
 
-		if (i && !l->map)
-			n = snprintf(buf + at, size - at, "%s%s[%zu]", at ? "." : "", l->name, l->index);
-		else
-			n = snprintf(buf + at, size - at, "%s%s", at ? "." : "", l->name);
-		at += (size_t)n;
+		if (*l->name)
+			at += (size_t)snprintf(buf + at, size - at, "%s%s", at ? "." : "", l->name);
+		/* A level that was entered is already counted as done. */
+		if (i && !l->map && at < size && (i < c->depth || name))
+			at += (size_t)snprintf(buf + at, size - at, "[%zu]", l->index - (i < c->depth));
 	}
-	if (name && at < size)
+	if (name && *name && at < size)
 		snprintf(buf + at, size - at, ".%s", name);
 }
 

@@ -68,6 +68,10 @@ struct wire_reader {
 
 /* @name is what errors call the whole; @data must outlive the reader. */
 void rd_init(struct wire_reader *c, const char *name, const uint8_t *data, size_t len, struct akm_error *err);
+/*
+ * The @name of a field or element is for errors only, which show its whole path;
+ * "" for the elements of a list, whose index says enough.
+ */
 /* Refuse a value that was read, with its path. Return: -EBADMSG. */
 __attribute__((format(printf, 3, 4)))
 int rd_refuse(struct wire_reader *c, const char *name, const char *fmt, ...);
