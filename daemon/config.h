@@ -1,20 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * akmd.conf: INI (libinih), strict. Unknown sections and keys, duplicates, values out of
- * range are refused with file, line, key and reason. Documented for people in akmd.conf(5).
+ * range, keys that mean nothing for the role are refused with file, line, key and reason.
+ * Comments start with # or ; ("; " after a value as well). Documented for people in akmd.conf(5).
+ * Key = meaning (roles; default). "!" must be given.
  *
- *   [akmd]    role = root|manager|node   name = NAME   state = DIR (default /var/lib/akm/NAME)
- *             socket = PATH (default /run/akm/NAME.sock)   user = NAME (optional, drop to it)
- *             log = debug|info|notice|warning|err   secret_memory = BYTES (power of two, default 1 MiB; 16 MiB for managers)
- *   [tpm]     tcti = device:/dev/tpmrm0   counter_nv = 0x01c0a4b0   store_nv = 0x01c0a4b1   ek_ca = FILE
- *   [hardware] sources = ek,dmi:product_uuid,mac:eth0      (manager and node: their own)
- *   [link]    listen = [::]:7646 (root, manager)   announce = HOST:PORT[,…] (told to subjects)
- *             endpoint = ADDR[,…] (node: of its data plane; default: the link's local address)
- *             next_n = SECONDS (manager, root: how often the link key moves on, default 86400)
- *   [provision] listen = VIA (node, manager: where it waits while unprovisioned)
- *   [heartbeat] interval = MS (default 1000)  missed = N (default 5)
- *   [atr]     prepare_timeout = MS (default 1000)  grace = MS (default 5000)  epoch_interval = MS (0)  epoch_grace = MS (5000)
- *   [policy]  auth_fail = COUNT/SECONDS:ACTION   replay = …   clone = …  unknown_key = … (ACTION alert|rekey)   hold_down = SECONDS
+ *   [akmd]      role = root|manager|node (!)
+ *               name = NAME (!; 1 … 63 of A-Z a-z 0-9 . _ -, not starting with a dot)
+ *               state = DIR (/var/lib/akm/NAME)
+ *               socket = PATH (/run/akm/NAME.sock)
+ *               user = NAME (stay who we are)
+ *               log = err|warning|notice|info|debug (info)
+ *               secret_memory = BYTES, a power of two, 65536 … 2^30 (node: 1 MiB, manager and root: 16 MiB)
+ *   [tpm]       tcti = TCTI (device:/dev/tpmrm0)
+ *               counter_nv = HANDLE (0x01c0a4b0)   store_nv = HANDLE (0x01c0a4b1); 0x01000000 … 0x01ffffff, not the same
+ *               ek_ca = FILE (root, manager; EK certificates are not checked)
+ *   [hardware]  sources = LIST, see hwid.h (manager, node; ek,dmi:product_uuid)
+ *   [link]      listen = ADDR:PORT (root, manager; [::]:7646)
+ *               announce = HOST:PORT[,…] told to subjects (root, manager; none)
+ *               endpoint = ADDR[:PORT][,…] of its data plane, port 0: the ATR's (node; the link's local address)
+ *               next_n = SECONDS, 60 … 31536000, how often the link key moves on (root, manager; 86400)
+ *   [provision] listen = VIA where it waits while unprovisioned (manager, node; nowhere)
+ *   [heartbeat] interval = MS, 100 … 3600000 (1000)
+ *               missed = N, 2 … 1000 (5)
+ *   [atr]       prepare_timeout = MS, 100 … 600000 (manager; 1000)
+ *               grace = MS, 0 … 3600000, how long a replaced generation is still received (manager; 5000)
+ *               epoch_interval = MS, 0 or 1000 … 2^31-1, 0: no timer (manager; 0)
+ *               epoch_grace = MS, 0 … 3600000 (manager; 5000)
+ *   [policy]    auth_fail, replay, clone, unknown_key = COUNT/SECONDS:alert|rekey or off (manager)
+ *               (auth_fail, replay: 100/10:rekey; clone: 1/60:rekey; unknown_key: 100/10:alert)
+ *               hold_down = SECONDS, 0 … 86400, between two automatic rekeys of an ATR (manager; 60)
  */
 #ifndef AKM_CONFIG_H
 #define AKM_CONFIG_H
@@ -22,6 +37,8 @@
 #include "bounds.h"
 #include "msg.h"
 #include "util.h"
+
+#define CONFIG_LINES_MAX	4096
 
 enum config_action { ACTION_NONE, ACTION_ALERT, ACTION_REKEY };
 
@@ -43,7 +60,10 @@ struct config {
 	uint32_t hold_down_s;
 };
 
-/* @err's field is "FILE:LINE: key". */
+/*
+ * @err's field is "FILE:LINE: [section] key", or "FILE" where no line is to blame.
+ * Return: 0, -EINVAL, -ENOMEM or why the file cannot be read.
+ */
 int config_load(const char *path, struct config *ret, struct akm_error *err);
 void config_free(struct config *c);
 

@@ -15,6 +15,7 @@
 
 #define _cleanup_(fn)	__attribute__((cleanup(fn)))
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define sizeof_field(type, field) sizeof(((type *)0)->field)
 
 static inline void freep(void *p)
 {
