@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# Claims: a sentence, and the command that proves it. A failed one is shown with what the command said, and
+# the script goes on; claims_done ends it.
+
+claims_ok=0 claims_failed=0
+
+say() {
+	printf '%s\n' "$*"
+}
+
+claim() { # SENTENCE COMMAND…
+	local sentence=$1 out
+	shift
+	if out=$("$@" 2>&1); then
+		claims_ok=$((claims_ok + 1))
+		say "  ok    $sentence"
+	else
+		claims_failed=$((claims_failed + 1))
+		say "  FAIL  $sentence"
+		say "        command: $*"
+		[ -z "$out" ] || tail -n 15 <<<"$out" | sed 's/^/        /'
+	fi
+}
+
+need() { # SENTENCE COMMAND…: a claim without which going on makes no sense
+	local before=$claims_failed
+	claim "$@"
+	[ "$claims_failed" = "$before" ] || exit 1
+}
+
+refused() { # PATTERN COMMAND…: COMMAND must fail, and say why in words that match PATTERN (extended, any case)
+	local pattern=$1 out
+	shift
+	if out=$("$@" 2>&1); then
+		echo "this was not refused: $out"
+		return 1
+	fi
+	grep -qiE -- "$pattern" <<<"$out" && return
+	echo "refused, but the reason says: $out"
+	return 1
+}
+
+equal() { # ACTUAL EXPECTED
+	[ "$1" = "$2" ] && return
+	echo "is '$1', not '$2'"
+	return 1
+}
+
+at_least() { # ACTUAL LEAST
+	[ "$1" -ge "$2" ] && return
+	echo "is $1, less than $2"
+	return 1
+}
+
+at_most() { # ACTUAL MOST
+	[ "$1" -le "$2" ] && return
+	echo "is $1, more than $2"
+	return 1
+}
+
+claims_done() {
+	[ "$claims_failed" = 0 ] && [ "$claims_ok" -gt 0 ]
+}

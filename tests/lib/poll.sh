@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# Waiting for an event, never for the clock.
+
+now_ms() {
+	date +%s%3N
+}
+
+quiet() {
+	"$@" >/dev/null 2>&1
+}
+
+not() {
+	! "$@"
+}
+
+# within SECONDS COMMAND…: tries COMMAND every 50 ms until it succeeds; status 1 if it has not by then.
+# What COMMAND prints is dropped, but for its last try's if that failed.
+within() {
+	local end=$(($(now_ms) + $1 * 1000)) out
+	shift
+	while ! out=$("$@" 2>&1); do
+		if [ "$(now_ms)" -ge "$end" ]; then
+			[ -z "$out" ] || echo "$out" >&2
+			return 1
+		fi
+		sleep 0.05
+	done
+}

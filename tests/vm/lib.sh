@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2034 # variables for the scenarios
+# What the scenarios share. Inside the virtual machine (or on a machine that can load modules), as root.
+#
+#   ns a ─ eth0 ─┐                    underlay  192.0.2.N   2001:db8::N     (a = 1, b = 2, …)
+#   ns b ─ eth0 ─┼─ br0 in ns wire    overlay   10.77.0.N   fd77::N         on akm0
+#   ns x ─ eth0 ─┘                    x has a place on the wire, and no keys
+set -u
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# shellcheck source=tests/lib/poll.sh
+. "$top/tests/lib/poll.sh"
+# shellcheck source=tests/lib/claims.sh
+. "$top/tests/lib/claims.sh"
+PATH=$top/build/userspace/gcc:$top/build/userspace/gcc/tests/vm:$PATH
+module=$top/build/module-$(uname -r)/akm.ko
+scratch=$(mktemp -d)
+background=()
+
+on() { # NAMESPACE COMMAND…
+	local ns=$1
+	shift
+	nsenter --net="/run/netns/$ns" -- "$@"
+}
+
+start() { # LOGFILE COMMAND…: in the background until the scenario ends; its process id is $started
+	local log=$1
+	shift
+	"$@" >"$log" 2>&1 </dev/null &
+	started=$!
+	background+=("$started")
+}
+
+stop() { # PID [SIGNAL]: and wait for its end
+	kill -"${2:-TERM}" "$1" 2>/dev/null
+	wait "$1" 2>/dev/null
+}
+
+ended() { # PID
+	! kill -0 "$1" 2>/dev/null
+}
+
+says() { # PATTERN FILE
+	grep -qE -- "$1" "$2"
+}
+
+index_of() { # NODE: a is 1, b is 2, …
+	printf '%d\n' "$(($(printf '%d' "'$1") - 96))"
+}
+
+load_module() {
+	quiet grep -q '^akm ' /proc/modules && return
+	modprobe -q udp_tunnel
+	modprobe -q ip6_udp_tunnel
+	insmod "$module"
+}
+
+wire_up() { # NODE…
+	local n i
+	ip netns add wire
+	on wire ip link set lo up
+	on wire ip link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0
+	on wire sysctl -qw net.ipv6.conf.br0.disable_ipv6=1
+	on wire ip link set br0 up
+	for n; do
+		i=$(index_of "$n")
+		ip netns add "$n"
+		ip -n wire link add "port-$n" type veth peer name eth0 netns "$n" address "02:00:00:00:00:$(printf %02x "$i")"
+		ip -n wire link set "port-$n" master br0 up
+		ip -n "$n" link set lo up
+		ip -n "$n" addr add "192.0.2.$i/24" dev eth0
+		ip -n "$n" -6 addr add "2001:db8::$i/64" dev eth0 nodad
+		ip -n "$n" link set eth0 up
+	done
+}
+
+endpoint_of() { # NODE: its underlay address, of the family in $outer
+	if [ "${outer:-4}" = 6 ]; then echo "[2001:db8::$(index_of "$1")]:7645"; else echo "192.0.2.$(index_of "$1"):7645"; fi
+}
+
+atr_up() { # NODE MEMBERS [dev-set WORDS…]: akm0 on NODE, that knows MEMBERS ("a b c"), up, without keys
+	local n=$1 members=$2 m i
+	shift 2
+	i=$(index_of "$n")
+	on "$n" akmctl dev add akm0 &&
+		on "$n" akmctl dev set akm0 atr-id 1 label A-B-C self "$i" suite "${suite:-aes-256-gcm}" \
+			incarnation "${incarnation:-1}" "$@" || return
+	for m in $members; do
+		member_set "$n" "$m" || return
+	done
+	ip -n "$n" addr add "10.77.0.$i/24" dev akm0 &&
+		ip -n "$n" -6 addr add "fd77::$i/64" dev akm0 nodad &&
+		ip -n "$n" link set akm0 up
+}
+
+member_set() { # NODE MEMBER [more WORDS…]: MEMBER's host prefixes and endpoint, on NODE
+	local n=$1 m=$2 i
+	shift 2
+	i=$(index_of "$m")
+	on "$n" akmctl member set akm0 index "$i" name "EdgeNode${m^^}" prefix "10.77.0.$i/32" prefix "fd77::$i/128" \
+		endpoint "$(endpoint_of "$m")" "$@"
+}
+
+secret() { # WORDS: 32 bytes in hexadecimal that depend on them alone
+	printf '%s' "$*" | sha256sum | cut -c1-64
+}
+
+key_files() { # NODE MEMBERS SEED: $scratch/NODE-SEED.chain and .pairs
+	local n=$1 seed=$3 m low high
+	secret chain "$seed" >"$scratch/$n-$seed.chain"
+	: >"$scratch/$n-$seed.pairs"
+	for m in $2; do
+		[ "$m" = "$n" ] && continue
+		low=$n high=$m
+		[[ $low > $high ]] && low=$m high=$n
+		echo "$(index_of "$m") $(secret pair "$seed" "$low" "$high")" >>"$scratch/$n-$seed.pairs"
+	done
+}
+
+install_generation() { # NODE MEMBERS NUMBER [SEED] [WORDS…]: key_id is 1000 + NUMBER
+	local n=$1 members=$2 number=$3 seed=${4:-$3}
+	shift $(($# < 4 ? $# : 4))
+	key_files "$n" "$members" "$seed"
+	on "$n" akmctl generation install akm0 number "$number" key-id $((1000 + number)) \
+		chain-file "$scratch/$n-$seed.chain" pair-file "$scratch/$n-$seed.pairs" "$@"
+}
+
+activate() { # NODE NUMBER [WORDS…]
+	local n=$1 number=$2
+	shift 2
+	on "$n" akmctl generation activate akm0 number "$number" "$@"
+}
+
+retire() { # NODE NUMBER
+	on "$1" akmctl generation retire akm0 number "$2"
+}
+
+# group_up "a b c": wire, devices, members, and generation 1 active everywhere; x is on the wire as well.
+group_up() {
+	local members=$1 n
+	# shellcheck disable=SC2086 # a list of names
+	wire_up $members x
+	ip -n x route add 10.77.0.0/24 dev eth0
+	for n in $members; do
+		need "$n has an akm interface with members $members" atr_up "$n" "$members"
+		need "$n holds generation 1" install_generation "$n" "$members" 1
+	done
+	for n in $members; do
+		need "$n sends on generation 1" activate "$n" 1
+	done
+}
+
+counter() { # NODE COUNTER [IF]: e.g. rx_replay
+	on "$1" akmctl -j stats "${3:-akm0}" | jq -e "first(.. | objects | select(has(\"$2\")) | .$2)"
+}
+
+counter_at_least() { # NODE COUNTER LEAST
+	at_least "$(counter "$1" "$2")" "$3"
+}
+
+pings() { # FROM TO [OPTIONS…]: five in, five out
+	local from=$1 to=$2
+	shift 2
+	on "$from" ping -q -c 5 -i 0.05 -W 3 "$@" "$to" | tee /dev/stderr | grep -q ' 0% packet loss'
+}
+
+silent() { # FROM TO [OPTIONS…]: nothing comes back
+	local from=$1 to=$2
+	shift 2
+	on "$from" ping -q -c 3 -i 0.1 -W 1 "$@" "$to" 2>&1 | tee /dev/stderr | grep -qE ' 100% packet loss|Network is unreachable|No data'
+}
+
+overlay() { # NODE: its IPv4 address inside
+	echo "10.77.0.$(index_of "$1")"
+}
+
+overlay6() {
+	echo "fd77::$(index_of "$1")"
+}
+
+capture_start() { # NAME [NAMESPACE INTERFACE [FILTER…]]: into $scratch/NAME.pcap; its process id is $capture
+	local name=$1 ns=${2:-wire} interface=${3:-br0}
+	shift $(($# < 3 ? $# : 3))
+	start "$scratch/$name.tcpdump" on "$ns" tcpdump --immediate-mode -U -Z root -B 65536 -s 0 -i "$interface" -w "$scratch/$name.pcap" "$@"
+	capture=$started
+	within 10 says 'listening on' "$scratch/$name.tcpdump" || cat "$scratch/$name.tcpdump"
+}
+
+capture_stop() { # PID
+	stop "$1" INT
+}
+
+frames() { # FILE [FILTER…]: how many the capture holds
+	local file=$1
+	shift
+	tcpdump -nr "$file" "$@" 2>/dev/null | wc -l
+}
+
+tcp_transfer() { # FROM TO ADDRESS BYTES: one TCP connection, compared by digest
+	local from=$1 to=$2 address=$3 bytes=$4 family=TCP4 host=$3 want got
+	[[ $address == *:* ]] && family=TCP6 host="[$address]"
+	head -c "$bytes" /dev/urandom >"$scratch/tcp.in"
+	start "$scratch/tcp.log" on "$to" socat -u "$family-LISTEN:5001,reuseaddr" "CREATE:$scratch/tcp.out"
+	local server=$started
+	within 10 on "$to" sh -c 'ss -ltn | grep -q :5001' || return
+	on "$from" timeout 60 socat -u "OPEN:$scratch/tcp.in" "$family:$host:5001" || { stop "$server"; return 1; }
+	within 30 ended "$server" || { stop "$server"; return 1; }
+	wait "$server"
+	want=$(sha256sum <"$scratch/tcp.in") got=$(sha256sum <"$scratch/tcp.out")
+	equal "$got" "$want"
+}
+
+udp_listen() { # NODE ADDRESS PORT FILE: appends what arrives to FILE; its process id is $started
+	local family=UDP4 host=$2
+	[[ $2 == *:* ]] && family=UDP6 host="[$2]"
+	start "$4.log" on "$1" socat -u "$family-RECV:$3${5:+,$5}" "OPEN:$4,creat,append"
+	within 10 on "$1" sh -c "ss -lun | grep -q ':$3'"
+}
+
+world_down() { # everything that wire_up and start made
+	local pid ns
+	for pid in ${background[@]+"${background[@]}"}; do
+		stop "$pid" KILL
+	done
+	background=()
+	for ns in $(ip netns list | cut -d' ' -f1); do
+		ip netns pids "$ns" | xargs -r kill -KILL
+		ip netns del "$ns"
+	done
+}
+
+scenario_end() {
+	local status=$?
+	trap - EXIT
+	world_down
+	# Nothing may hold the module once its interfaces are gone.
+	if grep -q '^akm ' /proc/modules; then
+		claim "the module can be removed afterwards" within 20 rmmod akm
+	fi
+	rm -rf "$scratch"
+	[ "$status" = 0 ] || exit "$status"
+	claims_done
+	exit
+}
+trap scenario_end EXIT
+
+need "akm.ko loads on $(uname -r)" load_module
