@@ -71,7 +71,8 @@ static void kdf_longest_output(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, out);
 	KUNIT_ASSERT_EQ(test, 0, akm_hkdf_expand(any_chain, "x", 1, out, AKM_KDF_OUT_MAX));
-	KUNIT_EXPECT_NOT_NULL(test, memchr_inv(out + AKM_KDF_OUT_MAX - AKM_KDF_LEN, 0, AKM_KDF_LEN));
+	KUNIT_EXPECT_NOT_NULL(test, memchr_inv(out + AKM_KDF_OUT_MAX - AKM_KDF_LEN, 0,
+					       AKM_KDF_LEN));
 }
 
 static void kdf_rfc5869(struct kunit *test)

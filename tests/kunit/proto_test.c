@@ -37,8 +37,11 @@ static void proto_offsets(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(t); i++) {
 		const u8 *b = (const u8 *)&t[i].header;
 
-		for (at = 0; at < sizeof(struct akm_header); at++)
-			KUNIT_EXPECT_EQ(test, b[at], at >= t[i].first && at <= t[i].last ? 0xff : 0);
+		for (at = 0; at < sizeof(struct akm_header); at++) {
+			bool inside = at >= t[i].first && at <= t[i].last;
+
+			KUNIT_EXPECT_EQ(test, b[at], inside ? 0xff : 0);
+		}
 	}
 }
 
@@ -55,12 +58,13 @@ static void proto_header(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(akm_vectors_packet); i++) {
 		const struct akm_vector_packet *v = &akm_vectors_packet[i];
 		struct blob packet = akm_test_hex(test, v->packet);
+		u64 pn = akm_packet_number(v->incarnation, v->sequence);
 		struct akm_header h = {
 			.vertype = akm_vertype(v->type),
 			.epoch = v->epoch,
 			.sender = cpu_to_be16(v->sender),
 			.key_id = cpu_to_be32(v->key_id),
-			.packet_number = cpu_to_be64(akm_packet_number(v->incarnation, v->sequence)),
+			.packet_number = cpu_to_be64(pn),
 		};
 
 		KUNIT_ASSERT_GE(test, packet.len, AKM_OVERHEAD);

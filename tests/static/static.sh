@@ -1,0 +1,247 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Lane "static": everything that can be found without running the code.
+#
+#   static.sh [CHECK...]	all checks, or those named
+#
+# Each check is one function check_NAME below: silent and 0 if all is well; what
+# it printed is shown if not. Status 77 is a skip, its output the reason. A tool
+# that is missing is a failure: `make deps` installs them all.
+set -uo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(cd "$here/../.." && pwd)
+out=$top/build/static
+jobs=${JOBS:-$(nproc)}
+[ ! -d /usr/lib/ccache ] || export PATH=/usr/lib/ccache:$PATH
+# shellcheck source=tests/lib/lane.sh
+. "$top/tests/lib/lane.sh"
+cd "$top" || exit
+mkdir -p "$out"
+
+skip() {
+	echo "$*"
+	return 77
+}
+
+# Files of the project by pattern: what git knows or would add, else what is there
+files() {
+	{
+		git ls-files --cached --others --exclude-standard -- "$@" 2>/dev/null ||
+			find "$@" -type f -not -path './build/*'
+	} | sort -u | while read -r f; do
+		[ ! -f "$f" ] || echo "$f"
+	done
+}
+
+scripts() {
+	files . | while read -r f; do
+		case $f in
+		*.sh) echo "$f" ;;
+		*.*) ;;
+		*) ! head -c 64 "$f" | head -n 1 | grep -qE '^#!.*\b(ba)?sh\b' || echo "$f" ;;
+		esac
+	done
+}
+
+# The whole output is the finding
+silent() {
+	local text
+	text=$("$@" 2>&1) || { echo "${text:-$* failed}"; return 1; }
+	[ -z "$text" ] || { echo "$text"; return 1; }
+}
+
+# ---- the module ----
+
+# module_build RELEASE MAKE-ARGUMENT...: a clean build of a copy; no line of a compiler may appear
+module_build() {
+	local release=$1 dir=$out/module-$1 log=$out/module-$1.log
+	shift
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	cp -a Kbuild kernel include "$dir/"
+	make -C "/lib/modules/$release/build" M="$dir" -j"$jobs" "$@" modules >"$log" 2>&1 ||
+		{ tail -n 20 "$log"; return 1; }
+	! grep -E 'warning|error|WARNING|ERROR' "$log"
+}
+
+module_check() {
+	local release
+	release=$(tests/lib/kernels.sh find "$1") || return
+	module_build "$release" "${@:2}"
+}
+
+check_module_6_1() { module_check 6.1 W=1; }
+check_module_6_12() { module_check 6.12 W=1; }
+sparse_flags=(C=2 CF="-D__CHECK_ENDIAN__ -Wsparse-error")
+check_sparse_6_1() { module_check 6.1 "${sparse_flags[@]}"; }
+check_sparse_6_12() { module_check 6.12 "${sparse_flags[@]}"; }
+
+kernel_source() {
+	"$top/tests/uml/build-kernel.sh" source 2>"$out/source.log" || { cat "$out/source.log"; return 1; }
+}
+
+kernel_files() {
+	files 'kernel/*.[ch]' 'kernel/*/*.[ch]' 'include/uapi/*/*.h' 'tests/kunit/*.[ch]' |
+		grep -v '^tests/kunit/vectors.h$'
+}
+
+# checkpatch FILES-PATTERN IGNORED: from a directory of its own, it leaves a cache where it stands
+checkpatch() {
+	local src list
+	src=$(kernel_source) || { echo "$src"; return 1; }
+	mapfile -t list < <(kernel_files | grep -E "$1")
+	cd "$out" && perl "$src/scripts/checkpatch.pl" --no-tree --strict --quiet --terse --show-types \
+		--max-line-length=100 --ignore "$2" --file "${list[@]/#/$top/}" 2>&1 | grep -v '^total: '
+	[ "${PIPESTATUS[0]}" = 0 ]
+}
+
+# uapi headers keep a *_MAX right under its enum, and tables of comments on long lines
+ignored=FILE_PATH_CHANGES,LINE_SPACING,LONG_LINE_COMMENT,MACRO_ARG_REUSE
+check_checkpatch() { checkpatch '^(kernel/[^/]*|include/.*)$' "$ignored"; }
+check_checkpatch_kunit() { checkpatch '^tests/' "$ignored,COMPLEX_MACRO"; }
+# its whole purpose is to ask for the version
+check_checkpatch_compat() {
+	checkpatch '^kernel/compat/' "$ignored,LINUX_VERSION_CODE,CONSTANT_COMPARISON,NEW_TYPEDEFS"
+}
+
+check_kernel_doc() {
+	local src list
+	src=$(kernel_source) || { echo "$src"; return 1; }
+	mapfile -t list < <(files 'kernel/*.[ch]')
+	silent perl "$src/scripts/kernel-doc" -none -Werror "${list[@]}"
+}
+
+# ---- interface and vectors ----
+
+check_netlink_spec() {
+	silent "$here/spec.py" Documentation/netlink/specs/akm.yaml include/uapi/linux/akm.h
+}
+
+vectors() {
+	local flags
+	read -ra flags < <(pkg-config --cflags --libs json-c libcrypto)
+	"${CC:-gcc}" -std=gnu11 -O1 -Wall -Wextra -Werror -o "$out/vectors" \
+		tests/vectors/vectors.c "${flags[@]}" && "$out/vectors" "$@"
+}
+
+check_vectors() { vectors check tests/vectors/vectors.json >"$out/vectors.log" 2>&1 || { cat "$out/vectors.log"; return 1; }; }
+check_vectors_drift() { vectors generate | diff -u tests/vectors/vectors.json -; }
+check_vectors_header() { vectors header tests/vectors/vectors.json | diff -u tests/kunit/vectors.h -; }
+
+# ---- userspace ----
+
+check_cppcheck() {
+	silent cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr -j "$jobs" \
+		--enable=warning,performance,portability --suppress=missingIncludeSystem \
+		--include=tests/static/cppcheck.h -Idaemon -Iinclude daemon tools tests/vectors
+}
+
+# ---- scripts and texts ----
+
+check_shellcheck() {
+	local list
+	mapfile -t list < <(scripts)
+	shellcheck -x "${list[@]}"
+}
+
+check_python() {
+	local list
+	mapfile -t list < <(files '*.py')
+	PYTHONPYCACHEPREFIX=$out/pycache silent python3 -W error -m py_compile "${list[@]}"
+}
+
+check_ktap_parser() { PYTHONPYCACHEPREFIX=$out/pycache python3 tests/uml/ktap_test.py 2>&1; }
+check_spec_checker() { PYTHONPYCACHEPREFIX=$out/pycache python3 tests/static/spec_test.py 2>&1; }
+
+check_man_pages() {
+	local list
+	mapfile -t list < <(files 'Documentation/man/*.[1-8]')
+	[ ${#list[@]} -gt 0 ] || { skip "no man page yet"; return; }
+	silent mandoc -Tlint -Wwarning "${list[@]}"
+}
+
+# Words of the trade that the list takes for misspellings: after -L
+check_codespell() {
+	local list
+	mapfile -t list < <(files . | grep -vE '^tests/(vectors/vectors.json|kunit/vectors.h|fuzz/corpus/)')
+	silent codespell --quiet-level=2 -L ot,nd,te,fo,ans,unparseable "${list[@]}"
+}
+
+check_spdx() {
+	local f bad=0
+	while read -r f; do
+		case $f in
+		*.json | */corpus/* | */corpora/* | *.pcap | .gitkeep | COPYING | LICENSE*) continue ;;
+		esac
+		head -n 4 "$f" | grep -q 'SPDX-License-Identifier: ' || { echo "$f has no SPDX line"; bad=1; }
+	done < <(files .)
+	return $bad
+}
+
+check_whitespace() {
+	local list
+	mapfile -t list < <(files '*.[ch]' '*.sh' '*.py' '*.rst' '*.md' '*.yaml' '*.cddl' Makefile Kbuild '*/Kbuild')
+	! grep -nE '[[:space:]]+$' "${list[@]}" || return 1
+	for f in "${list[@]}"; do
+		[ -z "$(tail -c 1 "$f")" ] || { echo "$f does not end in a newline"; return 1; }
+	done
+}
+
+check_no_stubs() {
+	local list
+	mapfile -t list < <(files '*.[ch]' '*.sh' '*.py' | grep -v '^tests/static/static.sh$')
+	! grep -nE '\b(TODO|FIXME|XXX|HACK)\b|[Nn]ot (yet )?implemented' "${list[@]}"
+}
+
+# An event is awaited (tests/lib/poll.sh), time is not slept away
+check_no_sleeps() {
+	local list
+	mapfile -t list < <(scripts | grep '^tests/' | grep -v '^tests/lib/poll.sh$')
+	[ ${#list[@]} -eq 0 ] || ! grep -nE '(^|[;&|{(]|\bdo|\bthen)[[:space:]]*sleep[[:space:]]' "${list[@]}"
+}
+
+# ---- who may know whom ----
+
+only() {
+	local what=$1 allowed=$2
+	shift 2
+	! grep -lE "$what" "$@" 2>/dev/null | grep -vE "$allowed"
+}
+
+check_layers() {
+	local c bad=0
+	mapfile -t c < <(files 'daemon/*.[ch]' 'tools/*.[ch]')
+	only '#include <tss2/' '^daemon/(keystore_tpm|tpmq|hwid)' "${c[@]}" || { echo "… use tss2"; bad=1; }
+	only '#include <sqlite3.h>' '^daemon/store_sqlite' "${c[@]}" || { echo "… use SQLite"; bad=1; }
+	only '#include "(\.\./)?tests/' '^$' "${c[@]}" || { echo "… include tests"; bad=1; }
+	mapfile -t c < <(files 'tools/*.[ch]')
+	only '#include "(\.\./)?daemon/' '^$' "${c[@]}" || { echo "… include the daemon"; bad=1; }
+	only '#include "(atr|keys|device|netlink|send|receive|aead|socket)\.h"' '^$' \
+		kernel/{kdf,replay,monitor,prefix}.[ch] kernel/proto.h ||
+		{ echo "… know a sibling"; bad=1; }
+	return $bad
+}
+
+# ---- the runner ----
+
+run_check() {
+	local name=$1 text status started=$SECONDS
+	text=$("check_$name")
+	status=$?
+	case $status in
+	0) lane_add 1 0 0; printf 'passed  %s\n' "$name" ;;
+	77) lane_add 0 0 1; printf 'skipped %s: %s\n' "$name" "$text" ;;
+	*) lane_add 0 1 0; printf 'failed  %s\n' "$name"; head -n 60 <<<"$text" | sed 's/^/        /' ;;
+	esac
+	[ $((SECONDS - started)) -lt 20 ] || echo "        ($((SECONDS - started)) s)"
+}
+
+mapfile -t all < <(grep -oP '^check_\K\w+(?=\(\))' "${BASH_SOURCE[0]}")
+[ $# -gt 0 ] || set -- "${all[@]}"
+for check; do
+	declare -F "check_$check" >/dev/null || { echo "no such check: $check (there are: ${all[*]})"; exit 2; }
+	run_check "$check"
+done
+lane_end static
