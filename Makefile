@@ -25,7 +25,7 @@ WARNINGS	= -Wall -Wextra -Wconversion -Wno-sign-conversion -Wshadow -Wstrict-pro
 HARDENING	= -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 SANITIZE	= -O1 -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all
 LIBRARIES	= libcbor libevent libevent_openssl libssl libcrypto tss2-esys tss2-mu tss2-rc \
-		  tss2-tctildr sqlite3 json-c inih libseccomp libcap-ng libnl-3.0 libnl-genl-3.0 \
+		  tss2-sys tss2-tctildr sqlite3 json-c inih libseccomp libcap-ng libnl-3.0 libnl-genl-3.0 \
 		  libnl-route-3.0
 # Asked of pkg-config once, at first use: `make deps` and `make help` must run without it.
 LIB_CFLAGS	= $(eval LIB_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES)))$(LIB_CFLAGS)

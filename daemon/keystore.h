@@ -23,6 +23,12 @@ struct keystore_config {
 	const char *tcti;		/* "device:/dev/tpmrm0", "swtpm:host=…,port=…" */
 	uint32_t counter_nv;		/* NV index of the incarnation counter */
 	uint32_t store_nv;		/* NV index of the sealed store's counter */
+	/*
+	 * Name of the storage parent recorded at provisioning; NULL before it. Another
+	 * parent is refused with -ENOKEY: the TPM was cleared or replaced, or something
+	 * on the bus poses as it. Sessions that carry secrets are salted to this key.
+	 */
+	const struct akm_blob *pinned_parent;
 };
 #define KEYSTORE_COUNTER_NV	0x01c0a4b0	/* owner-defined range, TCG registry of handles */
 #define KEYSTORE_STORE_NV	0x01c0a4b1

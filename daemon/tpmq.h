@@ -15,10 +15,18 @@ typedef void (*tpmq_done_fn)(void *arg, int r);
 
 /* Takes ownership of @ks. */
 int tpmq_new(struct event_base *base, struct keystore *ks, struct tpmq **ret);
-/* Waits for the running job, cancels the others, closes the keystore. */
+/*
+ * Waits for the running job, cancels the others, calls every done() that is due,
+ * closes the keystore. On the loop's thread, but not from inside a done(). NULL is fine.
+ */
 void tpmq_free(struct tpmq *q);
-/* Return: 0, -ENOMEM, -EBUSY (TPMQ_MAX jobs are waiting). On failure done() is not called. */
+/*
+ * From the loop's thread. Jobs run in the order of their submission.
+ * Return: 0, -ENOMEM, -EBUSY (TPMQ_MAX jobs are waiting), -ESHUTDOWN (in tpmq_free()).
+ * On failure done() is not called.
+ */
 int tpmq_submit(struct tpmq *q, tpmq_work_fn work, tpmq_done_fn done, void *arg);
+/* Jobs submitted whose done() has not been called yet. */
 size_t tpmq_depth(const struct tpmq *q);
 #define TPMQ_MAX 4096
 
