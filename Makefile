@@ -44,7 +44,7 @@ VM_TOOLS	= $(addprefix $(U)/tests/vm/,inject noncelog)
 MODULE_SRC	= Kbuild kernel include $(wildcard tests/kunit)
 
 .PHONY: all module modules daemon tools unit-tests vm-tools deps demo demo-shell install clean help \
-	check check-unit check-kunit check-vm check-static check-fuzz FORCE
+	check check-unit check-kunit check-vm check-static check-fuzz check-model FORCE
 .DELETE_ON_ERROR:
 
 all: module daemon tools		## module, daemon and tool
@@ -106,7 +106,7 @@ demo-shell: deps			## a shell in the demo's world
 	@tests/vm/demo.sh --shell
 
 check: deps				## every lane, then one line that sums them up
-	@tests/lib/check.sh $(addprefix check-,unit static kunit fuzz) $(addprefix check-vm-,$(VM_KERNELS))
+	@tests/lib/check.sh $(addprefix check-,unit static model kunit fuzz) $(addprefix check-vm-,$(VM_KERNELS))
 
 check-unit:				## userspace unit tests under sanitizers (VALGRIND=1: under valgrind)
 	@$(MAKE) --no-print-directory unit-tests $(if $(VALGRIND),SAN=,SAN=address$(comma)undefined)
@@ -115,6 +115,8 @@ check-kunit:				## KUnit on a User-Mode Linux kernel
 	@tests/uml/kunit.sh
 check-static:				## W=1, sparse, checkpatch, shellcheck, man pages
 	@tests/static/static.sh
+check-model:				## spin: generations, epochs and freshness, every state
+	@tests/model/model.sh
 check-fuzz:				## every fuzz target for a short time
 	@tests/fuzz/run.sh
 check-vm: $(addprefix check-vm-,$(VM_KERNELS))	## scenarios on Debian's own kernels, in QEMU
