@@ -31,6 +31,9 @@
  *              members: [{index, node, addresses: […], endpoint, generation, state: current|behind|absent}]}
  *
  * "via" is a transport of the direct connection: serial:/dev/ttyUSB0[,BAUD], unix:/path (connect), unix-listen:/path.
+ * Values: times are RFC 3339 strings in UTC; epoch_interval and epoch_grace are milliseconds, "seconds" is seconds;
+ * suite is aes-256-gcm, chacha20-poly1305 or aes-128-gcm; subnets are "10.77.1.0/24", endpoints "192.0.2.3:7645" or
+ * "[2001:db8::3]:7645"; last_seen is absent for a node that was never seen. An error's code is the name of an errno.
  * Names of nodes and ATRs are 1…63 of [A-Za-z0-9._-]; an ATR may be named by "1", "#1" or its label.
  */
 #ifndef AKM_CTL_H

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0
+/* akmctl: options, command, exit status (0 done, 1 refused or failed, 2 misused). */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "nl.h"
+#include "report.h"
+
+#ifndef AKM_VERSION
+#define AKM_VERSION	"unversioned"
+#endif
+
+enum { OPT_SOCKET = 256, OPT_COLOR };
+
+static const struct option options[] = {
+	{ "json", no_argument, NULL, 'j' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ "socket", required_argument, NULL, OPT_SOCKET },
+	{ "color", required_argument, NULL, OPT_COLOR },
+	{}
+};
+
+/* NO_COLOR: https://no-color.org */
+static bool terminal_wants_colour(void)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && !(no && *no) && term && strcmp(term, "dumb");
+}
+
+static int set_colour(struct akm_ctx *ctx, const char *when, struct akm_error *e)
+{
+	if (!strcmp(when, "always"))
+		ctx->colour = true;
+	else if (!strcmp(when, "never"))
+		ctx->colour = false;
+	else if (strcmp(when, "auto")) {
+		akm_error_set(e, EINVAL, "--color", "\"%s\" is not one of auto, always, never", when);
+		e->usage = true;
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Return: index of the first word after the options, 0 if all is done, or a negative errno. */
+static int parse_options(struct akm_ctx *ctx, int argc, char *argv[], struct akm_error *e)
+{
+	int c, r = 0;
+
+	while (r >= 0 && (c = getopt_long(argc, argv, "+jhV", options, NULL)) != -1) {
+		switch (c) {
+		case 'j':
+			ctx->json = true;
+			break;
+		case 'h':
+			akm_usage(ctx->out, NULL);
+			return 0;
+		case 'V':
+			fprintf(ctx->out, "akmctl %s\n", AKM_VERSION);
+			return 0;
+		case OPT_SOCKET:
+			ctx->socket = optarg;
+			break;
+		case OPT_COLOR:
+			r = set_colour(ctx, optarg, e);
+			break;
+		default:		/* getopt has said why */
+			e->silent = true;
+			e->usage = true;
+			return -EINVAL;
+		}
+	}
+	return r < 0 ? r : optind;
+}
+
+int akm_run_help(struct akm_ctx *ctx, const struct akm_command *cmd, const struct akm_values *v, struct akm_error *e)
+{
+	const char *object = akm_value_text(v, "object");
+	size_t i;
+
+	(void)cmd;
+	for (i = 0; object && strcmp(akm_commands[i].object, object);) {
+		if (++i < akm_commands_n)
+			continue;
+		akm_error_set(e, EINVAL, "object", "there is no such command");
+		e->usage = true;
+		return -EINVAL;
+	}
+	akm_usage(ctx->out, object);
+	return 0;
+}
+
+static int run(struct akm_ctx *ctx, int argc, char *argv[], struct akm_error *e)
+{
+	const struct akm_command *cmd = NULL;
+	static struct akm_values values;
+	int first, used, r;
+
+	first = parse_options(ctx, argc, argv, e);
+	if (first <= 0)
+		return first;
+	r = akm_command_find(argc - first, argv + first, &cmd, &used, e);
+	r = r < 0 ? r : akm_args_parse(cmd, ctx, argc - first - used, argv + first + used, &values, e);
+	r = r < 0 ? r : cmd->run(ctx, cmd, &values, e);
+	if (r < 0)
+		akm_report(ctx, cmd, &values, e);
+	return r;
+}
+
+int main(int argc, char *argv[])
+{
+	struct akm_ctx ctx = { .out = stdout, .err = stderr, .colour = terminal_wants_colour() };
+	struct akm_error e = {};
+	int r = run(&ctx, argc, argv, &e);
+
+	akm_nl_close(&ctx);
+	if (fclose(stdout) && r >= 0) {
+		perror("akmctl: output");
+		return 1;
+	}
+	return r >= 0 ? 0 : e.usage ? 2 : 1;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef AKMCTL_MONITOR_H
+#define AKMCTL_MONITOR_H
+
+#include <json-c/json.h>
+
+#include "command.h"
+
+/* One event, on one line, as text or as JSON. */
+void akm_event_print(struct akm_ctx *ctx, struct json_object *event);
+/* Says that the kernel had to drop events at @time_ns: the output has a hole here. */
+void akm_event_print_lost(struct akm_ctx *ctx, uint64_t time_ns);
+
+#endif /* AKMCTL_MONITOR_H */
