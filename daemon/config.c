@@ -7,6 +7,7 @@
 #include <ini.h>
 #include <sys/un.h>
 
+#include "hwid.h"
 #include "keystore.h"
 #include "log.h"
 
@@ -144,6 +145,16 @@ static int set_via(struct config *c, const struct key *k, const char *value, str
 		if (strncmp(value, kinds[i], strlen(kinds[i])) == 0)
 			return set_string(c, k, value, why);
 	return refuse(why, "'%s' is neither serial:/DEVICE[,BAUD] nor unix:/PATH nor unix-listen:/PATH", value);
+}
+
+static int set_sources(struct config *c, const struct key *k, const char *value, struct reason *why)
+{
+	struct akm_error err = {};
+	int r = hwid_check(value, &err);
+
+	if (r < 0)
+		return refuse(why, "%s: %s", err.field, err.reason);
+	return set_string(c, k, value, why);
 }
 
 static int set_role(struct config *c, const struct key *k, const char *value, struct reason *why)
@@ -353,7 +364,7 @@ static const struct key keys[] = {
 	{ "tpm", "counter_nv", R | M | N, set_nv, AT(counter_nv), 0, 0 },
 	{ "tpm", "store_nv", R | M | N, set_nv, AT(store_nv), 0, 0 },
 	{ "tpm", "ek_ca", R | M, set_path, AT(ek_ca), 0, 0 },
-	{ "hardware", "sources", M | N, set_string, AT(sources), 0, 0 },
+	{ "hardware", "sources", M | N, set_sources, AT(sources), 0, 0 },
 	{ "link", "listen", R | M, set_listen, AT(listen), 0, 0 },
 	{ "link", "announce", R | M, set_announce, 0, 0, 0 },
 	{ "link", "endpoint", N, set_endpoints, 0, 0, 0 },

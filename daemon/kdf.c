@@ -142,3 +142,14 @@ int kdf_link_psk(const uint8_t link_key[32], const char *identity, uint8_t ret[3
 	OPENSSL_cleanse(out, sizeof(out));
 	return r;
 }
+
+int kdf_store_key(const uint8_t master[32], const uint8_t salt[32], const char *label, uint8_t ret[32])
+{
+	uint8_t prk[KEY_LEN];
+	int r;
+
+	r = hkdf(EVP_KDF_HKDF_MODE_EXTRACT_ONLY, master, OSSL_KDF_PARAM_SALT, salt, KEY_LEN, prk);
+	r = r ?: hkdf(EVP_KDF_HKDF_MODE_EXPAND_ONLY, prk, OSSL_KDF_PARAM_INFO, label, strlen(label), ret);
+	OPENSSL_cleanse(prk, sizeof(prk));
+	return r;
+}

@@ -22,4 +22,7 @@ void kdf_link_message(const uint8_t hw[32], uint64_t n, uint8_t ret[KDF_LINK_MSG
 /* PSK = HMAC-SHA-256(link key n, identity) */
 int kdf_link_psk(const uint8_t link_key[32], const char *identity, uint8_t ret[32]);
 
+/* HKDF(salt, master, label): the key of one sealed file or value */
+int kdf_store_key(const uint8_t master[32], const uint8_t salt[32], const char *label, uint8_t ret[32]);
+
 #endif /* AKM_KDF_H */
