@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "evidence.h"
+
+#include "clock.h"
+#include "log.h"
+#include "report.h"
+#include "wire.h"
+
+struct limit {
+	uint64_t hash;			/* of kind and word; 0: unused */
+	uint64_t until_ms;
+	uint64_t suppressed;
+	struct msg_event last;		/* what the suppressed ones looked like */
+};
+
+struct follower {
+	struct follower *next;
+	struct evidence *evidence;
+	struct ctl_request *req;
+};
+
+struct evidence {
+	struct evidence_backend backend;
+	char name[AKM_NAME_LEN];
+	struct event *timer;
+	struct limit limit[EVIDENCE_KEYS + 1];	/* the last one is for what does not fit */
+	struct follower *first;
+	void (*on_new)(void *ctx);
+	void *on_new_ctx;
+};
+
+static void flush_limits(evutil_socket_t fd, short what, void *arg);
+
+int evidence_new(struct event_base *base, const char *name, const struct evidence_backend *backend,
+		 struct evidence **ret)
+{
+	struct evidence *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return -ENOMEM;
+	e->backend = *backend;
+	snprintf(e->name, sizeof(e->name), "%s", name);
+	e->timer = evtimer_new(base, flush_limits, e);
+	if (!e->timer) {
+		free(e);
+		return -ENOMEM;
+	}
+	*ret = e;
+	return 0;
+}
+
+void evidence_free(struct evidence *e)
+{
+	struct follower *f;
+
+	if (!e)
+		return;
+	while ((f = e->first)) {
+		e->first = f->next;
+		ctl_on_gone(f->req, NULL, NULL);
+		ctl_ok(f->req, NULL);
+		free(f);
+	}
+	event_free(e->timer);
+	free(e);
+}
+
+void evidence_on_new(struct evidence *e, void (*fn)(void *ctx), void *ctx)
+{
+	e->on_new = fn;
+	e->on_new_ctx = ctx;
+}
+
+const struct evidence_backend *evidence_backend(const struct evidence *e)
+{
+	return &e->backend;
+}
+
+static void log_event(const struct msg_event *ev)
+{
+	enum akm_log_level level = ev->severity == SEV_ALERT ? AKM_LOG_WARNING : AKM_LOG_NOTICE;
+
+	akm_log(level, "event: %s kind=%s source=%s atr=%u count=%llu", ev->text, ev->kind, ev->source,
+		ev->atr_id, (unsigned long long)ev->count);
+}
+
+static int show(uint64_t seq, const struct msg_event *ev, void *ctx)
+{
+	struct json_object *o = report_event(seq, ev);
+
+	if (!o)
+		return -ENOMEM;
+	ctl_item(ctx, o);
+	return 0;
+}
+
+static int keep(struct evidence *e, const struct msg_event *ev)
+{
+	uint64_t seq;
+	int r = e->backend.add(e->backend.ctx, ev, &seq);
+
+	if (r == -EEXIST)
+		return 0;
+	if (r < 0)
+		return r;
+	log_event(ev);
+	for (struct follower *f = e->first, *next; f; f = next) {
+		next = f->next;
+		(void)show(seq, ev, f->req);	/* no memory: this follower misses one, the record is kept */
+	}
+	if (e->on_new)
+		e->on_new(e->on_new_ctx);
+	return 0;
+}
+
+static void keep_own(struct evidence *e, const struct msg_event *ev)
+{
+	int r = keep(e, ev);
+
+	if (r < 0)
+		log_err("cannot store an event: %s kind=%s error=%s", ev->text, ev->kind, strerror(-r));
+}
+
+static uint64_t hash_of(const char *kind, const char *word)
+{
+	uint64_t h = 0xcbf29ce484222325;	/* FNV-1a */
+
+	for (const char *p = kind; *p; p++)
+		h = (h ^ (uint8_t)*p) * 0x100000001b3;
+	h = (h ^ 0xff) * 0x100000001b3;
+	for (const char *p = word; *p; p++)
+		h = (h ^ (uint8_t)*p) * 0x100000001b3;
+	return h ? h : 1;
+}
+
+static struct limit *limit_of(struct evidence *e, uint64_t hash, uint64_t now)
+{
+	struct limit *unused = NULL;
+
+	for (size_t i = 0; i < EVIDENCE_KEYS; i++) {
+		struct limit *l = &e->limit[i];
+
+		if (l->hash == hash)
+			return l;
+		if (!unused && (!l->hash || (now >= l->until_ms && !l->suppressed)))
+			unused = l;
+	}
+	if (!unused)
+		return &e->limit[EVIDENCE_KEYS];
+	memset(unused, 0, sizeof(*unused));
+	unused->hash = hash;
+	return unused;
+}
+
+/* May @ev be kept now? Then it also stands for those that were not. */
+static bool limit_take(struct evidence *e, const char *word, struct msg_event *ev)
+{
+	uint64_t now = now_ms();
+	struct limit *l = limit_of(e, hash_of(ev->kind, word), now);
+
+	if (now < l->until_ms) {
+		l->suppressed += ev->count;
+		l->last = *ev;
+		if (!evtimer_pending(e->timer, NULL))
+			timer_set(e->timer, EVIDENCE_INTERVAL_MS);
+		return false;
+	}
+	ev->count += l->suppressed;
+	l->suppressed = 0;
+	l->until_ms = now + EVIDENCE_INTERVAL_MS;
+	return true;
+}
+
+/* What was left out and never followed by another is told after the interval. */
+static void flush_limits(evutil_socket_t fd, short what, void *arg)
+{
+	struct evidence *e = arg;
+	uint64_t now = now_ms();
+	bool more = false;
+
+	(void)fd, (void)what;
+	for (size_t i = 0; i <= EVIDENCE_KEYS; i++) {
+		struct limit *l = &e->limit[i];
+
+		if (!l->suppressed)
+			continue;
+		if (now < l->until_ms) {
+			more = true;
+			continue;
+		}
+		l->last.count = l->suppressed;
+		l->suppressed = 0;
+		l->until_ms = now + EVIDENCE_INTERVAL_MS;
+		keep_own(e, &l->last);
+	}
+	if (more)
+		timer_set(e->timer, EVIDENCE_INTERVAL_MS / 4);
+}
+
+void evidence_add(struct evidence *e, const struct evidence_note *note, const char *fmt, ...)
+{
+	struct msg_event ev = {
+		.time_ms = wall_ms(),
+		.severity = note->severity,
+		.atr_id = note->atr_id,
+		.member = note->member,
+		.count = note->count ? note->count : 1,
+	};
+	va_list ap;
+
+	snprintf(ev.source, sizeof(ev.source), "%s", e->name);
+	snprintf(ev.kind, sizeof(ev.kind), "%s", note->kind);
+	va_start(ap, fmt);
+	vsnprintf(ev.text, sizeof(ev.text), fmt, ap);
+	va_end(ap);
+	wire_text_clean(ev.text);
+	if (!note->limit || limit_take(e, note->limit, &ev))
+		keep_own(e, &ev);
+}
+
+int evidence_remote(struct evidence *e, const struct msg_event *event)
+{
+	return keep(e, event);
+}
+
+static void on_gone(struct ctl_request *req, void *data)
+{
+	struct follower *f = data, **p;
+
+	(void)req;
+	for (p = &f->evidence->first; *p != f; p = &(*p)->next)
+		;
+	*p = f->next;
+	free(f);
+}
+
+static int follow(struct evidence *e, struct ctl_request *req)
+{
+	struct follower *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return -ENOMEM;
+	f->evidence = e;
+	f->req = req;
+	f->next = e->first;
+	e->first = f;
+	ctl_on_gone(req, on_gone, f);
+	return 0;
+}
+
+void evidence_ctl(struct evidence *e, struct ctl_request *req, struct json_object *args)
+{
+	int64_t since = ctl_int(args, "since", 0), limit = ctl_int(args, "limit", EVIDENCE_LIMIT_DEFAULT);
+	struct akm_error err = {};
+	int r;
+
+	if (since < 0 || limit < 0) {
+		akm_error_set(&err, 0, since < 0 ? "since" : "limit", "must not be negative");
+		ctl_fail(req, -EINVAL, &err);
+		return;
+	}
+	r = limit ? e->backend.each(e->backend.ctx, (uint64_t)since, (size_t)limit, show, req) : 0;
+	if (!r && ctl_bool(args, "follow"))
+		r = follow(e, req);
+	else if (!r)
+		ctl_ok(req, NULL);
+	if (r < 0) {
+		akm_error_set(&err, 0, "events", "cannot be read: %s", strerror(-r));
+		ctl_fail(req, r, &err);
+	}
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Evidence: what was noticed, kept durably (root and manager: store.h; node:
+ * eventlog.h), logged, shown to followers of the control socket and passed up.
+ * What strangers can cause is limited per kind and source; what was left out is
+ * counted in the next record.
+ */
+#ifndef AKM_EVIDENCE_H
+#define AKM_EVIDENCE_H
+
+#include "ctl.h"
+#include "msg.h"
+
+struct evidence;
+typedef int (*evidence_fn)(uint64_t seq, const struct msg_event *e, void *ctx);
+
+/* Where records live. The functions of store.h, or eventlog.h, with their object as @ctx. */
+struct evidence_backend {
+	void *ctx;
+	int (*add)(void *ctx, const struct msg_event *e, uint64_t *ret_seq);
+	int (*each)(void *ctx, uint64_t since, size_t limit, evidence_fn fn, void *fn_ctx);
+	int (*acked)(void *ctx, uint64_t seq);
+	int (*outbox)(void *ctx, size_t limit, evidence_fn fn, void *fn_ctx);
+};
+
+int evidence_new(struct event_base *base, const char *name, const struct evidence_backend *backend,
+		 struct evidence **ret);
+void evidence_free(struct evidence *e);
+/* Called after each record that is new here; one listener (the way up). */
+void evidence_on_new(struct evidence *e, void (*fn)(void *ctx), void *ctx);
+const struct evidence_backend *evidence_backend(const struct evidence *e);
+
+struct evidence_note {
+	const char *kind;
+	enum msg_severity severity;
+	uint32_t atr_id;		/* 0: none */
+	int32_t member;			/* -1: none. EVIDENCE_NOTE() sets it */
+	uint64_t count;			/* 0 means 1 */
+	const char *limit;		/* at most one record of this kind and word in EVIDENCE_INTERVAL_MS; NULL: always */
+};
+#define EVIDENCE_INTERVAL_MS	10000
+#define EVIDENCE_KEYS		128	/* (kind, word) limited one by one; beyond it, together */
+#define EVIDENCE_NOTE(k, sev, ...) (&(struct evidence_note){ .kind = (k), .severity = (sev), .member = -1, __VA_ARGS__ })
+
+/* A record of our own. A failure to store it is logged. */
+__attribute__((format(printf, 3, 4)))
+void evidence_add(struct evidence *e, const struct evidence_note *note, const char *fmt, ...);
+/* A record from below. Return: 0 when it is stored, also if it already was. */
+int evidence_remote(struct evidence *e, const struct msg_event *event);
+
+/* The "events" command of the control socket, whole. */
+void evidence_ctl(struct evidence *e, struct ctl_request *req, struct json_object *args);
+#define EVIDENCE_CTL_ARGS { { "since", CTL_INT, false }, { "limit", CTL_INT, false }, { "follow", CTL_BOOL, false } }
+#define EVIDENCE_LIMIT_DEFAULT	1000
+
+#endif /* AKM_EVIDENCE_H */

@@ -1,0 +1,529 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "peers.h"
+
+#include "clock.h"
+#include "linkkeys.h"
+#include "log.h"
+#include "report.h"
+
+#define HASH_SIZE	4096		/* power of two; NODES_MAX / 4 */
+#define TICK_MS		1000
+
+struct peers {
+	struct peers_config c;
+	struct linkkeys *keys;
+	struct link_server *server;
+	struct event *tick;
+	struct peer *hash[HASH_SIZE];
+	size_t n;
+	uint64_t next_due_ms;		/* monotonic: when link keys move on */
+};
+
+/* ---- the table ---- */
+
+static struct peer **bucket(struct peers *p, const uint8_t id[AKM_ID_LEN])
+{
+	return &p->hash[(id[0] << 8 | id[1]) % HASH_SIZE];	/* IDs are random */
+}
+
+struct peer *peers_find(struct peers *p, const uint8_t id[AKM_ID_LEN])
+{
+	for (struct peer *peer = *bucket(p, id); peer; peer = peer->hash_next)
+		if (!memcmp(peer->id, id, AKM_ID_LEN))
+			return peer;
+	return NULL;
+}
+
+void peers_each(struct peers *p, void (*fn)(struct peer *peer, void *ctx), void *ctx)
+{
+	for (size_t i = 0; i < HASH_SIZE; i++) {
+		for (struct peer *peer = p->hash[i], *next; peer; peer = next) {
+			next = peer->hash_next;
+			fn(peer, ctx);
+		}
+	}
+}
+
+struct by_name { const char *name; struct peer *found; };
+
+static void match_name(struct peer *peer, void *ctx)
+{
+	struct by_name *b = ctx;
+
+	if (!strcmp(peer->name, b->name))
+		b->found = peer;
+}
+
+struct peer *peers_by_name(struct peers *p, const char *name)
+{
+	struct by_name b = { name, NULL };
+
+	peers_each(p, match_name, &b);
+	return b.found;
+}
+
+static void count_up(struct peer *peer, void *ctx)
+{
+	*(size_t *)ctx += peer->up;
+}
+
+size_t peers_count(const struct peers *p, bool up_only)
+{
+	size_t n = 0;
+
+	if (!up_only)
+		return p->n;
+	peers_each((struct peers *)p, count_up, &n);
+	return n;
+}
+
+/* ---- one peer ---- */
+
+static void on_key(void *ctx, int r)
+{
+	struct peer *peer = ctx;
+
+	if (!r)
+		return;
+	log_warning("the TPM cannot make a link key peer=%s error=%s", peer->name, strerror(-r));
+	evidence_add(peer->peers->c.evidence, EVIDENCE_NOTE("tpm", SEV_ALERT, .limit = peer->name),
+		     "The TPM cannot make the link key of %s: %s", peer->name, strerror(-r));
+}
+
+static void session_end(struct peer *peer)
+{
+	bool was_up = peer->up;
+
+	peer->link = NULL;
+	peer->up = false;
+	peer->reported = false;
+	free(peer->heartbeat.atrs);
+	memset(&peer->heartbeat, 0, sizeof(peer->heartbeat));
+	calls_abort(&peer->calls);
+	if (!was_up)
+		return;
+	peer->since_ms = wall_ms();
+	peer->peers->c.ops.down(peer, peer->peers->c.ctx);
+}
+
+static void peer_free(struct peer *peer)
+{
+	if (peer->link) {
+		link_set_data(peer->link, NULL);
+		link_free(peer->link);
+	}
+	peer->link = NULL;
+	calls_abort(&peer->calls);
+	linkkey_free(peer->key);
+	free(peer->heartbeat.atrs);
+	free(peer);
+}
+
+int peers_add(struct peers *p, const struct store_node *n)
+{
+	struct peer *peer = calloc(1, sizeof(*peer));
+	int r;
+
+	if (!peer)
+		return -ENOMEM;
+	peer->peers = p;
+	memcpy(peer->id, n->id, AKM_ID_LEN);
+	snprintf(peer->name, sizeof(peer->name), "%s", n->name);
+	peer->link_n = n->link_n;
+	peer->since_ms = wall_ms();
+	peer->seen_ms = now_ms();
+	calls_init(&peer->calls, p->c.base);
+	r = linkkey_add(p->keys, p->c.domain, &n->key, n->hardware, n->link_n, on_key, peer, &peer->key);
+	if (r < 0) {
+		free(peer);
+		return r;
+	}
+	peers_remove(p, n->id);
+	peer->hash_next = *bucket(p, n->id);
+	*bucket(p, n->id) = peer;
+	p->n++;
+	return 0;
+}
+
+void peers_remove(struct peers *p, const uint8_t id[AKM_ID_LEN])
+{
+	struct peer **pp, *peer;
+
+	for (pp = bucket(p, id); *pp && memcmp((*pp)->id, id, AKM_ID_LEN); pp = &(*pp)->hash_next)
+		;
+	peer = *pp;
+	if (!peer)
+		return;
+	*pp = peer->hash_next;
+	p->n--;
+	if (peer->up) {
+		struct link *l = peer->link;
+
+		session_end(peer);
+		link_set_data(l, NULL);
+		link_close(l);
+	}
+	peer_free(peer);
+}
+
+int peer_call(struct peer *p, struct msg *m, uint64_t timeout_ms, call_fn fn, void *ctx)
+{
+	if (!p->up)
+		return -ENOTCONN;
+	return calls_send(&p->calls, p->link, m, timeout_ms, fn, ctx);
+}
+
+/* ---- the link key moves on ---- */
+
+static int store_n(struct peer *peer, uint64_t n)
+{
+	struct store_node node = {};
+	int r = store_node_get(peer->peers->c.store, peer->id, &node);
+
+	if (r < 0)
+		return r;
+	node.link_n = n;
+	r = store_node_put(peer->peers->c.store, &node);
+	store_node_free(&node);
+	if (r < 0)
+		return r;
+	peer->link_n = n;
+	linkkey_advance(peer->key, n);
+	return 0;
+}
+
+static void on_next_answer(void *ctx, int r, const struct akm_error *err)
+{
+	struct peer *peer = ctx;
+
+	if (!r)
+		peer->next_acked = true;
+	else if (r != -ENOTCONN)
+		log_warning("the next link key was not taken peer=%s reason=%s", peer->name,
+			    err ? err->reason : strerror(-r));
+}
+
+static void announce(struct peer *peer)
+{
+	struct msg m = { .type = MSG_LINK_NEXT, .next = { .n = peer->link_n } };
+
+	if (peer_call(peer, &m, 0, on_next_answer, peer) < 0)
+		log_debug("the next link key is announced later peer=%s", peer->name);
+}
+
+/* Stored before it is said; never two steps ahead of what the peer has confirmed. */
+static void move_on(struct peer *peer, void *ctx)
+{
+	int r;
+
+	(void)ctx;
+	if (!peer->up || !peer->next_acked)
+		return;
+	r = store_n(peer, peer->link_n + 1);
+	if (r < 0) {
+		log_err("cannot store the next n peer=%s error=%s", peer->name, strerror(-r));
+		return;
+	}
+	peer->next_acked = false;
+	announce(peer);
+}
+
+/* What n the session was made with says what the peer knows. */
+static void settle_n(struct peer *peer, uint64_t session_n)
+{
+	peer->next_acked = session_n >= peer->link_n;
+	if (session_n > peer->link_n && store_n(peer, session_n) < 0)
+		log_err("cannot store the n that the peer is at peer=%s", peer->name);
+	if (session_n < peer->link_n)
+		announce(peer);
+}
+
+/* ---- messages ---- */
+
+static void violation(struct peer *peer, const char *field, const char *reason)
+{
+	evidence_add(peer->peers->c.evidence, EVIDENCE_NOTE("link-protocol", SEV_WARNING, .limit = peer->name),
+		     "%s sent what it must not: %s: %s", peer->name, field, reason);
+	link_close(peer->link);
+}
+
+static void take_hello(struct peer *peer, const struct msg_hello *h)
+{
+	struct peers *p = peer->peers;
+	enum msg_role want = p->c.role == ROLE_ROOT ? ROLE_MANAGER : ROLE_NODE;
+
+	if (h->version != LINK_VERSION) {
+		violation(peer, "version", "not one that is spoken here");
+		return;
+	}
+	if (h->role != want || strcmp(h->name, peer->name)) {
+		violation(peer, "name", "not the name or role it was provisioned with");
+		return;
+	}
+	peer->hello = *h;
+	peer->up = true;
+	peer->since_ms = wall_ms();
+	log_info("link is up peer=%s", peer->name);
+	settle_n(peer, link_info(peer->link)->n);
+	p->c.ops.up(peer, p->c.ctx);
+}
+
+static void take_heartbeat(struct peer *peer, struct msg_heartbeat *h)
+{
+	struct peers *p = peer->peers;
+	struct msg_heartbeat before = peer->heartbeat;
+	bool first = !peer->reported;
+
+	peer->heartbeat = *h;
+	memset(h, 0, sizeof(*h));		/* taken over */
+	peer->reported = true;
+	if (peer->missed) {
+		peer->missed = false;
+		evidence_add(p->c.evidence, EVIDENCE_NOTE("heartbeat-back", SEV_INFO, .limit = peer->name),
+			     "%s is heard again", peer->name);
+	}
+	p->c.ops.heartbeat(peer, first ? NULL : &before, p->c.ctx);
+	free(before.atrs);
+}
+
+static int take_events(struct peer *peer, const struct msg_events *events)
+{
+	for (size_t i = 0; i < events->n; i++) {
+		const struct msg_event *e = &events->events[i];
+		int r;
+
+		if (peer->peers->c.own_events_only && strcmp(e->source, peer->name))
+			return -EPROTO;
+		r = evidence_remote(peer->peers->c.evidence, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void handle(struct peer *peer, struct msg *m)
+{
+	struct peers *p = peer->peers;
+	uint32_t request = m->request;
+	struct akm_error err = {};
+	int r;
+
+	switch (m->type) {
+	case MSG_OK:
+	case MSG_ERROR:
+		r = calls_answer(&peer->calls, m);
+		request = 0;
+		break;
+	case MSG_HEARTBEAT:
+		(void)reply_ok(peer->link, request);
+		take_heartbeat(peer, &m->heartbeat);
+		return;
+	case MSG_EVENTS:
+		r = take_events(peer, &m->events);
+		break;
+	default:
+		r = p->c.ops.message(peer, m, p->c.ctx);
+	}
+	if (r == -EPROTO || r == -ENOENT) {
+		violation(peer, msg_type_name(m->type), "not expected from it");
+	} else if (r < 0) {
+		akm_error_set(&err, r, msg_type_name(m->type), "cannot be stored: %s", strerror(-r));
+		(void)reply_error(peer->link, request, r, &err);	/* a dead link says so itself */
+	} else {
+		(void)reply_ok(peer->link, request);
+	}
+}
+
+static void on_message(struct link *l, struct msg *m, void *ctx)
+{
+	struct peer *peer = link_data(l);
+
+	(void)ctx;
+	if (!peer)
+		return;			/* superseded, and on its way out */
+	peer->last_seen_ms = wall_ms();
+	peer->seen_ms = now_ms();
+	if (peer->up)
+		handle(peer, m);
+	else if (m->type == MSG_HELLO)
+		take_hello(peer, &m->hello);
+	else
+		violation(peer, msg_type_name(m->type), "hello comes first");
+}
+
+/* ---- connections ---- */
+
+static int link_key(void *ctx, const uint8_t id[AKM_ID_LEN], uint64_t n, uint8_t ret_key[AKM_KEY_LEN])
+{
+	struct peer *peer = peers_find(ctx, id);
+
+	return peer ? linkkey_get(peer->key, n, ret_key) : -ENOENT;
+}
+
+static void on_up(struct link *l, void *ctx)
+{
+	struct peers *p = ctx;
+	struct peer *peer = peers_find(p, link_info(l)->id);
+	struct msg m = { .type = MSG_HELLO };
+	struct link *old;
+
+	if (!peer) {
+		link_close(l);			/* evicted during the handshake */
+		return;
+	}
+	/* The peer came back before its old connection was found dead. */
+	old = peer->link;
+	if (old) {
+		session_end(peer);
+		link_set_data(old, NULL);
+		link_close(old);
+	}
+	peer->link = l;
+	link_set_data(l, peer);
+	m.hello.version = LINK_VERSION;
+	m.hello.role = p->c.role;
+	snprintf(m.hello.name, sizeof(m.hello.name), "%s", p->c.name);
+	m.hello.link_n = link_info(l)->n;
+	p->c.ops.hello(&m.hello, p->c.ctx);
+	if (link_send(l, &m) < 0)
+		link_close(l);
+}
+
+/* Evidence: who tried what. Everything here comes from strangers as well, so it is limited. */
+static void record_refusal(struct peers *p, enum link_down why, const struct link_peer_info *info)
+{
+	struct peer *peer = info ? peers_find(p, info->id) : NULL;
+	char from[REPORT_ENDPOINT_MAX] = "?";
+
+	if (info)
+		report_sockaddr_text(&info->remote, false, from, sizeof(from));
+	if (why == LINK_DOWN_PSK)
+		evidence_add(p->c.evidence, EVIDENCE_NOTE("link-psk", SEV_ALERT, .limit = peer ? peer->name : from),
+			     "Refused a link as %s from %s: hardware mismatch or wrong key",
+			     peer ? peer->name : "?", from);
+	else if (why == LINK_DOWN_UNKNOWN)
+		evidence_add(p->c.evidence, EVIDENCE_NOTE("link-unknown", SEV_WARNING, .limit = from),
+			     "Refused a link from %s: its identity is unknown or evicted", from);
+	else if (why == LINK_DOWN_STALE)
+		evidence_add(p->c.evidence, EVIDENCE_NOTE("link-stale", SEV_WARNING, .limit = peer ? peer->name : from),
+			     "Refused a link as %s from %s: its link key is not one of the last, the current and the next",
+			     peer ? peer->name : "?", from);
+	else if (why == LINK_DOWN_PROTOCOL)
+		evidence_add(p->c.evidence, EVIDENCE_NOTE("link-protocol", SEV_WARNING, .limit = from),
+			     "Dropped a link from %s: it breaks the protocol", from);
+	else if (why == LINK_DOWN_LIMIT)
+		evidence_add(p->c.evidence, EVIDENCE_NOTE("link-limit", SEV_WARNING, .limit = from),
+			     "Dropped a link from %s: too many or too slow", from);
+}
+
+static void on_down(struct link *l, enum link_down why, const struct akm_error *err,
+		    const struct link_peer_info *info, void *ctx)
+{
+	struct peer *peer = link_data(l);
+
+	record_refusal(ctx, why, info);
+	if (!peer)
+		return;
+	log_info("link is down peer=%s reason=%s detail=%s", peer->name, link_down_name(why),
+		 err ? err->reason : "");
+	session_end(peer);
+}
+
+/* ---- time ---- */
+
+static void check_beat(struct peer *peer, void *ctx)
+{
+	const struct config *c = peer->peers->c.config;
+	uint64_t silent = now_ms() - peer->seen_ms;
+
+	(void)ctx;
+	if (silent < (uint64_t)c->heartbeat_ms * c->heartbeat_missed)
+		return;
+	if (peer->up)
+		link_close(peer->link);
+	if (peer->missed)
+		return;
+	peer->missed = true;
+	evidence_add(peer->peers->c.evidence, EVIDENCE_NOTE("heartbeat-missed", SEV_WARNING, .limit = peer->name),
+		     "%s has not been heard for %llu ms", peer->name, (unsigned long long)silent);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct peers *p = arg;
+	uint64_t now = now_ms();
+
+	(void)fd, (void)what;
+	peers_each(p, check_beat, NULL);
+	if (now >= p->next_due_ms) {
+		p->next_due_ms = now + (uint64_t)p->c.config->link_next_s * 1000;
+		peers_each(p, move_on, NULL);
+	}
+	timer_set(p->tick, TICK_MS);
+}
+
+/* ---- start and end ---- */
+
+static int load_one(const struct store_node *n, void *ctx)
+{
+	return n->state == NODE_PROVISIONED ? peers_add(ctx, n) : 0;
+}
+
+static int listen_for_peers(struct peers *p, struct akm_error *err)
+{
+	struct link_server_config cfg = {
+		.address = p->c.config->listen,
+		.key = link_key,
+		.ops = { on_up, on_message, on_down },
+		.ctx = p,
+	};
+
+	return link_server_new(p->c.base, &cfg, &p->server, err);
+}
+
+int peers_new(const struct peers_config *cfg, struct peers **ret, struct akm_error *err)
+{
+	struct peers *p = calloc(1, sizeof(*p));
+	int r;
+
+	if (!p)
+		return -ENOMEM;
+	p->c = *cfg;
+	p->next_due_ms = now_ms() + (uint64_t)cfg->config->link_next_s * 1000;
+	p->tick = evtimer_new(cfg->base, on_tick, p);
+	r = p->tick ? linkkeys_new(cfg->base, cfg->q, true, &p->keys) : -ENOMEM;
+	r = r ?: store_node_each(cfg->store, load_one, p);
+	r = r ?: listen_for_peers(p, err);
+	if (r < 0) {
+		if (err && !err->reason[0])
+			akm_error_set(err, r, "peers", "cannot be loaded: %s", strerror(-r));
+		peers_free(p);
+		return r;
+	}
+	timer_set(p->tick, TICK_MS);
+	*ret = p;
+	return 0;
+}
+
+static void free_one(struct peer *peer, void *ctx)
+{
+	(void)ctx;
+	peer_free(peer);
+}
+
+void peers_free(struct peers *p)
+{
+	if (!p)
+		return;
+	peers_each(p, free_one, NULL);
+	link_server_free(p->server);
+	linkkeys_free(p->keys);
+	if (p->tick)
+		event_free(p->tick);
+	free(p);
+}
+
+const struct sockaddr_storage *peers_address(const struct peers *p)
+{
+	return link_server_address(p->server);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Those below: the nodes of a manager, the managers of a root. Their link keys, the
+ * link server, hello, heartbeats, evidence on its way up, the daily next n. What
+ * else comes is the role's. Records are the store's; here is what is known now.
+ */
+#ifndef AKM_PEERS_H
+#define AKM_PEERS_H
+
+#include "calls.h"
+#include "config.h"
+#include "evidence.h"
+#include "store.h"
+#include "tpmq.h"
+
+struct peers;
+
+struct peer {
+	struct peer *hash_next;
+	struct peers *peers;
+	uint8_t id[AKM_ID_LEN];
+	char name[AKM_NAME_LEN];
+	uint64_t link_n;		/* as stored: current */
+	struct linkkey *key;
+	struct link *link;		/* NULL: down. The newest, if there are two */
+	bool up;			/* hello was exchanged */
+	bool reported;			/* its first heartbeat has come */
+	bool next_acked;		/* it knows link_n */
+	bool missed;			/* heartbeats: the event was recorded */
+	struct calls calls;
+	struct msg_hello hello;
+	struct msg_heartbeat heartbeat;	/* the last one; owned */
+	uint64_t last_seen_ms, since_ms;	/* wall clock: last message, last change of @up */
+	uint64_t seen_ms;		/* monotonic: last message */
+	void *data;			/* the role's */
+};
+
+struct peers_ops {
+	/* Fill in term and endpoints of our hello. */
+	void (*hello)(struct msg_hello *h, void *ctx);
+	void (*up)(struct peer *p, void *ctx);		/* after its hello */
+	void (*down)(struct peer *p, void *ctx);	/* after up() only */
+	/* @before: its previous heartbeat of this session, or NULL. */
+	void (*heartbeat)(struct peer *p, const struct msg_heartbeat *before, void *ctx);
+	/* All but hello, heartbeats, events and answers. -EPROTO: not for us, the link is closed. */
+	int (*message)(struct peer *p, struct msg *m, void *ctx);
+};
+
+struct peers_config {
+	struct event_base *base;
+	struct tpmq *q;
+	struct store *store;
+	struct evidence *evidence;
+	const struct config *config;
+	const char *name;		/* ours */
+	enum msg_role role;		/* ours */
+	const struct akm_blob *domain;	/* their keys are under it; NULL: under the storage parent. Outlives the peers */
+	bool own_events_only;		/* a peer speaks of itself only (nodes); a manager passes others' on */
+	struct peers_ops ops;
+	void *ctx;
+};
+
+/* Loads the provisioned ones from the store and listens. */
+int peers_new(const struct peers_config *cfg, struct peers **ret, struct akm_error *err);
+void peers_free(struct peers *p);		/* NULL is fine; calls under way end with -ENOTCONN, no other callback */
+
+int peers_add(struct peers *p, const struct store_node *n);	/* newly provisioned, or again */
+void peers_remove(struct peers *p, const uint8_t id[AKM_ID_LEN]);	/* evicted, replaced: refused from now on */
+struct peer *peers_find(struct peers *p, const uint8_t id[AKM_ID_LEN]);
+struct peer *peers_by_name(struct peers *p, const char *name);
+void peers_each(struct peers *p, void (*fn)(struct peer *peer, void *ctx), void *ctx);
+size_t peers_count(const struct peers *p, bool up_only);
+const struct sockaddr_storage *peers_address(const struct peers *p);	/* where it listens */
+
+/* Return: 0 or -ENOTCONN, …; then @fn is not called. */
+int peer_call(struct peer *p, struct msg *m, uint64_t timeout_ms, call_fn fn, void *ctx);
+
+#endif /* AKM_PEERS_H */

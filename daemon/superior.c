@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "superior.h"
+
+#include <openssl/rand.h>
+
+#include "clock.h"
+#include "linkkeys.h"
+#include "log.h"
+#include "outbox.h"
+
+struct superior {
+	struct superior_config c;
+	char name[AKM_NAME_LEN], issuer[AKM_NAME_LEN];
+	struct linkkeys *keys;
+	struct linkkey *key;
+	struct event *retry, *beat;
+	struct link *link;
+	bool up;			/* hello was exchanged */
+	bool key_ready;
+	struct calls calls;
+	struct outbox outbox;
+	size_t address;			/* the next to try */
+	uint64_t backoff_ms, seq, started_ms;
+	struct superior_status status;
+};
+
+static void set_reason(struct superior *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void set_reason(struct superior *s, const char *fmt, ...)
+{
+	char reason[sizeof(s->status.reason)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(reason, sizeof(reason), fmt, ap);
+	va_end(ap);
+	if (!strcmp(reason, s->status.reason))
+		return;				/* once, not at each attempt */
+	memcpy(s->status.reason, reason, sizeof(reason));
+	log_notice("no link to %s: %s address=%s", s->issuer, reason, s->status.address);
+}
+
+/* Exponential, with a quarter of jitter so that a fleet does not come back at one instant. */
+static void retry_later(struct superior *s)
+{
+	uint8_t random = 0;
+	uint64_t delay = s->backoff_ms;
+
+	RAND_bytes(&random, 1);
+	delay = delay - delay / 4 + delay / 2 * random / 255;
+	s->backoff_ms = s->backoff_ms * 2 > SUPERIOR_BACKOFF_MAX_MS ? SUPERIOR_BACKOFF_MAX_MS :
+								     s->backoff_ms * 2;
+	timer_set(s->retry, delay);
+}
+
+static int link_key(void *ctx, const uint8_t id[AKM_ID_LEN], uint64_t n, uint8_t ret_key[AKM_KEY_LEN])
+{
+	struct superior *s = ctx;
+
+	if (memcmp(id, s->c.id, AKM_ID_LEN))
+		return -ENOENT;
+	return linkkey_get(s->key, n, ret_key);
+}
+
+static void refuse(struct superior *s, const struct akm_error *err)
+{
+	set_reason(s, "%s: %s", err->field, err->reason);
+	link_close(s->link);
+}
+
+static void on_up(struct link *l, void *ctx)
+{
+	struct superior *s = ctx;
+	struct msg m = { .type = MSG_HELLO };
+
+	m.hello.version = LINK_VERSION;
+	m.hello.role = s->c.role;
+	snprintf(m.hello.name, sizeof(m.hello.name), "%s", s->name);
+	m.hello.link_n = link_info(l)->n;
+	s->c.ops.hello(&m.hello, link_info(l), s->c.ctx);
+	if (link_send(l, &m) < 0)
+		link_close(l);
+}
+
+static void on_beat_answer(void *ctx, int r, const struct akm_error *err)
+{
+	struct superior *s = ctx;
+
+	(void)err;
+	if (r == -ETIMEDOUT && s->link) {
+		set_reason(s, "it does not answer heartbeats");
+		link_close(s->link);
+	}
+}
+
+void superior_heartbeat(struct superior *s)
+{
+	struct msg m = { .type = MSG_HEARTBEAT };
+	int r;
+
+	if (!s->up)
+		return;
+	m.heartbeat.seq = ++s->seq;
+	m.heartbeat.uptime_ms = now_ms() - s->started_ms;
+	r = s->c.ops.heartbeat(&m.heartbeat, s->c.ctx);
+	if (!r)
+		r = calls_send(&s->calls, s->link, &m, (uint64_t)s->c.heartbeat_ms * s->c.heartbeat_missed,
+			       on_beat_answer, s);
+	free(m.heartbeat.atrs);
+	if (r < 0)
+		log_warning("cannot send a heartbeat error=%s", strerror(-r));
+	timer_set(s->beat, s->c.heartbeat_ms);
+}
+
+static void on_beat(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	superior_heartbeat(arg);
+}
+
+static int check_hello(const struct superior *s, const struct msg_hello *h, struct akm_error *err)
+{
+	enum msg_role want = s->c.role == ROLE_NODE ? ROLE_MANAGER : ROLE_ROOT;
+
+	if (h->version != LINK_VERSION)
+		return akm_error_set(err, -EPROTONOSUPPORT, "version", "%u, this is %u", h->version, LINK_VERSION);
+	if (h->role != want)
+		return akm_error_set(err, -EPROTO, "role", "not a superior of this role");
+	return s->c.ops.accept(h, err, s->c.ctx);
+}
+
+static void take_hello(struct superior *s, const struct msg_hello *h)
+{
+	struct akm_error err = {};
+
+	if (check_hello(s, h, &err) < 0) {
+		refuse(s, &err);
+		return;
+	}
+	s->up = true;
+	s->backoff_ms = SUPERIOR_BACKOFF_MIN_MS;
+	s->status.up = true;
+	s->status.since_ms = wall_ms();
+	s->status.reason[0] = '\0';
+	log_info("link to %s is up address=%s term=%llu", s->issuer, s->status.address,
+		 (unsigned long long)h->term);
+	s->c.ops.up(s->link, s->c.ctx);
+	superior_heartbeat(s);
+	outbox_up(&s->outbox, s->link);
+}
+
+/* Persisted before it is acknowledged, computed in the background. */
+static int take_next(struct superior *s, uint64_t n, struct akm_error *err)
+{
+	uint64_t have = linkkey_n(s->key);
+	int r;
+
+	if (n == have)
+		return 0;
+	if (n != have + 1)
+		return akm_error_set(err, -ESTALE, "n", "%llu does not follow %llu", (unsigned long long)n,
+				     (unsigned long long)have);
+	r = s->c.ops.next(n, s->c.ctx);
+	if (r < 0)
+		return akm_error_set(err, r, "n", "cannot be stored: %s", strerror(-r));
+	s->key_ready = false;
+	linkkey_advance(s->key, n);
+	return 0;
+}
+
+static void on_message(struct link *l, struct msg *m, void *ctx)
+{
+	struct superior *s = ctx;
+	struct akm_error err = {};
+	int r = 0;
+
+	if (m->type == MSG_HELLO && !s->up) {
+		take_hello(s, &m->hello);
+		return;
+	}
+	if (!s->up)
+		r = -EPROTO;
+	else if (m->type == MSG_OK || m->type == MSG_ERROR)
+		r = calls_answer(&s->calls, m);
+	else if (m->type == MSG_LINK_NEXT)
+		r = take_next(s, m->next.n, &err) < 0 ? reply_error(l, m->request, -ESTALE, &err) :
+							reply_ok(l, m->request);
+	else
+		r = s->c.ops.message(l, m, s->c.ctx);
+	if (r < 0) {
+		akm_error_set(&err, r, msg_type_name(m->type), "not expected here");
+		refuse(s, &err);
+	}
+}
+
+static void on_down(struct link *l, enum link_down why, const struct akm_error *err,
+		    const struct link_peer_info *info, void *ctx)
+{
+	struct superior *s = ctx;
+	bool was_up = s->up;
+
+	(void)l, (void)info;
+	s->link = NULL;
+	s->up = false;
+	event_del(s->beat);
+	outbox_down(&s->outbox);
+	calls_abort(&s->calls);
+	if (was_up) {
+		s->status.up = false;
+		s->status.since_ms = wall_ms();
+		s->c.ops.down(s->c.ctx);
+	}
+	if (why != LINK_DOWN_CLOSED || !s->status.reason[0])
+		set_reason(s, "%s%s%s", link_down_name(why), err && err->reason[0] ? ": " : "",
+			   err ? err->reason : "");
+	retry_later(s);
+}
+
+static void attempt(struct superior *s)
+{
+	struct link_client_config cfg = {
+		.n = linkkey_n(s->key),
+		.key = link_key,
+		.ops = { on_up, on_message, on_down },
+		.ctx = s,
+	};
+	struct akm_error err = {};
+	int r;
+
+	if (s->link || !s->key_ready || !s->c.n_addresses)
+		return;
+	cfg.address = s->c.addresses[s->address];
+	s->address = (s->address + 1) % s->c.n_addresses;
+	snprintf(s->status.address, sizeof(s->status.address), "%s", cfg.address);
+	memcpy(cfg.id, s->c.id, AKM_ID_LEN);
+	r = link_connect(s->c.base, &cfg, &s->link, &err);
+	if (r < 0) {
+		set_reason(s, "%s", err.reason[0] ? err.reason : strerror(-r));
+		retry_later(s);
+	}
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	attempt(arg);
+}
+
+static void on_key(void *ctx, int r)
+{
+	struct superior *s = ctx;
+
+	s->key_ready = !r;
+	if (!r) {
+		attempt(s);
+		return;
+	}
+	set_reason(s, r == -ENOKEY ? "the TPM does not hold this party's provisioning key: %s" :
+				     "the TPM cannot make the link key: %s", strerror(-r));
+	evidence_add(s->c.evidence, EVIDENCE_NOTE("tpm", SEV_ALERT, .limit = "link-key"),
+		     "The TPM cannot make the link key: %s", strerror(-r));
+}
+
+static void on_new_evidence(void *ctx)
+{
+	struct superior *s = ctx;
+
+	outbox_kick(&s->outbox);
+}
+
+int superior_new(const struct superior_config *cfg, struct superior **ret)
+{
+	struct superior *s = calloc(1, sizeof(*s));
+	int r = -ENOMEM;
+
+	if (!s)
+		return -ENOMEM;
+	s->c = *cfg;
+	snprintf(s->name, sizeof(s->name), "%s", cfg->name);
+	snprintf(s->issuer, sizeof(s->issuer), "%s", cfg->issuer);
+	s->backoff_ms = SUPERIOR_BACKOFF_MIN_MS;
+	s->started_ms = now_ms();
+	s->status.since_ms = wall_ms();
+	calls_init(&s->calls, cfg->base);
+	outbox_init(&s->outbox, cfg->evidence, &s->calls);
+	evidence_on_new(cfg->evidence, on_new_evidence, s);
+	s->retry = evtimer_new(cfg->base, on_retry, s);
+	s->beat = evtimer_new(cfg->base, on_beat, s);
+	if (s->retry && s->beat)
+		r = linkkeys_new(cfg->base, cfg->q, false, &s->keys);
+	if (!r)
+		r = linkkey_add(s->keys, NULL, cfg->key, cfg->hardware, cfg->n, on_key, s, &s->key);
+	if (r < 0) {
+		superior_free(s);
+		return r;
+	}
+	*ret = s;
+	return 0;
+}
+
+void superior_free(struct superior *s)
+{
+	if (!s)
+		return;
+	evidence_on_new(s->c.evidence, NULL, NULL);
+	calls_drop(&s->calls);
+	link_free(s->link);
+	if (s->retry)
+		event_free(s->retry);
+	if (s->beat)
+		event_free(s->beat);
+	linkkey_free(s->key);
+	linkkeys_free(s->keys);
+	free(s);
+}
+
+struct link *superior_link(const struct superior *s)
+{
+	return s && s->up ? s->link : NULL;
+}
+
+struct calls *superior_calls(struct superior *s)
+{
+	return &s->calls;
+}
+
+void superior_status(const struct superior *s, struct superior_status *ret)
+{
+	if (s)
+		*ret = s->status;
+	else
+		memset(ret, 0, sizeof(*ret));
+}
