@@ -149,19 +149,26 @@ static bool permanent_mac(const char *iface, uint8_t mac[MAC_LEN])
 	return !is_zero(mac);
 }
 
+static int hex_digit(uint8_t c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (uint8_t)tolower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* "xx:xx:xx:xx:xx:xx" and nothing else; sscanf() takes "0x" and blanks for digits. */
 static int parse_mac(const struct content *c, uint8_t mac[MAC_LEN])
 {
-	unsigned int b[MAC_LEN];
-	char text[3 * MAC_LEN], tail;
+	if (c->len != 3 * MAC_LEN - 1)
+		return -EINVAL;
+	for (size_t i = 0; i < MAC_LEN; i++) {
+		int high = hex_digit(c->data[3 * i]), low = hex_digit(c->data[3 * i + 1]);
 
-	if (c->len != sizeof(text) - 1)
-		return -EINVAL;
-	memcpy(text, c->data, c->len);
-	text[c->len] = '\0';
-	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &tail) != MAC_LEN)
-		return -EINVAL;
-	for (size_t i = 0; i < MAC_LEN; i++)
-		mac[i] = (uint8_t)b[i];
+		if (high < 0 || low < 0 || (i < MAC_LEN - 1 && c->data[3 * i + 2] != ':'))
+			return -EINVAL;
+		mac[i] = (uint8_t)(high << 4 | low);
+	}
 	return 0;
 }
 

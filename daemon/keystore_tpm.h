@@ -118,6 +118,7 @@ struct keystore {
 };
 
 #define KS_SRK_PERSISTENT 0x81000001	/* TCG TPM v2.0 Provisioning Guidance, 7.8 */
+#define KS_TRANSIENT_FIRST 0x80000000u	/* TPM2_TRANSIENT_FIRST, whose definition shifts into the sign bit */
 #define KS_HELD_MAX	6
 
 /*

@@ -178,7 +178,7 @@ int ks_device_prepare(struct keystore *ks)
 		if (r < 0)
 			return r;
 	}
-	r = flush_all(&op, TPM2_TRANSIENT_FIRST);
+	r = flush_all(&op, KS_TRANSIENT_FIRST);
 	return r ?: flush_all(&op, TPM2_LOADED_SESSION_FIRST);
 }
 

@@ -47,7 +47,7 @@ static unsigned int loaded(struct party *p, TPM2_HANDLE first)
 
 void party_assert_clean(struct party *p)
 {
-	assert_int_equal(loaded(p, TPM2_TRANSIENT_FIRST), 0);
+	assert_int_equal(loaded(p, KS_TRANSIENT_FIRST), 0);
 	assert_int_equal(loaded(p, TPM2_LOADED_SESSION_FIRST), 0);
 	assert_int_equal(loaded(p, TPM2_ACTIVE_SESSION_FIRST), 0);
 }

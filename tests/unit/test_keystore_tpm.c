@@ -417,7 +417,7 @@ static void damaged_challenge_is_refused(void **state)
 static void assert_identity_refused(const struct keystore_identity *id)
 {
 	_cleanup_secret_ struct akm_secret s = {};
-	_cleanup_blob_ struct akm_blob a = {}, b = {};
+	_cleanup_blob_ struct akm_blob a = {};
 
 	assert_ks(&root, keystore_challenge(root.ks, id, &a, &s), -EPROTO);
 	assert_null(s.data);
