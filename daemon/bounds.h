@@ -8,7 +8,16 @@
 #define LINK_VERSION		1
 #define LINK_HANDSHAKE_MS	10000		/* an accepted connection has this long to authenticate */
 #define LINK_PENDING_MAX	256		/* unauthenticated connections at a time */
-#define LINK_PENDING_PER_IP	16
+#define LINK_PENDING_PER_IP	16		/* of one IPv4 address or IPv6 /64 */
+#define LINK_PER_IDENTITY	2		/* authenticated ones: the newest stay */
+#define LINK_FAILURE_BURST	64		/* failed attempts of one address at once … */
+#define LINK_FAILURE_REFILL_MS	100		/* … and then one in this time */
+#define LINK_IDENTITY_BURST	8		/* the same for one identity from one address */
+#define LINK_IDENTITY_REFILL_MS	2000
+#define LINK_MESSAGE_MS		30000		/* a message that has begun is complete in this time */
+#define LINK_CLOSE_MS		2000		/* for what is queued when a link is closed */
+#define LINK_QUEUE_MAX		(8U << 20)	/* bytes queued to a peer that does not read */
+#define LINK_DEAD_MS		30000		/* unacknowledged TCP data, or silence of keepalives */
 #define FRAME_PAYLOAD_MAX	16384		/* bytes of one provisioning frame */
 #define PROVISION_VERSION	1
 #define PROVISION_TIMEOUT_MS	60000		/* silence that ends an exchange; a real TPM stalls 30 s */
@@ -21,6 +30,8 @@
 #define EVENTS_PER_MESSAGE	256
 #define TEXT_MAX		512		/* bytes of any text a peer sends for people */
 #define BLOB_MAX		8192		/* bytes of one TPM blob */
+#define SETTING_MAX		(1U << 20)	/* bytes of one setting in the database */
+#define EVENTS_KEPT		1000000		/* newest events in the database; older ones go */
 #define SEALED_FILE_MAX		(8U << 20)
 
 #endif /* AKM_BOUNDS_H */

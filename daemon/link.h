@@ -5,7 +5,7 @@
  * msg.h messages, each behind a 32-bit big-endian length.
  * identity = "akm1:" hex(provisioning ATR ID) ":" n ":" hex(128-bit nonce)
  * PSK = HMAC-SHA-256(link key n, identity). Documentation/protocol.rst, "Link".
- * Event loop context; nothing here blocks or calls the TPM.
+ * Event loop context; nothing here blocks or calls the TPM. The process ignores SIGPIPE.
  */
 #ifndef AKM_LINK_H
 #define AKM_LINK_H
@@ -25,7 +25,7 @@ typedef int (*link_key_fn)(void *ctx, const uint8_t id[AKM_ID_LEN], uint64_t n, 
 
 struct link_peer_info {
 	uint8_t id[AKM_ID_LEN];
-	uint64_t n;
+	uint64_t n;			/* 0: no identity was claimed, id says nothing */
 	struct sockaddr_storage remote, local;
 };
 
@@ -39,6 +39,7 @@ enum link_down {
 	LINK_DOWN_PROTOCOL,		/* message or TLS violation; err says which field */
 	LINK_DOWN_LIMIT,		/* too many, too slow */
 	LINK_DOWN_NOT_READY,		/* link key not computed yet */
+	LINK_DOWN_MAX = LINK_DOWN_NOT_READY
 };
 const char *link_down_name(enum link_down why);
 
@@ -47,7 +48,7 @@ struct link_ops {
 	void (*up)(struct link *l, void *ctx);
 	/* @m is the callee's to read; link.c frees it afterwards. */
 	void (*message)(struct link *l, struct msg *m, void *ctx);
-	/* Last call for this link; it is freed after return. @info is NULL if nothing was learnt, else what the peer *claimed*. */
+	/* Last call for this link; it is freed after return. @info: never NULL; before up() what the peer *claimed*. */
 	void (*down)(struct link *l, enum link_down why, const struct akm_error *err,
 		     const struct link_peer_info *info, void *ctx);
 };
@@ -57,10 +58,20 @@ struct link_server_config {
 	link_key_fn key;
 	struct link_ops ops;
 	void *ctx;
+	unsigned int handshake_ms, message_ms;	/* 0: LINK_HANDSHAKE_MS, LINK_MESSAGE_MS */
 };
 int link_server_new(struct event_base *base, const struct link_server_config *cfg,
 		    struct link_server **ret, struct akm_error *err);
-void link_server_free(struct link_server *s);	/* drops its links without down() */
+void link_server_free(struct link_server *s);	/* drops its links without down(); not from their callbacks */
+const struct sockaddr_storage *link_server_address(const struct link_server *s);	/* bound; port 0 was replaced */
+
+struct link_server_stats {
+	uint64_t accepted, refused;	/* refused: by the limits per address, before a byte was read */
+	uint64_t up;
+	uint64_t down[LINK_DOWN_MAX + 1];
+	size_t pending, links;		/* now */
+};
+void link_server_get_stats(const struct link_server *s, struct link_server_stats *ret);
 
 struct link_client_config {
 	const char *address;		/* host literal and port */
@@ -70,15 +81,22 @@ struct link_client_config {
 	struct link_ops ops;
 	void *ctx;
 };
-/* One attempt; reconnecting is the caller's (with backoff). */
+/*
+ * One attempt; reconnecting is the caller's (with backoff). down() tells how a
+ * handshake failed, as far as an unauthenticated alert can: a server that does not
+ * know the identity or its n is LINK_DOWN_UNKNOWN here, one that asks to come
+ * later LINK_DOWN_NOT_READY. Return: 0; the link key's error; -EINVAL address.
+ */
 int link_connect(struct event_base *base, const struct link_client_config *cfg,
 		 struct link **ret, struct akm_error *err);
 
-/* Encodes and queues; @m stays the caller's. Return: 0, -ENOTCONN, -ENOBUFS (peer does not read), msg_encode()'s. */
+/* Encodes and queues; @m stays the caller's. Return: 0, -ENOTCONN, -ENOBUFS (peer does not read), msg_encode()'s.
+ * Nothing is written, and no callback called, before the event loop runs again. */
 int link_send(struct link *l, const struct msg *m);
 const struct link_peer_info *link_info(const struct link *l);
 void link_set_data(struct link *l, void *data);	/* the role's per-peer state */
 void *link_data(const struct link *l);
+void link_free(struct link *l);		/* at once, without down(); safe in the link's own callbacks; NULL is fine */
 void link_close(struct link *l);		/* flushes what is queued, then down(LINK_DOWN_CLOSED); safe in callbacks */
 
 #endif /* AKM_LINK_H */

@@ -389,9 +389,9 @@ static void path(const struct wire_reader *c, const char *name, char *buf, size_
 
 		if (*l->name)
 			at += (size_t)snprintf(buf + at, size - at, "%s%s", at ? "." : "", l->name);
-		/* A level that was entered is already counted as done. */
-		if (i && !l->map && at < size && (i < c->depth || name))
-			at += (size_t)snprintf(buf + at, size - at, "[%zu]", l->index - (i < c->depth));
+		/* The element in question: inside it, or it has no name of its own */
+		if (i && !l->map && l->index && at < size && (i < c->depth || (name && !*name)))
+			at += (size_t)snprintf(buf + at, size - at, "[%zu]", l->index - 1);
 	}
 	if (name && *name && at < size)
 		snprintf(buf + at, size - at, ".%s", name);
@@ -429,6 +429,7 @@ static int next(struct wire_reader *c, const char *name, enum item_kind want, st
 	struct item it;
 	size_t size;
 
+	l->index++;
 	if (l->map ? !l->value : !l->left)
 		return refuse(c, name, "is missing: the list ends here");
 	why = item_read(c->pos, c->end, &it, &size);
@@ -437,12 +438,10 @@ static int next(struct wire_reader *c, const char *name, enum item_kind want, st
 	if (it.kind != want)
 		return rd_refuse(c, name, "is %s, expected %s", kind_name[it.kind], kind_name[want]);
 	c->pos += size;
-	if (l->map) {
+	if (l->map)
 		l->value = false;
-	} else {
+	else
 		l->left--;
-		l->index++;
-	}
 	*ret = it;
 	return 0;
 }

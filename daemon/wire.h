@@ -55,7 +55,7 @@ _must_check_ int wr_finish(struct wire_writer *w, struct akm_secret *ret);
 struct wire_level {
 	const char *name;
 	size_t left;		/* elements, or keys */
-	size_t index;		/* elements done; arrays only */
+	size_t index;		/* elements begun; arrays only */
 	bool map, value;	/* value: a key was read, its value is next */
 };
 
