@@ -22,7 +22,10 @@ struct blob akm_test_hex(struct kunit *test, const char *hex);
 #define AKM_EXPECT_MEMNEQ(test, a, b, len) \
 	KUNIT_EXPECT_TRUE_MSG(test, memcmp(a, b, len), "%s equals %s", #a, #b)
 
+extern struct kunit_suite akm_aead_suite;
 extern struct kunit_suite akm_kdf_suite;
+extern struct kunit_suite akm_monitor_suite;
+extern struct kunit_suite akm_prefix_suite;
 extern struct kunit_suite akm_proto_suite;
 extern struct kunit_suite akm_replay_suite;
 

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Token bucket of events and counters. Mutants: mutants.txt. */
+#include "monitor.h"
+
+#include <linux/bottom_half.h>
+
+#include "util.h"
+
+#define BURST	16
+#define RATE	8
+
+static int take_all(struct akm_bucket *b, unsigned long now)
+{
+	int n = 0;
+
+	while (n < 10 * BURST && akm_bucket_take(b, BURST, RATE, now))
+		n++;
+	return n;
+}
+
+/* No more than the burst at once, whatever the start of time is */
+static void monitor_bucket_burst(struct kunit *test)
+{
+	static const unsigned long starts[] = { 0, 1, ULONG_MAX, INITIAL_JIFFIES, ULONG_MAX / 2 };
+	struct akm_bucket b;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(starts); i++) {
+		akm_bucket_init(&b, BURST, starts[i]);
+		KUNIT_EXPECT_EQ(test, take_all(&b, starts[i]), BURST);
+		KUNIT_EXPECT_EQ(test, take_all(&b, starts[i]), 0);
+	}
+}
+
+/* Over a minute, however often somebody asks, no more than burst and rate allow */
+static void monitor_bucket_rate(struct kunit *test)
+{
+	static const unsigned int steps[] = { 1, 2, 3, 7, HZ / 8 + 1, HZ, 2 * HZ };
+	unsigned long start = ULONG_MAX - 20 * HZ, t;	/* jiffies wrap on the way */
+	struct akm_bucket b;
+	int i, n;
+
+	for (i = 0; i < ARRAY_SIZE(steps); i++) {
+		akm_bucket_init(&b, BURST, start);
+		for (t = 0, n = 0; t <= 60 * HZ; t += steps[i])
+			n += take_all(&b, start + t);
+		KUNIT_EXPECT_LE(test, n, BURST + 60 * RATE);
+		/* and it does not starve anybody either: */
+		KUNIT_EXPECT_GE(test, n, 60 * RATE - RATE);
+	}
+}
+
+static void monitor_bucket_fills_no_further(struct kunit *test)
+{
+	static const unsigned long pauses[] = { 60 * HZ, ULONG_MAX / 4, ULONG_MAX / 2, ULONG_MAX };
+	struct akm_bucket b;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(pauses); i++) {
+		akm_bucket_init(&b, BURST, 0);
+		take_all(&b, 0);
+		KUNIT_EXPECT_EQ(test, take_all(&b, pauses[i]), BURST);
+	}
+}
+
+static void monitor_counters(struct kunit *test)
+{
+	struct akm_stats stats = {};
+	u64 v[AKM_STATS];
+	int i;
+
+	KUNIT_ASSERT_EQ(test, 0, akm_stats_init(&stats));
+	akm_stats_read(&stats, v);
+	for (i = 0; i < AKM_STATS; i++)
+		KUNIT_EXPECT_EQ(test, v[i], 0);
+
+	local_bh_disable();
+	akm_stats_rx(&stats, 100);
+	akm_stats_rx(&stats, 50);
+	akm_stats_tx(&stats, 3, 1000);
+	local_bh_enable();
+	for (i = AKM_STAT_RX_AUTH_FAIL; i < AKM_STATS; i++)
+		akm_stats_add(&stats, i, i);
+
+	akm_stats_read(&stats, v);
+	KUNIT_EXPECT_EQ(test, v[AKM_STAT_RX_PACKETS], 2);
+	KUNIT_EXPECT_EQ(test, v[AKM_STAT_RX_BYTES], 150);
+	KUNIT_EXPECT_EQ(test, v[AKM_STAT_TX_PACKETS], 3);
+	KUNIT_EXPECT_EQ(test, v[AKM_STAT_TX_BYTES], 1000);
+	for (i = AKM_STAT_RX_AUTH_FAIL; i < AKM_STATS; i++)
+		KUNIT_EXPECT_EQ(test, v[i], i);
+	akm_stats_free(&stats);
+}
+
+/* The header promises one order for both: netlink fills attributes by it. */
+static void monitor_same_order_as_uapi(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, AKM_STATS, AKM_A_STATS_MAX - AKM_A_STATS_RX_PACKETS + 1);
+	KUNIT_EXPECT_EQ(test, AKM_STAT_RX_AUTH_FAIL,
+			AKM_A_STATS_RX_AUTH_FAIL - AKM_A_STATS_RX_PACKETS);
+	KUNIT_EXPECT_EQ(test, AKM_STAT_RX_PREFIX, AKM_A_STATS_RX_PREFIX - AKM_A_STATS_RX_PACKETS);
+	KUNIT_EXPECT_EQ(test, AKM_STAT_TX_NO_KEY, AKM_A_STATS_TX_NO_KEY - AKM_A_STATS_RX_PACKETS);
+	KUNIT_EXPECT_EQ(test, AKM_STAT_TX_DROPPED,
+			AKM_A_STATS_TX_DROPPED - AKM_A_STATS_RX_PACKETS);
+}
+
+static struct kunit_case monitor_cases[] = {
+	KUNIT_CASE(monitor_bucket_burst),
+	KUNIT_CASE(monitor_bucket_rate),
+	KUNIT_CASE(monitor_bucket_fills_no_further),
+	KUNIT_CASE(monitor_counters),
+	KUNIT_CASE(monitor_same_order_as_uapi),
+	{}
+};
+
+struct kunit_suite akm_monitor_suite = {
+	.name = "akm_monitor",
+	.test_cases = monitor_cases,
+};
