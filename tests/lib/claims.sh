@@ -9,17 +9,25 @@ say() {
 	printf '%s\n' "$*"
 }
 
-claim() { # SENTENCE COMMAND…
+# Overridden by who wants to keep a record: OUTCOME SENTENCE OUTPUT, after each claim.
+claim_record() {
+	:
+}
+
+claim() { # SENTENCE COMMAND…: with evidence=N set, the first N lines of what COMMAND said are shown as well
 	local sentence=$1 out
 	shift
 	if out=$("$@" 2>&1); then
 		claims_ok=$((claims_ok + 1))
 		say "  ok    $sentence"
+		[ -z "$out" ] || head -n "${evidence:-0}" <<<"$out" | sed 's/^/        | /'
+		claim_record ok "$sentence" "$out"
 	else
 		claims_failed=$((claims_failed + 1))
 		say "  FAIL  $sentence"
 		say "        command: $*"
-		[ -z "$out" ] || tail -n 15 <<<"$out" | sed 's/^/        /'
+		[ -z "$out" ] || tail -n 15 <<<"$out" | sed 's/^/        | /'
+		claim_record failed "$sentence" "$out"
 	fi
 }
 

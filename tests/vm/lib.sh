@@ -5,53 +5,13 @@
 #   ns a ─ eth0 ─┐                    underlay  192.0.2.N   2001:db8::N     (a = 1, b = 2, …)
 #   ns b ─ eth0 ─┼─ br0 in ns wire    overlay   10.77.0.N   fd77::N         on akm0
 #   ns x ─ eth0 ─┘                    x has a place on the wire, and no keys
-set -u
-top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-# shellcheck source=tests/lib/poll.sh
-. "$top/tests/lib/poll.sh"
-# shellcheck source=tests/lib/claims.sh
-. "$top/tests/lib/claims.sh"
-PATH=$top/build/userspace/gcc:$top/build/userspace/gcc/tests/vm:$PATH
-module=$top/build/module-$(uname -r)/akm.ko
+# shellcheck source=tests/vm/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+umask 077	# the files hold keys, even if only a test's
 scratch=$(mktemp -d)
-background=()
-
-on() { # NAMESPACE COMMAND…
-	local ns=$1
-	shift
-	nsenter --net="/run/netns/$ns" -- "$@"
-}
-
-start() { # LOGFILE COMMAND…: in the background until the scenario ends; its process id is $started
-	local log=$1
-	shift
-	"$@" >"$log" 2>&1 </dev/null &
-	started=$!
-	background+=("$started")
-}
-
-stop() { # PID [SIGNAL]: and wait for its end
-	kill -"${2:-TERM}" "$1" 2>/dev/null
-	wait "$1" 2>/dev/null
-}
-
-ended() { # PID
-	! kill -0 "$1" 2>/dev/null
-}
-
-says() { # PATTERN FILE
-	grep -qE -- "$1" "$2"
-}
 
 index_of() { # NODE: a is 1, b is 2, …
 	printf '%d\n' "$(($(printf '%d' "'$1") - 96))"
-}
-
-load_module() {
-	quiet grep -q '^akm ' /proc/modules && return
-	modprobe -q udp_tunnel
-	modprobe -q ip6_udp_tunnel
-	insmod "$module"
 }
 
 wire_up() { # NODE…
@@ -149,8 +109,8 @@ group_up() {
 	done
 }
 
-counter() { # NODE COUNTER [IF]: e.g. rx_replay
-	on "$1" akmctl -j stats "${3:-akm0}" | jq -e "first(.. | objects | select(has(\"$2\")) | .$2)"
+counter() { # NODE NAME [IF]: e.g. rx_replay
+	on "$1" akmctl -j stats "${3:-akm0}" | field "$2"
 }
 
 counter_at_least() { # NODE COUNTER LEAST
@@ -177,24 +137,6 @@ overlay6() {
 	echo "fd77::$(index_of "$1")"
 }
 
-capture_start() { # NAME [NAMESPACE INTERFACE [FILTER…]]: into $scratch/NAME.pcap; its process id is $capture
-	local name=$1 ns=${2:-wire} interface=${3:-br0}
-	shift $(($# < 3 ? $# : 3))
-	start "$scratch/$name.tcpdump" on "$ns" tcpdump --immediate-mode -U -Z root -B 65536 -s 0 -i "$interface" -w "$scratch/$name.pcap" "$@"
-	capture=$started
-	within 10 says 'listening on' "$scratch/$name.tcpdump" || cat "$scratch/$name.tcpdump"
-}
-
-capture_stop() { # PID
-	stop "$1" INT
-}
-
-frames() { # FILE [FILTER…]: how many the capture holds
-	local file=$1
-	shift
-	tcpdump -nr "$file" "$@" 2>/dev/null | wc -l
-}
-
 tcp_transfer() { # FROM TO ADDRESS BYTES: one TCP connection, compared by digest
 	local from=$1 to=$2 address=$3 bytes=$4 family=TCP4 host=$3 want got
 	[[ $address == *:* ]] && family=TCP6 host="[$address]"
@@ -217,15 +159,8 @@ udp_listen() { # NODE ADDRESS PORT FILE: appends what arrives to FILE; its proce
 }
 
 world_down() { # everything that wire_up and start made
-	local pid ns
-	for pid in ${background[@]+"${background[@]}"}; do
-		stop "$pid" KILL
-	done
-	background=()
-	for ns in $(ip netns list | cut -d' ' -f1); do
-		ip netns pids "$ns" | xargs -r kill -KILL
-		ip netns del "$ns"
-	done
+	stop_all
+	delete_namespaces
 }
 
 scenario_end() {

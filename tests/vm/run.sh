@@ -88,7 +88,7 @@ machine=(
 	-virtfs "local,path=$results,mount_tag=results,security_model=none,multidevs=remap"
 	-kernel "/boot/vmlinuz-$release" -initrd "$work/initrd"
 )
-append="console=ttyS0 panic=-1 quiet akm_interactive=${interactive:-0} akm_term=${TERM:-linux}"
+append="console=ttyS0 mitigations=off panic=-1 quiet akm_interactive=${interactive:-0} akm_term=${TERM:-linux}"
 
 make_initrd "$@"
 machine+=(-accel "$(accelerator)")

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/../../lib.sh"
 
 epoch_of() { # NODE
-	on "$1" akmctl -j generation show akm0 | jq -r 'first(.. | objects | select(has("epoch")) | .epoch)'
+	on "$1" akmctl -j generation show akm0 | field epoch
 }
 
 epoch_is() { # NODE EPOCH

@@ -13,7 +13,7 @@ no_traffic_without_incarnation() {
 }
 
 wire_up a b x
-capture_start wire
+capture_start "$scratch/wire.pcap" wire br0
 watcher=$capture
 
 need "an interface without any setting" on a akmctl dev add akm9

@@ -6,10 +6,10 @@
 . "$(dirname "$0")/../../lib.sh"
 
 group_up "a b"
-capture_start wire
+capture_start "$scratch/wire.pcap" wire br0
 watcher=$capture
 need "a and b talk" pings a "$(overlay b)"
-need "the recording holds it" within 10 sh -c "[ \$(tcpdump -nr $scratch/wire.pcap udp port 7645 2>/dev/null | wc -l) -ge 10 ]"
+need "the recording holds it" within 10 captured 10 "$scratch/wire.pcap" udp port 7645
 capture_stop "$watcher"
 start "$scratch/events" on b akmctl -j monitor
 
@@ -38,4 +38,4 @@ ping=$started
 claim "x floods b with 20000 forged packets during a ping" on x inject -d 192.0.2.2 -n 20000 -r 2000 number eth0 "$scratch/wire.pcap"
 within 60 ended "$ping"
 claim "none of the ping's packets was lost" grep -q ' 0% packet loss' "$scratch/ping.log"
-claim "the key state did not change" equal "$(on b akmctl -j generation show akm0 | jq -c '[.. | objects | select(has("number")) | .number]')" "[1]"
+claim "the key state did not change" equal "$(on b akmctl -j generation show akm0 | grep -c '"number":') $(on b akmctl -j generation show akm0 | field number)" "1 1"

@@ -6,8 +6,7 @@
 . "$(dirname "$0")/../../lib.sh"
 
 state_of() { # NODE NUMBER: pending, active, retiring; empty if there is none
-	on "$1" akmctl -j generation show akm0 |
-		jq -r --argjson n "$2" 'first(.. | objects | select(.number? == $n) | .state) // ""'
+	on "$1" akmctl -j generation show akm0 | tr -d '\n' | grep -oE "\{[^{}]*\"number\": *$2,[^{}]*\}" | field state
 }
 
 state_is() { # NODE NUMBER STATE

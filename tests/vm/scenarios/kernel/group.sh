@@ -24,7 +24,7 @@ for n in b c; do
 	need "$n listens to multicast" udp_listen $n 0.0.0.0 5003 "$scratch/mc-$n" "ip-add-membership=239.7.6.45:akm0"
 	need "$n listens to broadcast" udp_listen $n 0.0.0.0 5004 "$scratch/bc-$n"
 done
-capture_start group
+capture_start "$scratch/group.pcap" wire br0
 watcher=$capture
 need "a sends to a multicast group" on a sh -c \
 	"ip route add 239.0.0.0/8 dev akm0 && printf 'to the group' | socat -u - UDP4-DATAGRAM:239.7.6.45:5003"

@@ -7,9 +7,9 @@
 marker=the-crown-jewels-in-plain-sight
 
 group_up "a b"
-capture_start outside
+capture_start "$scratch/outside.pcap" wire br0
 outside=$capture
-capture_start inside a akm0
+capture_start "$scratch/inside.pcap" a akm0
 inside=$capture
 need "b listens" udp_listen b "$(overlay b)" 5002 "$scratch/heard"
 for i in $(seq 20); do

@@ -7,7 +7,7 @@
 
 group_up "a b"
 need "b listens" udp_listen b "$(overlay b)" 5002 "$scratch/heard"
-capture_start wire
+capture_start "$scratch/wire.pcap" wire br0
 watcher=$capture
 for i in 1 2 3 4 5; do
 	printf 'pay %d coins\n' $i | on a socat -u - "UDP4:$(overlay b):5002"

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../../lib.sh"
 
 driver() { # NODE: the kernel's crypto driver that serves the suite
-	on "$1" akmctl -j dev show akm0 | jq -re 'first(.. | objects | select(has("driver")) | .driver)'
+	on "$1" akmctl -j dev show akm0 | field driver
 }
 
 fast_driver() { # NODE

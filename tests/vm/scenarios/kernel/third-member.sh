@@ -6,10 +6,10 @@
 . "$(dirname "$0")/../../lib.sh"
 
 group_up "a b c"
-capture_start pair
+capture_start "$scratch/pair.pcap" wire br0
 watcher=$capture
 need "a and b talk" pings a "$(overlay b)"
-need "the capture holds it" within 10 sh -c "[ \$(tcpdump -nr $scratch/pair.pcap udp port 7645 2>/dev/null | wc -l) -ge 10 ]"
+need "the capture holds it" within 10 captured 10 "$scratch/pair.pcap" udp port 7645
 capture_stop "$watcher"
 
 # The very packets that a sent to b, led to c: addressed to it, on its own port.

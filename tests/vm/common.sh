@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2034 # variables for those who source it
+# What lib.sh (kernel scenarios) and world.sh (the whole system) share.
+set -u
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# shellcheck source=tests/lib/poll.sh
+. "$top/tests/lib/poll.sh"
+# shellcheck source=tests/lib/claims.sh
+. "$top/tests/lib/claims.sh"
+PATH=$top/build/userspace/gcc:$top/build/userspace/gcc/tests/vm:$PATH
+module=$top/build/module-$(uname -r)/akm.ko
+background=()
+
+on() { # NAMESPACE COMMAND…
+	local ns=$1
+	shift
+	nsenter --net="/run/netns/$ns" -- "$@"
+}
+
+start() { # LOGFILE COMMAND…: in the background until stop_all; its process id is $started
+	local log=$1
+	shift
+	"$@" >"$log" 2>&1 </dev/null &
+	started=$!
+	background+=("$started")
+}
+
+stop() { # PID [SIGNAL]: and wait for its end
+	kill -"${2:-TERM}" "$1" 2>/dev/null
+	wait "$1" 2>/dev/null
+}
+
+stop_all() {
+	local pid
+	for pid in ${background[@]+"${background[@]}"}; do
+		stop "$pid" KILL
+	done
+	background=()
+}
+
+ended() { # PID
+	! kill -0 "$1" 2>/dev/null
+}
+
+says() { # PATTERN FILE
+	grep -qE -- "$1" "$2"
+}
+
+field() { # NAME: its first value in akmctl's JSON on standard input. jq takes half a second under emulation.
+	sed -n "/\"$1\":/{s/.*\"$1\": *\"\{0,1\}\([^\",}]*\).*/\1/p;q}"
+}
+
+load_module() {
+	grep -q '^akm ' /proc/modules && return
+	modprobe -q udp_tunnel
+	modprobe -q ip6_udp_tunnel
+	insmod "$module"
+}
+
+capture_start() { # FILE NAMESPACE INTERFACE [FILTER…]: its process id is $capture
+	local file=$1 ns=$2 interface=$3
+	shift 3
+	start "$file.log" on "$ns" tcpdump --immediate-mode -U -Z root -B 65536 -s 0 -i "$interface" -w "$file" "$@"
+	capture=$started
+	within 20 says 'listening on' "$file.log" || cat "$file.log"
+}
+
+capture_stop() { # PID
+	stop "$1" INT
+}
+
+frames() { # FILE [FILTER…]: how many the capture holds
+	local file=$1
+	shift
+	tcpdump -nr "$file" "$@" 2>/dev/null | wc -l
+}
+
+captured() { # LEAST FILE [FILTER…]
+	local least=$1
+	shift
+	at_least "$(frames "$@")" "$least"
+}
+
+delete_namespaces() {
+	local ns
+	for ns in $(ip netns list | cut -d' ' -f1); do
+		ip netns pids "$ns" | xargs -r kill -KILL
+		ip netns del "$ns"
+	done
+}

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2034 # variables for those who source it
+# The whole system on one machine: root, manager and nodes A … H, each in its network namespace with its own
+# TPM 2.0 (a software TPM behind the kernel's TPM driver), and a serial line from the manager to every node.
+#
+#                 br-mgmt, ns fabric: 10.10.0.0/24                     br-data, ns fabric: 192.0.2.0/24
+#   Root ───mgmt0─ .1 ─┐                               ┌─ .11 ─eth0─── EdgeNodeA ─ akm1: the ATR's overlay
+#   MgmtMod ─mgmt0 .2 ─┼─ .11 ─mgmt0─── EdgeNodeA ─────┤
+#                      ├─ .12 ─mgmt0─── EdgeNodeB ─────┼─ .12 ─eth0─── EdgeNodeB
+#                      └─ …                            └─ .66 ─eth0─── Attacker
+#
+# Sourced, as root, in the VM or on a machine that can load modules. Everything it writes lies under $world.
+# shellcheck source=tests/vm/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+world=${WORLD:-/run/akm-world}
+all_nodes="A B C D E F G H"
+declare -A daemon_pid tpm_pid serial_pid
+
+akm() { # PARTY WORDS…: akmctl, talking to that party's daemon and kernel
+	local ns=$1
+	shift
+	AKM_SOCKET=/run/akm/$ns.sock on "$ns" akmctl "$@"
+}
+
+node_number() { # A → 1
+	printf '%d\n' "$(($(printf '%d' "'$1") - 64))"
+}
+
+underlay() { # A → its address on the data underlay
+	echo "192.0.2.$((10 + $(node_number "$1")))"
+}
+
+# ------------------------------------------------------------------- network
+
+plug() { # PARTY PORT-SUFFIX INTERFACE ADDRESS MAC: mgmt0 goes to br-mgmt, eth0 to br-data
+	local bridge=br-data
+	[ "$3" = mgmt0 ] && bridge=br-mgmt
+	ip -n fabric link add "$3-$2" type veth peer name "$3" netns "$1" address "$5"
+	ip -n fabric link set "$3-$2" master "$bridge" up
+	ip -n "$1" addr add "$4/24" dev "$3"
+	ip -n "$1" link set "$3" up
+}
+
+add_party() { # NAME
+	ip netns add "$1"
+	ip -n "$1" link set lo up
+}
+
+world_network() { # NODE-LETTERS
+	local bridge n i
+	add_party fabric
+	for bridge in br-mgmt br-data; do
+		ip -n fabric link add "$bridge" type bridge stp_state 0 forward_delay 0 mcast_snooping 0
+		on fabric sysctl -qw "net.ipv6.conf.$bridge.disable_ipv6=1"
+		ip -n fabric link set "$bridge" up
+	done
+	add_party Root
+	plug Root root mgmt0 10.10.0.1 02:00:00:00:10:01
+	add_party MgmtMod
+	plug MgmtMod mgr mgmt0 10.10.0.2 02:00:00:00:10:02
+	for n in $1; do
+		i=$(node_number "$n")
+		add_party "EdgeNode$n"
+		plug "EdgeNode$n" "$n" mgmt0 "10.10.0.$((10 + i))" "02:00:00:00:10:$((10 + i))"
+		plug "EdgeNode$n" "$n" eth0 "$(underlay "$n")" "02:00:00:00:20:$((10 + i))"
+	done
+	add_party Attacker
+	plug Attacker att eth0 192.0.2.66 02:00:00:00:20:66
+}
+
+# ----------------------------------------------------------------------- TPM
+
+tpm_device() { # PARTY: /dev/tpmrmN, once the driver has made it
+	sed -n 's|^New TPM device: /dev/tpm\([0-9]*\) .*|/dev/tpmrm\1|p' "$world/log/$1.swtpm" | tail -n 1
+}
+
+tpm_there() { # PARTY
+	local device
+	device=$(tpm_device "$1")
+	[ -n "$device" ] && [ -c "$device" ] && ln -sfn "$device" "$world/tpm/$1"
+}
+
+tpm_power() { # PARTY
+	local dir=$world/tpm-state/$1
+	mkdir -p "$dir" "$world/tpm" "$world/log"
+	swtpm chardev --vtpm-proxy --tpm2 --tpmstate "dir=$dir" --flags not-need-init,startup-clear \
+		--log "file=$world/log/$1.swtpm-log" >"$world/log/$1.swtpm" 2>&1 </dev/null &
+	tpm_pid[$1]=$!
+}
+
+tpm_start() { # PARTY: $world/tpm/PARTY names its device from then on
+	tpm_power "$1"
+	within 30 tpm_there "$1"
+}
+
+tpm_stop() { # PARTY: its power goes
+	stop "${tpm_pid[$1]}"
+	rm -f "$world/tpm/$1"
+}
+
+# ------------------------------------------------------------------- daemons
+
+serial_line() { # NODE-PARTY: a pair of terminals, one end each for manager and node
+	local dir=$world/serial
+	mkdir -p "$dir"
+	start "$world/log/$1.serial" socat "pty,raw,echo=0,link=$dir/$1-manager" "pty,raw,echo=0,link=$dir/$1-node"
+	serial_pid[$1]=$started
+	within 10 test -e "$dir/$1-node"
+}
+
+write_config() { # PARTY ROLE, further lines from standard input
+	local party=$1 role=$2
+	mkdir -p "$world/conf" "$world/state" "$world/log" /run/akm
+	{
+		echo "[akmd]"
+		echo "role = $role"
+		echo "name = $party"
+		echo "state = $world/state/$party"
+		echo "socket = /run/akm/$party.sock"
+		echo "log = ${log_level:-debug}"
+		echo "[tpm]"
+		echo "tcti = device:$world/tpm/$party"
+		cat
+	} >"$world/conf/$party.conf"
+}
+
+configure_root() {
+	write_config Root root <<-EOF
+		[link]
+		listen = 10.10.0.1:7646
+		announce = 10.10.0.1:7646
+	EOF
+}
+
+configure_manager() {
+	write_config MgmtMod manager <<-EOF
+		[hardware]
+		sources = ek,mac:mgmt0
+		[link]
+		listen = 10.10.0.2:7646
+		announce = 10.10.0.2:7646
+		[provision]
+		listen = unix-listen:$world/serial/MgmtMod
+		[heartbeat]
+		interval = ${heartbeat:-1000}
+		missed = 5
+		[atr]
+		grace = ${grace:-5000}
+		[policy]
+		auth_fail = ${auth_fail_rule:-50/10:rekey}
+		replay = ${replay_rule:-50/10:rekey}
+		hold_down = ${hold_down:-20}
+	EOF
+}
+
+configure_node() { # LETTER
+	write_config "EdgeNode$1" node <<-EOF
+		[hardware]
+		sources = ek,mac:eth0
+		[link]
+		endpoint = $(underlay "$1")
+		[provision]
+		listen = serial:$world/serial/EdgeNode$1-node
+		[heartbeat]
+		interval = ${heartbeat:-1000}
+		missed = 5
+	EOF
+}
+
+daemon_start() { # PARTY: its log goes on in $world/log/PARTY.log
+	on "$1" akmd --config "$world/conf/$1.conf" >>"$world/log/$1.log" 2>&1 </dev/null &
+	daemon_pid[$1]=$!
+}
+
+daemon_serves() { # PARTY
+	ended "${daemon_pid[$1]}" && return 1
+	akm "$1" -j status
+}
+
+daemon_up() { # PARTY [SECONDS]: started, and answering on its control socket
+	daemon_start "$1"
+	within "${2:-60}" daemon_serves "$1" && return
+	tail -n 10 "$world/log/$1.log"
+	return 1
+}
+
+daemon_stop() { # PARTY [SIGNAL]: and wait for its end
+	stop "${daemon_pid[$1]}" "${2:-TERM}"
+}
+
+# A node loses its power: daemon, kernel state and TPM session go; disk and the TPM's NV stay.
+node_power_cycle() { # LETTER
+	local party=EdgeNode$1 link
+	daemon_stop "$party" KILL
+	for link in $(on "$party" akmctl -j dev show | sed -n 's/.*"ifname": *"\([^"]*\)".*/\1/p'); do
+		ip -n "$party" link del "$link"
+	done
+	tpm_stop "$party"
+	tpm_start "$party" && daemon_up "$party"
+}
+
+# ------------------------------------------------------------- the world's life
+
+world_modules() {
+	modprobe -q tpm_vtpm_proxy || { echo "The kernel $(uname -r) has no module tpm_vtpm_proxy." >&2; return 1; }
+	load_module
+}
+
+world_up() { # NODE-LETTERS: network, TPMs, serial lines, configurations; no daemon yet
+	local n
+	rm -rf "$world"
+	mkdir -p "$world"/{tpm,tpm-state,log,conf,state,serial}
+	world_modules || return
+	tpm_power Root
+	tpm_power MgmtMod
+	for n in $1; do
+		tpm_power "EdgeNode$n"
+	done
+	world_network "$1" && configure_root && configure_manager || return
+	for n in $1; do
+		serial_line "EdgeNode$n" && configure_node "$n" && within 30 tpm_there "EdgeNode$n" || return
+	done
+	within 30 tpm_there Root && within 30 tpm_there MgmtMod
+}
+
+world_down() {
+	local party
+	for party in "${!daemon_pid[@]}"; do
+		daemon_stop "$party"
+	done
+	stop_all
+	delete_namespaces
+	for party in "${!tpm_pid[@]}"; do
+		tpm_stop "$party"
+	done
+	daemon_pid=() tpm_pid=() serial_pid=()
+}
+
+# ------------------------------------------------------------------ the story
+
+provision_manager() { # root → manager
+	akm Root manager provision MgmtMod via "unix:$world/serial/MgmtMod"
+}
+
+provision_node() { # LETTER: manager → node, over its serial line
+	akm MgmtMod node provision "EdgeNode$1" via "serial:$world/serial/EdgeNode$1-manager"
+}
+
+node_linked() { # LETTER
+	equal "$(akm MgmtMod -j node show "EdgeNode$1" | field link)" up
+}
+
+overlay() { # LETTER: its IPv4 address on akm1; empty if it has none
+	ip -n "EdgeNode$1" -4 -o addr show dev akm1 2>/dev/null | sed -n 's|.* inet \([0-9.]*\)/.*|\1|p'
+}
+
+generation() { # LETTER: number of the active generation of akm1
+	on "EdgeNode$1" akmctl -j dev show akm1 | field active_generation
+}
+
+generation_is_past() { # LETTER NUMBER
+	[ "$(generation "$1")" -gt "$2" ]
+}
+
+reaches() { # FROM TO [OPTIONS…]: three pings, three answers
+	local from=$1 to=$2
+	shift 2
+	on "EdgeNode$from" ping -n -c 3 -i 0.1 -W 3 "$@" "$(overlay "$to")" | tee /dev/stderr | grep -q ' 0% packet loss'
+}
