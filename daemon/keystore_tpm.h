@@ -30,6 +30,8 @@ struct ks_tcti {
 	TSS2_TCTI_CONTEXT *device;		/* owned */
 	uint8_t command[TPM2_MAX_COMMAND_SIZE];	/* the one under way, for a resend */
 	size_t command_len;
+	uint8_t response[TPM2_MAX_RESPONSE_SIZE];
+	size_t response_len;		/* 0: not there yet, or taken */
 	uint64_t commands;
 	bool gave_up;			/* the last failure was the TPM staying busy */
 	bool broken;			/* the connection failed: open it again before the next operation */

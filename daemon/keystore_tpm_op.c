@@ -101,7 +101,6 @@ void ks_op_end(struct ks_op *op)
 				op->ks->sweep = true;
 		wipe_wire(sys);
 	}
-	OPENSSL_cleanse(op->ks->tcti.command, sizeof(op->ks->tcti.command));
 	Esys_Finalize(&op->esys);
 }
 
@@ -274,16 +273,25 @@ int ks_srk_find(struct ks_op *op)
 	return srk_primary(op);
 }
 
+static bool from_tpm(TSS2_RC rc)
+{
+	return (rc & TSS2_RC_LAYER_MASK) == TSS2_TPM_RC_LAYER || (rc & TSS2_RC_LAYER_MASK) == TSS2_RESMGR_TPM_RC_LAYER;
+}
+
 static int srk_load(struct ks_op *op)
 {
 	struct keystore *ks = op->ks;
+	TSS2_RC rc;
 
 	if (ks->srk_persistent)
 		return srk_persistent(op);
-	/* A saved context does not survive a TPM reset or clear; the primary tells which of them it was. */
-	if (ks->srk_saved && !Esys_ContextLoad(op->esys, ks->srk_saved, &op->srk))
+	if (!ks->srk_saved)
+		return srk_primary(op);
+	rc = Esys_ContextLoad(op->esys, ks->srk_saved, &op->srk);
+	if (!rc)
 		return ks_hold(op, op->srk);
-	return srk_primary(op);
+	/* A saved context does not survive a TPM reset or clear; the primary tells which of them it was. */
+	return from_tpm(rc) ? srk_primary(op) : ks_fail(op, "TPM2_ContextLoad", rc);
 }
 
 /*

@@ -55,23 +55,26 @@ static TSS2_RC tcti_transmit(TSS2_TCTI_CONTEXT *ctx, size_t size, const uint8_t 
 		return TSS2_TCTI_RC_BAD_VALUE;
 	memcpy(t->command, command, size);
 	t->command_len = size;
+	t->response_len = 0;
 	t->gave_up = false;
 	return send_command(t);
 }
 
-static TSS2_RC tcti_receive(TSS2_TCTI_CONTEXT *ctx, size_t *size, uint8_t *response, int32_t timeout)
+/* The final response to the command under way, into t->response. */
+static TSS2_RC await_response(struct ks_tcti *t, int32_t timeout)
 {
-	struct ks_tcti *t = self(ctx);
-	size_t room = *size;
-
 	for (unsigned int i = 0;; i++) {
+		size_t size = sizeof(t->response);
 		TSS2_RC rc;
 
-		*size = room;
-		rc = Tss2_Tcti_Receive(t->device, size, response, timeout);
+		rc = Tss2_Tcti_Receive(t->device, &size, t->response, timeout);
 		t->broken = rc && rc != TSS2_TCTI_RC_TRY_AGAIN;
-		if (rc || !response || *size < RESPONSE_HEADER || !not_ready(response_code(response)))
+		if (rc)
 			return rc;
+		if (size < RESPONSE_HEADER || !not_ready(response_code(t->response))) {
+			t->response_len = size;
+			return TSS2_RC_SUCCESS;
+		}
 		if (i == KS_RETRY_MAX) {
 			/* Not the TPM's code: ESYS would start over with its own resends. */
 			t->gave_up = true;
@@ -82,6 +85,28 @@ static TSS2_RC tcti_receive(TSS2_TCTI_CONTEXT *ctx, size_t *size, uint8_t *respo
 		if (rc)
 			return rc;
 	}
+}
+
+/* SAPI asks twice: without a buffer for the size, then for the response. */
+static TSS2_RC tcti_receive(TSS2_TCTI_CONTEXT *ctx, size_t *size, uint8_t *response, int32_t timeout)
+{
+	struct ks_tcti *t = self(ctx);
+	size_t room = *size;
+	TSS2_RC rc;
+
+	if (!t->response_len) {
+		rc = await_response(t, timeout);
+		if (rc)
+			return rc;
+	}
+	*size = t->response_len;
+	if (!response)
+		return TSS2_RC_SUCCESS;
+	if (room < t->response_len)
+		return TSS2_TCTI_RC_INSUFFICIENT_BUFFER;
+	memcpy(response, t->response, t->response_len);
+	t->response_len = 0;
+	return TSS2_RC_SUCCESS;
 }
 
 static TSS2_RC tcti_cancel(TSS2_TCTI_CONTEXT *ctx)
