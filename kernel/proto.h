@@ -42,6 +42,11 @@ static inline u8 akm_vertype(enum akm_packet_type type)
 	return AKM_PROTO_VERSION << 4 | type;
 }
 
+static inline enum akm_packet_type akm_header_type(const struct akm_header *header)
+{
+	return header->vertype & 0xf;
+}
+
 static inline u64 akm_packet_number(u32 incarnation, u64 sequence)
 {
 	return (u64)incarnation << AKM_SEQUENCE_BITS | sequence;

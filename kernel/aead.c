@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "aead.h"
+
+#include <linux/percpu.h>
+#include <linux/scatterlist.h>
+#include <linux/slab.h>
+#include "compat/compat.h"
+
+/* A linear part, every page fragment, and the tag's tail; more is linearised */
+#define SG_MAX	(MAX_SKB_FRAGS + 2)
+
+struct akm_request {
+	struct sk_buff *skb;
+	akm_aead_done_t done;
+	size_t size;			/* of this allocation */
+	u8 iv[AKM_NONCE_LEN];
+	struct scatterlist sg[SG_MAX];
+	struct aead_request aead;	/* last: the algorithm's context follows */
+};
+
+/* One spare request per CPU, taken and returned with BH disabled */
+static DEFINE_PER_CPU(struct akm_request *, spare);
+
+static atomic_t backlog;		/* requests answered with -EBUSY that still wait */
+
+static const struct suite {
+	const char *name;		/* in the crypto API */
+	const char *label;		/* for people */
+	size_t key_len;
+} suites[] = {
+	[AKM_SUITE_AES256GCM] = { "gcm(aes)", "AES-256-GCM", 32 },
+	[AKM_SUITE_CHACHA20POLY1305] = {
+		"rfc7539(chacha20,poly1305)", "ChaCha20-Poly1305", 32
+	},
+	[AKM_SUITE_AES128GCM] = { "gcm(aes)", "AES-128-GCM", 16 },
+};
+
+static const struct suite *find_suite(u32 suite)
+{
+	return suite < ARRAY_SIZE(suites) && suites[suite].name ? &suites[suite] : NULL;
+}
+
+size_t akm_suite_key_len(u32 suite)
+{
+	const struct suite *s = find_suite(suite);
+
+	return s ? s->key_len : 0;
+}
+
+/* Table-driven AES or GHASH, alone or inside a template */
+static bool is_slow(const char *driver)
+{
+	static const char * const slow[] = { "aes-generic", "aes-fixed-time", "ghash-generic" };
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(slow); i++)
+		if (strstr(driver, slow[i]))
+			return true;
+	return false;
+}
+
+static const char *driver_name(struct crypto_aead *tfm)
+{
+	return crypto_tfm_alg_driver_name(crypto_aead_tfm(tfm));
+}
+
+static struct crypto_aead *alloc_tfm(const struct suite *suite)
+{
+	struct crypto_aead *tfm = crypto_alloc_aead(suite->name, 0, 0);
+
+	if (!IS_ERR(tfm) && is_slow(driver_name(tfm))) {
+		crypto_free_aead(tfm);
+		return ERR_PTR(-EOPNOTSUPP);
+	}
+	return tfm;
+}
+
+int akm_aead_probe(u32 suite, char *ret_driver, struct netlink_ext_ack *extack)
+{
+	const struct suite *s = find_suite(suite);
+	struct crypto_aead *tfm;
+
+	if (!s) {
+		NL_SET_ERR_MSG(extack, "no such suite");
+		return -EINVAL;
+	}
+	tfm = alloc_tfm(s);
+	if (tfm == ERR_PTR(-EOPNOTSUPP)) {
+		NL_SET_ERR_MSG_FMT(extack,
+				   "no fast %s on this machine, use suite chacha20-poly1305",
+				   s->label);
+		return -EOPNOTSUPP;
+	}
+	if (IS_ERR(tfm)) {
+		NL_SET_ERR_MSG_FMT(extack, "this kernel offers no %s", s->label);
+		return PTR_ERR(tfm) == -ENOENT ? -EOPNOTSUPP : PTR_ERR(tfm);
+	}
+	strscpy(ret_driver, driver_name(tfm), CRYPTO_MAX_ALG_NAME);
+	crypto_free_aead(tfm);
+	return 0;
+}
+
+int akm_aead_init(struct akm_aead *aead, u32 suite, const u8 *key,
+		  const u8 iv[AKM_NONCE_LEN])
+{
+	const struct suite *s = find_suite(suite);
+	struct crypto_aead *tfm;
+	int err;
+
+	if (!s)
+		return -EINVAL;
+	tfm = alloc_tfm(s);
+	if (IS_ERR(tfm))
+		return PTR_ERR(tfm);
+	err = crypto_aead_setkey(tfm, key, s->key_len);
+	if (!err)
+		err = crypto_aead_setauthsize(tfm, AKM_TAG_LEN);
+	if (err) {
+		crypto_free_aead(tfm);
+		return err;
+	}
+	aead->tfm = tfm;
+	memcpy(aead->iv, iv, sizeof(aead->iv));
+	return 0;
+}
+
+void akm_aead_free(struct akm_aead *aead)
+{
+	crypto_free_aead(aead->tfm);	/* wipes the key schedule */
+	memzero_explicit(aead, sizeof(*aead));
+}
+
+static struct akm_request *request_get(const struct akm_aead *aead)
+{
+	size_t size = sizeof(struct akm_request) + crypto_aead_reqsize(aead->tfm);
+	struct akm_request *req = this_cpu_xchg(spare, NULL);
+
+	if (likely(req && req->size >= size))
+		return req;
+	kfree_sensitive(req);
+	req = kmalloc(size, GFP_ATOMIC | __GFP_NOWARN);
+	if (req)
+		req->size = size;
+	return req;
+}
+
+static void request_put(struct akm_request *req)
+{
+	kfree_sensitive(this_cpu_xchg(spare, req));
+}
+
+void akm_aead_exit(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		kfree_sensitive(per_cpu(spare, cpu));
+		per_cpu(spare, cpu) = NULL;
+	}
+}
+
+/* The crypto API's completion. -EINPROGRESS only says that a request left the backlog. */
+static void request_done(akm_crypto_arg *arg, int err)
+{
+	struct akm_request *req = akm_crypto_data(arg);
+	struct sk_buff *skb = req->skb;
+	akm_aead_done_t done = req->done;
+
+	if (err == -EINPROGRESS) {
+		atomic_dec(&backlog);
+		return;
+	}
+	local_bh_disable();
+	request_put(req);
+	done(skb, err);
+	local_bh_enable();
+}
+
+static int map_skb(struct akm_request *req, struct sk_buff *skb)
+{
+	int n;
+
+	sg_init_table(req->sg, SG_MAX);
+	n = skb_to_sgvec(skb, req->sg, 0, skb->len);
+	return n < 0 ? n : 0;
+}
+
+/* @skb: header, text, room for or value of the tag; writable, at most SG_MAX pieces */
+static int crypt(const struct akm_aead *aead, struct sk_buff *skb, unsigned int cryptlen,
+		 int (*operation)(struct aead_request *), akm_aead_done_t done)
+{
+	const struct akm_header *header = (const struct akm_header *)skb->data;
+	struct akm_request *req = request_get(aead);
+	u32 flags = 0;
+	int err;
+
+	if (!req)
+		return -ENOMEM;
+	err = map_skb(req, skb);
+	if (err)
+		goto out;
+
+	/* without the flag a full queue says -ENOSPC, and the packet is dropped */
+	if (atomic_read(&backlog) < AKM_BACKLOG_MAX)
+		flags = CRYPTO_TFM_REQ_MAY_BACKLOG;
+	req->skb = skb;
+	req->done = done;
+	akm_nonce(req->iv, aead->iv, be64_to_cpu(header->packet_number));
+	aead_request_set_tfm(&req->aead, aead->tfm);
+	aead_request_set_callback(&req->aead, flags, request_done, req);
+	aead_request_set_ad(&req->aead, sizeof(*header));
+	aead_request_set_crypt(&req->aead, req->sg, req->sg, cryptlen, req->iv);
+
+	err = operation(&req->aead);
+	if (err == -EBUSY) {
+		atomic_inc(&backlog);
+		return -EINPROGRESS;
+	}
+	if (err == -EINPROGRESS)
+		return err;
+out:
+	request_put(req);
+	return err;
+}
+
+/* Make @skb writable in at most SG_MAX pieces, with @tail bytes more at the end. */
+static int make_writable(struct sk_buff *skb, unsigned int tail)
+{
+	struct sk_buff *trailer;
+	int n = skb_cow_data(skb, tail, &trailer);
+
+	if (unlikely(n > SG_MAX - 1)) {
+		if (skb_linearize(skb))
+			return -ENOMEM;
+		n = skb_cow_data(skb, tail, &trailer);
+	}
+	if (n < 0)
+		return n;
+	if (tail)
+		pskb_put(skb, trailer, tail);
+	return 0;
+}
+
+int akm_aead_seal(const struct akm_aead *aead, struct sk_buff *skb,
+		  const struct akm_header *header, akm_aead_done_t done)
+{
+	unsigned int text = skb->len;
+	int err;
+
+	err = skb_cow_head(skb, sizeof(*header));
+	if (!err)
+		err = make_writable(skb, AKM_TAG_LEN);
+	if (err)
+		return err;
+	memcpy(__skb_push(skb, sizeof(*header)), header, sizeof(*header));
+	return crypt(aead, skb, text, crypto_aead_encrypt, done);
+}
+
+int akm_aead_open(const struct akm_aead *aead, struct sk_buff *skb,
+		  akm_aead_done_t done)
+{
+	int err = make_writable(skb, 0);
+
+	if (err)
+		return err;
+	return crypt(aead, skb, skb->len - sizeof(struct akm_header),
+		     crypto_aead_decrypt, done);
+}

@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "keys.h"
+
+#include <linux/slab.h>
+#include "device.h"
+
+/* Key and IV on their way from the key schedule into a transform */
+struct material {
+	u8 key[AKM_KEY_MAX];
+	u8 iv[AKM_NONCE_LEN];
+};
+
+static void peer_init(struct akm_peer *peer)
+{
+	spin_lock_init(&peer->rx_group.lock);
+	spin_lock_init(&peer->rx_pair.lock);
+	akm_replay_init(&peer->rx_group.replay);
+	akm_replay_init(&peer->rx_pair.replay);
+	atomic64_set(&peer->tx_pair.next, 0);
+}
+
+static void epoch_free(struct work_struct *work)
+{
+	struct akm_epoch *epoch = container_of(work, struct akm_epoch, free_work);
+	struct akm_peer *peer;
+	unsigned long index;
+
+	xa_for_each(&epoch->peers, index, peer)
+		kfree_sensitive(peer);
+	xa_destroy(&epoch->peers);
+	akm_generation_put(epoch->gen);
+	kfree_sensitive(epoch);
+}
+
+/* Thousands of peers are not freed in softirq context. */
+static void epoch_release(struct kref *refs)
+{
+	struct akm_epoch *epoch = container_of(refs, struct akm_epoch, refs);
+
+	INIT_WORK(&epoch->free_work, epoch_free);
+	queue_work(akm_workqueue, &epoch->free_work);
+}
+
+static void epoch_put(struct akm_epoch *epoch)
+{
+	kref_put(&epoch->refs, epoch_release);
+}
+
+static void epoch_put_rcu(struct rcu_head *rcu)
+{
+	epoch_put(container_of(rcu, struct akm_epoch, rcu));
+}
+
+static void key_free_rcu(struct rcu_head *rcu)
+{
+	struct akm_key *key = container_of(rcu, struct akm_key, rcu);
+
+	akm_aead_free(&key->aead);
+	if (key->member)
+		akm_member_put(key->member);
+	epoch_put(key->epoch);
+	kfree(key);
+}
+
+void akm_key_put_many(struct akm_key *key, unsigned int refs)
+{
+	if (refcount_sub_and_test(refs, &key->refs))
+		call_rcu(&key->rcu, key_free_rcu);
+}
+
+static struct akm_key *create_key(struct akm_epoch *epoch, struct akm_member *member,
+				  const struct material *material)
+{
+	struct akm_key *key = kzalloc(sizeof(*key), GFP_KERNEL);
+	int err;
+
+	if (!key)
+		return ERR_PTR(-ENOMEM);
+	err = akm_aead_init(&key->aead, epoch->gen->suite, material->key, material->iv);
+	if (err) {
+		kfree(key);
+		return ERR_PTR(err);
+	}
+	refcount_set(&key->refs, 1);
+	kref_get(&epoch->refs);
+	key->epoch = epoch;
+	if (member)
+		akm_member_get(member);
+	key->member = member;
+	return key;
+}
+
+static void unset_key(struct akm_device *akm, struct akm_key __rcu **slot)
+{
+	struct akm_key *key = rcu_replace_pointer(*slot, NULL, lockdep_is_held(&akm->lock));
+
+	if (key)
+		akm_key_put(key);
+}
+
+static bool has_key(struct akm_device *akm, struct akm_key __rcu **slot)
+{
+	return rcu_dereference_protected(*slot, lockdep_is_held(&akm->lock));
+}
+
+static int set_tx(struct akm_epoch *epoch, struct akm_tx *tx, struct akm_member *member,
+		  const struct material *material)
+{
+	struct akm_key *key = create_key(epoch, member, material);
+
+	if (IS_ERR(key))
+		return PTR_ERR(key);
+	key->tx = tx;
+	rcu_assign_pointer(tx->key, key);
+	return 0;
+}
+
+static int set_rx(struct akm_epoch *epoch, struct akm_rx *rx, struct akm_member *member,
+		  const struct material *material)
+{
+	struct akm_key *key = create_key(epoch, member, material);
+
+	if (IS_ERR(key))
+		return PTR_ERR(key);
+	key->rx = rx;
+	rcu_assign_pointer(rx->key, key);
+	return 0;
+}
+
+static int derive_group(struct akm_epoch *epoch, u16 sender, struct material *ret_material)
+{
+	return akm_kdf_group(&epoch->gen->ctx, epoch->chain, sender, ret_material->key,
+			     akm_suite_key_len(epoch->gen->suite), ret_material->iv);
+}
+
+static int derive_pair(struct akm_epoch *epoch, const u8 *chain, u16 sender, u16 receiver,
+		       struct material *ret_material)
+{
+	return akm_kdf_pair(&epoch->gen->ctx, epoch->chain, chain, sender, receiver,
+			    ret_material->key, akm_suite_key_len(epoch->gen->suite),
+			    ret_material->iv);
+}
+
+static int set_tx_group(struct akm_epoch *epoch)
+{
+	struct material material;
+	int err;
+
+	err = derive_group(epoch, epoch->gen->self, &material);
+	if (!err)
+		err = set_tx(epoch, &epoch->tx_group, NULL, &material);
+	memzero_explicit(&material, sizeof(material));
+	return err;
+}
+
+static int set_rx_group(struct akm_epoch *epoch, struct akm_peer *peer,
+			struct akm_member *member)
+{
+	struct material material;
+	int err;
+
+	err = derive_group(epoch, member->index, &material);
+	if (!err)
+		err = set_rx(epoch, &peer->rx_group, member, &material);
+	memzero_explicit(&material, sizeof(material));
+	return err;
+}
+
+static int set_pair(struct akm_epoch *epoch, struct akm_peer *peer,
+		    struct akm_member *member, const u8 *chain)
+{
+	u16 self = epoch->gen->self;
+	struct material material;
+	int err;
+
+	err = derive_pair(epoch, chain, member->index, self, &material);
+	if (!err)
+		err = set_rx(epoch, &peer->rx_pair, member, &material);
+	if (!err)
+		err = derive_pair(epoch, chain, self, member->index, &material);
+	if (!err)
+		err = set_tx(epoch, &peer->tx_pair, member, &material);
+	memzero_explicit(&material, sizeof(material));
+	if (err) {
+		unset_key(epoch->gen->akm, &peer->rx_pair.key);
+		return err;
+	}
+	memcpy(peer->chain, chain, sizeof(peer->chain));
+	peer->has_pair = true;
+	return 0;
+}
+
+static void unset_pair(struct akm_epoch *epoch, struct akm_peer *peer)
+{
+	unset_key(epoch->gen->akm, &peer->tx_pair.key);
+	unset_key(epoch->gen->akm, &peer->rx_pair.key);
+	memzero_explicit(peer->chain, sizeof(peer->chain));
+	peer->has_pair = false;
+}
+
+/*
+ * The peer of a member that was deleted is still there, without keys: a member
+ * added again goes on with its packet numbers and replay windows.
+ */
+static struct akm_peer *get_peer(struct akm_epoch *epoch, u16 index)
+{
+	struct akm_peer *peer = xa_load(&epoch->peers, index);
+	int err;
+
+	if (peer)
+		return peer;
+	peer = kzalloc(sizeof(*peer), GFP_KERNEL);
+	if (!peer)
+		return ERR_PTR(-ENOMEM);
+	peer_init(peer);
+	err = xa_err(xa_store(&epoch->peers, index, peer, GFP_KERNEL));
+	if (err) {
+		kfree(peer);
+		return ERR_PTR(err);
+	}
+	return peer;
+}
+
+int akm_epoch_add_member(struct akm_epoch *epoch, struct akm_member *member,
+			 const u8 *pair_chain)
+{
+	struct akm_device *akm = epoch->gen->akm;
+	struct akm_peer *peer;
+	bool had_group;
+	int err;
+
+	peer = get_peer(epoch, member->index);
+	if (IS_ERR(peer))
+		return PTR_ERR(peer);
+	had_group = has_key(akm, &peer->rx_group.key);
+	if (!had_group) {
+		err = set_rx_group(epoch, peer, member);
+		if (err)
+			return err;
+	}
+	if (!pair_chain)
+		return 0;
+	err = set_pair(epoch, peer, member, pair_chain);
+	if (err && !had_group)
+		unset_key(akm, &peer->rx_group.key);
+	return err;
+}
+
+void akm_epoch_remove_pair(struct akm_epoch *epoch, u16 index)
+{
+	struct akm_peer *peer = xa_load(&epoch->peers, index);
+
+	if (peer)
+		unset_pair(epoch, peer);
+}
+
+void akm_epoch_remove_member(struct akm_epoch *epoch, u16 index)
+{
+	struct akm_peer *peer = xa_load(&epoch->peers, index);
+
+	if (!peer)
+		return;
+	unset_key(epoch->gen->akm, &peer->rx_group.key);
+	unset_pair(epoch, peer);
+}
+
+struct akm_epoch *akm_epoch_create(struct akm_generation *gen, u64 number,
+				   const u8 chain[AKM_KDF_LEN])
+{
+	struct akm_epoch *epoch = kzalloc(sizeof(*epoch), GFP_KERNEL);
+	int err;
+
+	if (!epoch)
+		return ERR_PTR(-ENOMEM);
+	kref_init(&epoch->refs);
+	kref_get(&gen->refs);
+	epoch->gen = gen;
+	epoch->number = number;
+	memcpy(epoch->chain, chain, sizeof(epoch->chain));
+	atomic64_set(&epoch->tx_group.next, 0);
+	xa_init(&epoch->peers);
+	err = set_tx_group(epoch);
+	if (err) {
+		akm_epoch_destroy(epoch);
+		return ERR_PTR(err);
+	}
+	return epoch;
+}
+
+static int step_member(struct akm_epoch *next, struct akm_epoch *epoch,
+		       struct akm_member *member)
+{
+	struct akm_peer *peer = xa_load(&epoch->peers, member->index);
+	u8 chain[AKM_KDF_LEN];
+	int err;
+
+	if (!peer || !peer->has_pair)
+		return akm_epoch_add_member(next, member, NULL);
+	err = akm_kdf_next(&epoch->gen->ctx, peer->chain, chain);
+	if (!err)
+		err = akm_epoch_add_member(next, member, chain);
+	memzero_explicit(chain, sizeof(chain));
+	return err;
+}
+
+static int step_members(struct akm_epoch *next, struct akm_epoch *epoch)
+{
+	struct akm_generation *gen = epoch->gen;
+	struct akm_member *member;
+	unsigned long index;
+	int err;
+
+	xa_for_each(&gen->akm->members, index, member) {
+		if (index == gen->self)
+			continue;
+		err = step_member(next, epoch, member);
+		if (err)
+			return err;
+		cond_resched();
+	}
+	return 0;
+}
+
+struct akm_epoch *akm_epoch_step(struct akm_epoch *epoch)
+{
+	u8 chain[AKM_KDF_LEN];
+	struct akm_epoch *next;
+	int err;
+
+	lockdep_assert_held(&epoch->gen->akm->lock);
+	err = akm_kdf_next(&epoch->gen->ctx, epoch->chain, chain);
+	if (err)
+		return ERR_PTR(err);
+	next = akm_epoch_create(epoch->gen, epoch->number + 1, chain);
+	memzero_explicit(chain, sizeof(chain));
+	if (IS_ERR(next))
+		return next;
+	err = step_members(next, epoch);
+	if (err) {
+		akm_epoch_destroy(next);
+		return ERR_PTR(err);
+	}
+	return next;
+}
+
+void akm_epoch_wipe_chains(struct akm_epoch *epoch)
+{
+	struct akm_peer *peer;
+	unsigned long index;
+
+	memzero_explicit(epoch->chain, sizeof(epoch->chain));
+	xa_for_each(&epoch->peers, index, peer) {
+		memzero_explicit(peer->chain, sizeof(peer->chain));
+		peer->has_pair = false;
+	}
+}
+
+void akm_epoch_destroy(struct akm_epoch *epoch)
+{
+	unsigned long index;
+	struct akm_peer *peer;
+
+	if (!epoch)
+		return;
+	memzero_explicit(epoch->chain, sizeof(epoch->chain));
+	unset_key(epoch->gen->akm, &epoch->tx_group.key);
+	xa_for_each(&epoch->peers, index, peer) {
+		unset_key(epoch->gen->akm, &peer->rx_group.key);
+		unset_pair(epoch, peer);
+		cond_resched();
+	}
+	call_rcu(&epoch->rcu, epoch_put_rcu);
+}
+
+static struct akm_key *hold(struct akm_key *key, unsigned int refs)
+{
+	if (unlikely(!key || !refcount_add_not_zero(refs, &key->refs)))
+		return NULL;
+	return key;
+}
+
+struct akm_key *akm_key_rx(struct akm_epoch *epoch, u16 sender, enum akm_packet_type type)
+{
+	struct akm_peer *peer = xa_load(&epoch->peers, sender);
+	struct akm_rx *rx;
+
+	if (!peer)
+		return NULL;
+	rx = type == AKM_PACKET_GROUP ? &peer->rx_group : &peer->rx_pair;
+	return hold(rcu_dereference(rx->key), 1);
+}
+
+struct akm_key *akm_key_tx_pair(struct akm_epoch *epoch, u16 member, unsigned int refs)
+{
+	struct akm_peer *peer = xa_load(&epoch->peers, member);
+
+	return peer ? hold(rcu_dereference(peer->tx_pair.key), refs) : NULL;
+}
+
+struct akm_key *akm_key_tx_group(struct akm_epoch *epoch, unsigned int refs)
+{
+	return hold(rcu_dereference(epoch->tx_group.key), refs);
+}
+
+static void want_epoch(struct akm_generation *gen, u64 number)
+{
+	WRITE_ONCE(gen->wanted, (u32)number);
+	akm_generations_tend(gen->akm);
+}
+
+bool akm_key_reserve(struct akm_key *key, unsigned int n, u64 *ret_first)
+{
+	u64 end;
+
+	/* read first: refused attempts must not creep towards 2^64 */
+	if (unlikely((u64)atomic64_read(&key->tx->next) > AKM_SEQUENCE_MAX))
+		return false;
+	end = atomic64_add_return(n, &key->tx->next);
+	if (unlikely(end > AKM_SEQUENCE_MAX + 1))
+		return false;
+	if (unlikely(end >= AKM_ROLL_PACKETS && end - n < AKM_ROLL_PACKETS))
+		want_epoch(key->epoch->gen, key->epoch->number + 1);
+	*ret_first = end - n;
+	return true;
+}
+
+bool akm_key_accept(struct akm_key *key, u64 number)
+{
+	bool fresh;
+
+	spin_lock(&key->rx->lock);
+	fresh = akm_replay_check(&key->rx->replay, number);
+	spin_unlock(&key->rx->lock);
+	return fresh;
+}
+
+void akm_epoch_seen(struct akm_epoch *epoch)
+{
+	struct akm_generation *gen = epoch->gen;
+	s32 ahead = (u32)epoch->number - READ_ONCE(gen->current_number);
+
+	if (unlikely(ahead > 0 && READ_ONCE(gen->wanted) != (u32)epoch->number))
+		want_epoch(gen, epoch->number);
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Generations, their epochs, and the traffic keys in them.
+ * Documentation/protocol.rst, "Key schedule" and "Generations".
+ *
+ *	generation ── previous, current, next epoch ── per member: receive pair,
+ *	                        │                      receive group, transmit pair
+ *	                        └── transmit group
+ *
+ * Everything is derived and replaced in process context under the device lock,
+ * and read by the packet path under RCU. The keys of the next epoch exist before
+ * they are needed.
+ *
+ * A key holds its member and its epoch, an epoch its generation, a generation the
+ * device; a request under way holds the key. Each is unpublished first, and freed
+ * when a grace period has passed and the last holder has let go.
+ */
+#ifndef _AKM_KEYS_H
+#define _AKM_KEYS_H
+
+#include <linux/kref.h>
+#include <linux/netlink.h>
+#include <linux/refcount.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+#include "aead.h"
+#include "atr.h"
+#include "kdf.h"
+#include "proto.h"
+#include "replay.h"
+
+struct akm_device;
+struct akm_net;
+
+/*
+ * RFC 9001 section 6.6 and appendix B.1: AES-GCM keeps its margin up to 2^28
+ * packets of at most 2^11 bytes per key. The epoch is rolled early at that count.
+ */
+#define AKM_ROLL_PACKETS	(1ULL << 28)
+/* Steps a chain may lag behind the current epoch when it is installed */
+#define AKM_CATCH_UP_MAX	4096
+/* Keeps epoch arithmetic far from wrapping */
+#define AKM_EPOCH_MAX		(1ULL << 62)
+
+/* Packet numbers outlive the key's transform: a member deleted and added again goes on. */
+struct akm_tx {
+	struct akm_key __rcu *key;
+	atomic64_t next;		/* next sequence number */
+};
+
+struct akm_rx {
+	struct akm_key __rcu *key;
+	spinlock_t lock;		/* protects replay */
+	struct akm_replay replay;
+};
+
+struct akm_key {
+	struct akm_aead aead;
+	refcount_t refs;		/* the slot's, and one per packet under way */
+	struct akm_epoch *epoch;	/* held */
+	struct akm_member *member;	/* the other side, held; NULL: own group key */
+	union {
+		struct akm_tx *tx;
+		struct akm_rx *rx;
+	};
+	struct rcu_head rcu;
+};
+
+/* What an epoch has for one member; lives as long as the epoch */
+struct akm_peer {
+	bool has_pair;			/* device lock, like chain */
+	u8 chain[AKM_KDF_LEN];		/* R_ij,e if has_pair; secret */
+	struct akm_rx rx_group;
+	struct akm_rx rx_pair;
+	struct akm_tx tx_pair;
+};
+
+struct akm_epoch {
+	struct kref refs;		/* the generation's, and one per key */
+	struct akm_generation *gen;	/* held */
+	u64 number;
+	u8 chain[AKM_KDF_LEN];		/* C_e; secret; wiped once the epoch is not current */
+	struct akm_tx tx_group;
+	struct xarray peers;		/* struct akm_peer by member index */
+	union {
+		struct rcu_head rcu;
+		struct work_struct free_work;
+	};
+};
+
+enum akm_epoch_slot {
+	AKM_EPOCH_PREVIOUS,		/* receive only, until previous_deadline */
+	AKM_EPOCH_CURRENT,
+	AKM_EPOCH_NEXT,			/* ready, receives; who uses it first pulls us along */
+	AKM_EPOCH_SLOTS,
+};
+
+struct akm_generation {
+	struct kref refs;		/* the device's, and one per epoch */
+	struct akm_device *akm;
+	netdevice_tracker tracker;	/* of the reference on its net_device */
+	struct list_head list;		/* in akm_device.generations */
+	struct hlist_node hash;		/* in akm_net.generations */
+	struct akm_kdf_ctx ctx;		/* atr_id, generation number, key_id */
+	u32 state;			/* enum akm_gen_state */
+	u32 suite;
+	u16 self;
+	unsigned long installed;	/* jiffies */
+	unsigned long deadline;		/* jiffies, if retiring */
+	unsigned long previous_deadline;	/* jiffies, if there is a previous epoch */
+	u64 install_epoch;
+	u8 install_print[AKM_KDF_LEN];	/* one-way fingerprint of the chain installed */
+	struct akm_epoch __rcu *epoch[AKM_EPOCH_SLOTS];
+	u32 current_number;		/* low half of the current epoch, for lockless readers */
+	u32 wanted;			/* low half of the epoch that a packet asks for */
+	struct rcu_head rcu;
+};
+
+struct akm_pair {
+	u16 index;
+	bool added;			/* by this request, so far */
+	const u8 *chain;		/* AKM_CHAIN_LEN bytes inside the request */
+	const struct nlattr *attr;	/* for messages */
+};
+
+struct akm_install {
+	u32 number;
+	u32 key_id;
+	u64 epoch;
+	const u8 *chain;		/* AKM_CHAIN_LEN bytes; NULL: pairs only */
+	struct akm_pair *pairs;
+	u32 pair_count;
+};
+
+/*
+ * keys.c: epochs and keys. Device locked, process context. Functions that return
+ * int return 0 or a negative errno and then have changed nothing.
+ */
+struct akm_epoch *akm_epoch_create(struct akm_generation *gen, u64 number,
+				   const u8 chain[AKM_KDF_LEN]);
+/* Keys to receive from, and if @pair_chain is given to send to, one member. */
+int akm_epoch_add_member(struct akm_epoch *epoch, struct akm_member *member,
+			 const u8 *pair_chain);
+void akm_epoch_remove_pair(struct akm_epoch *epoch, u16 index);
+void akm_epoch_remove_member(struct akm_epoch *epoch, u16 index);
+/* The epoch that follows @epoch, for the members that are left. */
+struct akm_epoch *akm_epoch_step(struct akm_epoch *epoch);
+/* Its chains are not needed any more; it goes on receiving. */
+void akm_epoch_wipe_chains(struct akm_epoch *epoch);
+/* Already unpublished: erase its keys and let it go. NULL is fine. */
+void akm_epoch_destroy(struct akm_epoch *epoch);
+
+/* generation.c: all of these with the device locked, in process context. */
+int akm_generation_install(struct akm_device *akm, const struct akm_install *install,
+			   struct netlink_ext_ack *extack);
+int akm_generation_add_pairs(struct akm_device *akm, const struct akm_install *install,
+			     struct netlink_ext_ack *extack);
+int akm_generation_activate(struct akm_device *akm, u32 number, u32 grace_ms,
+			    struct netlink_ext_ack *extack);
+int akm_generation_retire(struct akm_device *akm, u32 number,
+			  struct netlink_ext_ack *extack);
+int akm_generation_roll(struct akm_device *akm, struct netlink_ext_ack *extack);
+
+struct akm_generation *akm_generation_find(struct akm_device *akm, u32 number);
+struct akm_generation *akm_generation_active(struct akm_device *akm);
+/* How many pair chains it holds. */
+u32 akm_generation_pairs(struct akm_generation *gen);
+void akm_generation_put(struct akm_generation *gen);
+
+/* A member's keys in every generation and epoch. */
+int akm_generations_add_member(struct akm_device *akm, struct akm_member *member);
+void akm_generations_remove_member(struct akm_device *akm, struct akm_member *member);
+/* The device is dead. */
+void akm_generations_destroy(struct akm_device *akm);
+
+/* Sets up akm_device.tend, which does what is due: rolls, ends of grace periods. */
+void akm_generations_init(struct akm_device *akm);
+/* Have it look now. Any context. */
+void akm_generations_tend(struct akm_device *akm);
+/* The interval has changed, or there is a new active generation. */
+void akm_generations_schedule_roll(struct akm_device *akm);
+
+/*
+ * The packet path, RCU. A key that is returned is held; release it with
+ * akm_key_put() or akm_key_put_many().
+ */
+struct akm_generation *akm_generation_lookup(struct akm_net *an, u32 key_id);
+struct akm_epoch *akm_epoch_lookup(struct akm_generation *gen, u8 low_byte);
+struct akm_key *akm_key_rx(struct akm_epoch *epoch, u16 sender, enum akm_packet_type type);
+struct akm_key *akm_key_tx_pair(struct akm_epoch *epoch, u16 member, unsigned int refs);
+struct akm_key *akm_key_tx_group(struct akm_epoch *epoch, unsigned int refs);
+void akm_key_put_many(struct akm_key *key, unsigned int refs);
+
+static inline void akm_key_put(struct akm_key *key)
+{
+	akm_key_put_many(key, 1);
+}
+
+/**
+ * akm_key_reserve() - take sequence numbers
+ * @key: a transmit key
+ * @n: how many, not 0
+ * @ret_first: the first of them
+ *
+ * Return: false if they are used up: the key may not encrypt any more.
+ */
+bool akm_key_reserve(struct akm_key *key, unsigned int n, u64 *ret_first);
+/* After authentication: new, and now marked as seen? BH disabled. */
+bool akm_key_accept(struct akm_key *key, u64 number);
+/* An authentic packet came under @epoch: follow it if it is ahead of us. */
+void akm_epoch_seen(struct akm_epoch *epoch);
+
+#endif /* _AKM_KEYS_H */

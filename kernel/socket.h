@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The underlay: UDP sockets, shared by the devices of one namespace that use the
+ * same port, and the way of a sealed packet to an endpoint.
+ */
+#ifndef _AKM_SOCKET_H
+#define _AKM_SOCKET_H
+
+#include <linux/in6.h>
+#include <linux/list.h>
+#include <linux/skbuff.h>
+#include <net/dst_cache.h>
+#include <net/sock.h>
+
+struct akm_device;
+struct akm_net;
+
+struct akm_socket {
+	struct akm_net *net;
+	struct list_head list;		/* in akm_net.sockets */
+	unsigned int users;		/* devices; protected by akm_net.lock */
+	u16 port;
+	struct akm_device __rcu *sole;	/* the only user, if there is just one */
+	struct socket *sock4;
+	struct socket *sock6;		/* NULL where there is no IPv6 */
+};
+
+/* Replaced as a whole, read under RCU. */
+struct akm_endpoint {
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in in4;
+		struct sockaddr_in6 in6;
+	} addr;
+	struct dst_cache cache;
+	struct rcu_head rcu;
+};
+
+/* RTNL. Return: 0 or a negative errno. */
+int akm_socket_open(struct akm_device *akm);
+void akm_socket_close(struct akm_device *akm);
+
+struct akm_endpoint *akm_endpoint_create(const struct sockaddr *addr, size_t len);
+/* Frees after a grace period; NULL is fine. */
+void akm_endpoint_free(struct akm_endpoint *endpoint);
+
+/**
+ * akm_socket_send() - send a UDP datagram
+ * @akm: from where
+ * @skb: its payload; consumed on success, the caller's otherwise
+ * @endpoint: whereto
+ * @tos: outer TOS or traffic class
+ *
+ * Context: RCU read lock, BH disabled.
+ * Return: 0 or a negative errno.
+ */
+int akm_socket_send(struct akm_device *akm, struct sk_buff *skb,
+		    struct akm_endpoint *endpoint, u8 tos);
+
+#endif /* _AKM_SOCKET_H */
