@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The database of root and manager. store_sqlite.c is the only file with SQL
- * (SQLite, WAL, synchronous=FULL, foreign keys on, schema version checked).
+ * The database of root and manager. store_sqlite*.c are the only files with SQL
+ * (SQLite, WAL, synchronous=FULL, foreign keys on, schema checked as a whole).
  * Calls are synchronous and short; every change is its own transaction unless
  * store_begin() opened one. No secret in clear: secrets come wrapped (sealed.h).
- * Return values: 0, -ENOENT, -EEXIST, -EBADMSG (corrupt database), -EIO, -ENOMEM.
+ * One process at a time; one thread.
+ * Return values: 0, -ENOENT (also: refers to something that is not there), -EEXIST,
+ * -EINVAL (a field out of range), -EBADMSG (corrupt database), -ENOSPC, -EIO, -ENOMEM.
+ * An _each function's fn may call store functions; whether it sees what it changes is
+ * not defined.
  */
 #ifndef AKM_STORE_H
 #define AKM_STORE_H
@@ -16,7 +20,9 @@
 struct store;
 
 int store_open(const char *path, struct store **ret, struct akm_error *err);
-void store_close(struct store *s);
+void store_close(struct store *s);		/* NULL is fine; an open transaction is rolled back */
+const char *store_strerror(struct store *s);	/* SQLite's words for the last failure */
+/* One transaction at a time: -EALREADY. A failed commit leaves none open. */
 int store_begin(struct store *s);
 int store_commit(struct store *s);
 void store_rollback(struct store *s);	/* fine when none is open */
@@ -31,7 +37,7 @@ enum store_node_state { NODE_PENDING = 1, NODE_PROVISIONED = 2, NODE_EVICTED = 3
 
 struct store_node {
 	uint8_t id[AKM_ID_LEN];		/* provisioning ATR ID, the key */
-	char name[AKM_NAME_LEN];	/* unique among the not evicted */
+	char name[AKM_NAME_LEN];	/* unique among the provisioned */
 	char label[2 * AKM_NAME_LEN];
 	enum store_node_state state;
 	uint8_t hardware[AKM_DIGEST_LEN];
@@ -45,8 +51,10 @@ struct store_node {
 void store_node_free(struct store_node *n);
 int store_node_put(struct store *s, const struct store_node *n);	/* insert or replace by id */
 int store_node_get(struct store *s, const uint8_t id[AKM_ID_LEN], struct store_node *ret);
+/* The provisioned one, else the newest pending, else the newest evicted one of that name. */
 int store_node_by_name(struct store *s, const char *name, struct store_node *ret);
 int store_node_by_ek(struct store *s, const struct akm_blob *ek_name, struct store_node *ret);	/* newest not evicted */
+/* -EBUSY: it is a member of an ATR still (inside a transaction store_commit() says so, -ENOENT). */
 int store_node_delete(struct store *s, const uint8_t id[AKM_ID_LEN]);
 /* Calls fn for each in order of name; a non-zero result ends it and is returned. */
 int store_node_each(struct store *s, int (*fn)(const struct store_node *n, void *ctx), void *ctx);
@@ -61,7 +69,7 @@ struct store_member {
 
 struct store_atr {
 	uint32_t id;
-	char label[AKM_NAME_LEN];	/* unique */
+	char label[AKM_NAME_LEN];	/* unique among the not deleted */
 	uint32_t suite;
 	uint16_t port;
 	struct msg_prefix subnet4, subnet6;	/* addr_len 0: none */
@@ -73,6 +81,7 @@ struct store_atr {
 	struct store_member *members;	/* owned */
 };
 void store_atr_free(struct store_atr *a);
+/* Insert or replace. A member that was stored must stay in @a (removed): leaving it out is -EINVAL. */
 int store_atr_put(struct store *s, const struct store_atr *a);
 int store_atr_get(struct store *s, uint32_t id, struct store_atr *ret);
 int store_atr_each(struct store *s, int (*fn)(const struct store_atr *a, void *ctx), void *ctx);
@@ -90,20 +99,24 @@ struct store_generation {
 	char reason[64];		/* "create", "add", "evict", "rekey", "auth-fail", … */
 };
 void store_generation_free(struct store_generation *g);
+/* Insert or replace; a retired one is stored without its secret, and the old bytes are overwritten. */
 int store_generation_put(struct store *s, const struct store_generation *g);
 int store_generation_get(struct store *s, uint32_t atr_id, uint32_t number, struct store_generation *ret);
 int store_generation_each(struct store *s, uint32_t atr_id, int (*fn)(const struct store_generation *g, void *ctx), void *ctx);
 int store_step_set(struct store *s, uint32_t atr_id, uint32_t number, const uint8_t node[AKM_ID_LEN], enum store_step step);
 int store_step_get(struct store *s, uint32_t atr_id, uint32_t number, const uint8_t node[AKM_ID_LEN], enum store_step *ret);
 
-/* Evidence. seq is per store, from 1; remote events keep their source's seq for deduplication (source, seq). */
+/*
+ * Evidence. seq is per store, from 1. e->seq of a remote event is its source's, kept, and with source
+ * and time_ms what tells a duplicate; e->seq of an own one is the store's. The last EVENTS_KEPT are kept.
+ */
 int store_event_add(struct store *s, const struct msg_event *e, uint64_t *ret_seq);	/* e->seq 0: own event; duplicate remote: -EEXIST */
 int store_event_each(struct store *s, uint64_t since, size_t limit, int (*fn)(uint64_t seq, const struct msg_event *e, void *ctx), void *ctx);
 /* Outbox towards the superior: events after the last acknowledged. */
 int store_outbox_acked(struct store *s, uint64_t seq);
 int store_outbox_each(struct store *s, size_t limit, int (*fn)(uint64_t seq, const struct msg_event *e, void *ctx), void *ctx);
 
-/* Backup into a new file, consistent while running. */
+/* Backup into a new file, consistent while running; -EEXIST if there is one. Not inside a transaction: -EBUSY. */
 int store_backup(struct store *s, const char *path, struct akm_error *err);
 
 #endif /* AKM_STORE_H */
