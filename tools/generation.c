@@ -50,7 +50,7 @@ static int send_chains(struct akm_ctx *ctx, uint8_t cmd, const struct akm_values
 	return akm_nl_talk(ctx, msg, NULL, NULL, e);
 }
 
-/* What names the generation in PAIR_SET; the rest of an install's values does not belong there. */
+/* What belongs to PAIR_SET of an install's values: which generation, and at which epoch the chains stand. */
 static void keep_names(const struct akm_values *v, struct akm_values *ret)
 {
 	size_t i;
@@ -59,7 +59,8 @@ static void keep_names(const struct akm_values *v, struct akm_values *ret)
 	for (i = 0; i < v->n; i++) {
 		uint16_t attr = v->v[i].arg->attr;
 
-		if (attr == AKM_A_GENERATION_IFNAME || attr == AKM_A_GENERATION_NUMBER)
+		if (attr == AKM_A_GENERATION_IFNAME || attr == AKM_A_GENERATION_NUMBER ||
+		    attr == AKM_A_GENERATION_EPOCH)
 			ret->v[ret->n++] = v->v[i];
 	}
 }

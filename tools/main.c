@@ -79,23 +79,6 @@ static int parse_options(struct akm_ctx *ctx, int argc, char *argv[], struct akm
 	return r < 0 ? r : optind;
 }
 
-int akm_run_help(struct akm_ctx *ctx, const struct akm_command *cmd, const struct akm_values *v, struct akm_error *e)
-{
-	const char *object = akm_value_text(v, "object");
-	size_t i;
-
-	(void)cmd;
-	for (i = 0; object && strcmp(akm_commands[i].object, object);) {
-		if (++i < akm_commands_n)
-			continue;
-		akm_error_set(e, EINVAL, "object", "there is no such command");
-		e->usage = true;
-		return -EINVAL;
-	}
-	akm_usage(ctx->out, object);
-	return 0;
-}
-
 static int run(struct akm_ctx *ctx, int argc, char *argv[], struct akm_error *e)
 {
 	const struct akm_command *cmd = NULL;

@@ -230,16 +230,17 @@ int akm_parse_endpoint(const char *text, struct akm_endpoint *ret, struct akm_er
 /* "AES-256-GCM", "aes256gcm": people write both. */
 static bool same_suite(const char *text, const char *name)
 {
-	for (;;) {
-		text += *text == '-';
+	while (*text != '-') {
 		name += *name == '-';
 		if (tolower((unsigned char)*text) != *name)
 			return false;
 		if (!*name)
 			return true;
-		text++;
 		name++;
+		text++;
+		text += *text == '-' && text[1];
 	}
+	return false;
 }
 
 int akm_parse_suite(const char *text, uint64_t *ret, struct akm_error *e)

@@ -268,7 +268,7 @@ int akm_record_decode(enum akm_record kind, struct nlmsghdr *h, struct json_obje
 	struct json_object *o;
 	int r;
 
-	if (!genlmsg_valid_hdr(h, 0) || genlmsg_hdr(nlmsg_data(h))->cmd != kinds[kind].cmd)
+	if (!genlmsg_valid_hdr(h, 0) || genlmsg_hdr(h)->cmd != kinds[kind].cmd)
 		return akm_error_set(e, EPROTO, kinds[kind].what, "the module answered with another message");
 	o = json_object_new_object();
 	if (!o)
@@ -318,7 +318,7 @@ static int ask(struct akm_ctx *ctx, enum akm_record kind, int flags, const char 
 	if (ifname && nla_put_string(msg, kinds[kind].ifname, ifname))
 		return akm_error_set(e, EMSGSIZE, "interface", "does not fit into one request");
 	r = akm_nl_talk(ctx, msg, collect, &c, e);
-	if (r < 0 && e->attr == kinds[kind].ifname)
+	if (r == -ENODEV || (r < 0 && e->attr == kinds[kind].ifname))
 		akm_error_field(e, "interface");
 	return r;
 }

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE			/* strerrorname_np() */
 #include "report.h"
 
+#include <errno.h>
 #include <json-c/json.h>
 #include <string.h>
 
@@ -16,6 +17,23 @@ void akm_usage(FILE *f, const char *object)
 		      "  --socket PATH   control socket of the daemon (or AKM_SOCKET)\n"
 		      "  -V, --version   -h, --help\n\nCommands:\n", f);
 	akm_command_usage(f, object);
+}
+
+int akm_run_help(struct akm_ctx *ctx, const struct akm_command *cmd, const struct akm_values *v, struct akm_error *e)
+{
+	const char *object = akm_value_text(v, "object");
+	size_t i;
+
+	(void)cmd;
+	for (i = 0; object && strcmp(akm_commands[i].object, object);) {
+		if (++i < akm_commands_n)
+			continue;
+		akm_error_set(e, EINVAL, "object", "there is no such command");
+		e->usage = true;
+		return -EINVAL;
+	}
+	akm_usage(ctx->out, object);
+	return 0;
 }
 
 static void report_json(struct akm_ctx *ctx, const struct akm_error *e)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -172,7 +173,7 @@ int akm_pairs_parse(const uint8_t *data, size_t len, struct akm_pages *ret, stru
 	return r;
 }
 
-/* A secret that is typed would be seen; one that others can read is not one. */
+/* A secret that is typed would be seen; one that others can read is none: that is worth a word. */
 static int check_source(int fd, const char *path, struct akm_error *e)
 {
 	struct stat st;
@@ -185,8 +186,8 @@ static int check_source(int fd, const char *path, struct akm_error *e)
 	if (S_ISDIR(st.st_mode))
 		return akm_error_set(e, EISDIR, NULL, "%s is a directory", path);
 	if (S_ISREG(st.st_mode) && st.st_mode & (S_IRWXG | S_IRWXO))
-		return akm_error_set(e, EACCES, NULL, "%s is open to others (mode %03o): chmod 600 it", path,
-				     (unsigned int)st.st_mode & 0777);
+		fprintf(stderr, "akmctl: warning: %s is open to others (mode %03o): chmod 600 it\n", path,
+			(unsigned int)st.st_mode & 0777);
 	return 0;
 }
 

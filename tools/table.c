@@ -21,7 +21,7 @@
 #define POS(w, m, k)		.word = (w), .meta = (m), .kind = (k), .positional = true, REQ
 
 #define DEV_SETTINGS \
-	{ .word = "id", .meta = "#N", .kind = AKM_ARG_ATR_ID, .attr = AKM_A_DEV_ATR_ID }, \
+	{ .word = "atr-id", .meta = "#N", .kind = AKM_ARG_ATR_ID, .attr = AKM_A_DEV_ATR_ID }, \
 	{ .word = "label", .meta = "LABEL", .kind = AKM_ARG_TEXT, .max = AKM_LABEL_MAX, .attr = AKM_A_DEV_LABEL }, \
 	{ NUM16("self", "INDEX", 0, AKM_INDEX_MAX), .attr = AKM_A_DEV_SELF }, \
 	{ .word = "suite", .meta = "SUITE", .kind = AKM_ARG_SUITE, .attr = AKM_A_DEV_SUITE }, \
@@ -86,10 +86,12 @@ static const struct akm_arg generation_retire[] = {
 static const struct akm_arg generation_show[] = { INTERFACE(AKM_A_GENERATION_IFNAME), {} };
 
 static const struct akm_arg pair_set[] = {
-	INTERFACE(AKM_A_GENERATION_IFNAME), GENERATION(AKM_ARG_REQUIRED), { FILE_OF("pair-file"), REQ }, {}
+	INTERFACE(AKM_A_GENERATION_IFNAME), GENERATION(AKM_ARG_REQUIRED),
+	{ NUM64("epoch", "N"), .attr = AKM_A_GENERATION_EPOCH },
+	{ FILE_OF("pair-file"), REQ }, EXPECT, {}
 };
 
-static const struct akm_arg epoch_roll[] = { INTERFACE(AKM_A_GENERATION_IFNAME), {} };
+static const struct akm_arg epoch_roll[] = { INTERFACE(AKM_A_GENERATION_IFNAME), EXPECT, {} };
 
 static const struct akm_arg monitor_args[] = {
 	ANY_INTERFACE,

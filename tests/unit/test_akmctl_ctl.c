@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE			/* accept4() */
+/*
+ * akmctl's porcelain against a fake daemon: a thread that takes one connection,
+ * keeps the request and answers from a script.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <json-c/json.h>
+
+#include "../../include/akm-ctl.h"
+#include "../../tools/command.h"
+#include "../../tools/ctl.h"
+#include "../../tools/porcelain.h"
+#include "../../tools/records.h"
+#include "../../tools/report.h"
+
+#define WORDS_MAX	64
+
+static char dir[128], path[AKM_CTL_PATH_MAX];
+static int listener = -1;
+static const char *script;		/* what the daemon says */
+static size_t script_pad;		/* so many spaces in front of it */
+static char request[16384];
+
+static void *serve(void *arg)
+{
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	char pad[4096];
+	size_t n = 0, left;
+
+	(void)arg;
+	while (fd >= 0 && n < sizeof(request) - 1 && !memchr(request, '\n', n)) {
+		ssize_t got = read(fd, request + n, sizeof(request) - 1 - n);
+
+		if (got <= 0)
+			break;
+		n += (size_t)got;
+	}
+	request[n] = '\0';
+	memset(pad, ' ', sizeof(pad));
+	for (left = script_pad; left; left -= left < sizeof(pad) ? left : sizeof(pad)) {
+		if (send(fd, pad, left < sizeof(pad) ? left : sizeof(pad), MSG_NOSIGNAL) < 0)
+			break;
+	}
+	if (send(fd, script, strlen(script), MSG_NOSIGNAL) < 0)
+		n = 0;
+	close(fd);
+	return NULL;
+}
+
+static int setup(void **state)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	const char *tmp = getenv("TMPDIR");
+
+	(void)state;
+	snprintf(dir, sizeof(dir), "%.80s/akmctl-XXXXXX", tmp ? tmp : "/tmp");
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%.90s/test.sock", dir);
+	strcpy(un.sun_path, path);
+	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(listener >= 0);
+	assert_int_equal(bind(listener, (struct sockaddr *)&un, sizeof(un)), 0);
+	assert_int_equal(listen(listener, 4), 0);
+	script_pad = 0;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	close(listener);
+	unlink(path);
+	rmdir(dir);
+	return 0;
+}
+
+/* ------------------------------------------------------------ running commands */
+
+static char *out, *err;
+static size_t out_len, err_len;
+
+static int run_ctx(struct akm_ctx *ctx, const char *line, struct akm_error *e)
+{
+	static struct akm_values v;
+	const struct akm_command *cmd = NULL;
+	char copy[1024], *argv[WORDS_MAX], *save = NULL, *p;
+	int argc = 0, used = 0, r;
+
+	assert_true(strlen(line) < sizeof(copy));
+	strcpy(copy, line);
+	memset(e, 0, sizeof(*e));
+	for (p = strtok_r(copy, " ", &save); p && argc < WORDS_MAX; p = strtok_r(NULL, " ", &save))
+		argv[argc++] = p;
+	r = akm_command_find(argc, argv, &cmd, &used, e);
+	r = r < 0 ? r : akm_args_parse(cmd, ctx, argc - used, argv + used, &v, e);
+	r = r < 0 ? r : cmd->run(ctx, cmd, &v, e);
+	if (r < 0)
+		akm_report(ctx, cmd, &v, e);
+	return r;
+}
+
+/* Runs @line against a daemon that says @answers. Output is in @out and @err until the next run. */
+static int run(const char *line, const char *answers, struct akm_error *e)
+{
+	struct akm_ctx ctx = { .socket = path };
+	pthread_t thread;
+	int r;
+
+	free(out);
+	free(err);
+	ctx.out = open_memstream(&out, &out_len);
+	ctx.err = open_memstream(&err, &err_len);
+	assert_non_null(ctx.out);
+	assert_non_null(ctx.err);
+	script = answers;
+	request[0] = '\0';
+	assert_int_equal(pthread_create(&thread, NULL, serve, NULL), 0);
+	r = run_ctx(&ctx, line, e);
+	/* a command that never connected leaves the thread in accept() */
+	shutdown(listener, SHUT_RDWR);
+	pthread_join(thread, NULL);
+	fclose(ctx.out);
+	fclose(ctx.err);
+	return r;
+}
+
+static void expect_request(const char *line, const char *expected)
+{
+	struct json_object *want, *got;
+	struct akm_error e;
+
+	if (run(line, "{\"id\":1,\"ok\":true,\"result\":{}}\n", &e) < 0)
+		fail_msg("\"%s\": %s: %s", line, e.field, e.reason);
+	want = json_tokener_parse(expected);
+	got = json_tokener_parse(request);
+	assert_non_null(want);
+	if (!got || !json_object_equal(want, got))
+		fail_msg("\"%s\" sent %s instead of %s", line, request, expected);
+	json_object_put(want);
+	json_object_put(got);
+}
+
+/* ------------------------------------------------------------ requests */
+
+#define REQUEST(name, text)							\
+	static void name(void **state)						\
+	{									\
+		(void)state;							\
+		text								\
+	}
+
+REQUEST(test_request_status,
+	expect_request("status", "{\"id\":1,\"cmd\":\"status\",\"args\":{}}");)
+REQUEST(test_request_provision,
+	expect_request("node provision EdgeNodeA via serial:/dev/ttyUSB0 endpoint 192.0.2.3",
+		       "{\"id\":1,\"cmd\":\"node-provision\",\"args\":{\"name\":\"EdgeNodeA\",\"via\":\"serial:/dev/ttyUSB0\","
+		       "\"endpoint\":\"192.0.2.3:7645\"}}");)
+REQUEST(test_request_manager,
+	expect_request("manager provision MgmtMod via unix:/run/x",
+		       "{\"id\":1,\"cmd\":\"node-provision\",\"args\":{\"name\":\"MgmtMod\",\"via\":\"unix:/run/x\"}}");)
+REQUEST(test_request_create,
+	expect_request("atr create plant members A,B members C subnet 10.77.1.0/24 subnet6 fd00::/64 suite AES256GCM "
+		       "port 7700 epoch-interval 1h epoch-grace 250ms id #7",
+		       "{\"id\":1,\"cmd\":\"atr-create\",\"args\":{\"label\":\"plant\",\"members\":[\"A\",\"B\",\"C\"],"
+		       "\"subnet4\":\"10.77.1.0/24\",\"subnet6\":\"fd00::/64\",\"suite\":\"aes-256-gcm\",\"port\":7700,"
+		       "\"epoch_interval\":3600000,\"epoch_grace\":250,\"id\":7}}");)
+REQUEST(test_request_create_id,
+	expect_request("atr create #1 label A-B members A,B",
+		       "{\"id\":1,\"cmd\":\"atr-create\",\"args\":{\"id\":1,\"label\":\"A-B\",\"members\":[\"A\",\"B\"]}}");)
+REQUEST(test_request_add,
+	expect_request("atr add #1 EdgeNodeD",
+		       "{\"id\":1,\"cmd\":\"atr-add\",\"args\":{\"atr\":\"#1\",\"node\":\"EdgeNodeD\"}}");)
+REQUEST(test_request_events,
+	expect_request("events -f since 7 limit 3",
+		       "{\"id\":1,\"cmd\":\"events\",\"args\":{\"follow\":true,\"since\":7,\"limit\":3}}");)
+REQUEST(test_request_allow,
+	expect_request("provision allow via serial:/dev/ttyS0 for 10m",
+		       "{\"id\":1,\"cmd\":\"provision-allow\",\"args\":{\"via\":\"serial:/dev/ttyS0\",\"seconds\":600}}");)
+
+/* What contradicts itself never reaches the daemon. */
+static void test_contradictions(void **state)
+{
+	struct akm_error e;
+
+	(void)state;
+	assert_int_equal(run("atr create #1 id 2 members A", "", &e), -EINVAL);
+	assert_true(e.usage);
+	assert_non_null(strstr(e.reason, "id is given twice"));
+	assert_string_equal(request, "");
+}
+
+static void test_contradictory_lists(void **state)
+{
+	struct akm_error e;
+
+	(void)state;
+	assert_int_equal(run("atr create x members A,B members B,C", "", &e), -EINVAL);
+	assert_string_equal(e.field, "members");
+	assert_string_equal(request, "");
+}
+
+/* ------------------------------------------------------------ answers */
+
+static void refuse(const char *answers, int code, const char *why)
+{
+	void *none = NULL;
+	struct akm_error e;
+	int r;
+
+	setup(&none);
+	r = run("node list", answers, &e);
+	if (r != -code || !strstr(e.reason, why))
+		fail_msg("%.60s gave %d, \"%s\", not %d, \"%s\"", answers, r, e.reason, -code, why);
+	assert_string_equal(out, "");
+	teardown(&none);
+}
+
+static void test_bad_answers(void **state)
+{
+	(void)state;
+	refuse("", ECONNRESET, "before it answered");
+	refuse("{\"id\":1,\"ok\":true", ECONNRESET, "before it answered");
+	refuse("\n", EPROTO, "no JSON object");
+	refuse("[]\n", EPROTO, "no JSON object");
+	refuse("{}{}\n", EPROTO, "no JSON object");
+	refuse("{\"id\":1,\"ok\":true,}\n", EPROTO, "no JSON object");
+	refuse("{\"id\":1,\"ok\":true,\"result\":{\"a\":\"\xff\"}}\n", EPROTO, "no JSON object");
+	refuse("{\"id\":2,\"ok\":true,\"result\":{}}\n", EPROTO, "another request");
+	refuse("{\"ok\":true,\"result\":{}}\n", EPROTO, "another request");
+	refuse("{\"id\":1,\"ok\":\"yes\"}\n", EPROTO, "neither");
+	refuse("{\"id\":1,\"ok\":true}\n", EPROTO, "no result");
+	refuse("{\"id\":1,\"ok\":true,\"result\":[]}\n", EPROTO, "no result");
+	refuse("{\"id\":1,\"ok\":false}\n", EPROTO, "without a reason");
+	refuse("{\"id\":1,\"item\":7}\n", EPROTO, "not an object");
+}
+
+static void test_deep_answer(void **state)
+{
+	char deep[200] = "{\"id\":1,\"ok\":true,\"result\":{\"a\":";
+	struct akm_error e;
+
+	(void)state;
+	memset(deep + strlen(deep), '[', 60);
+	strcat(deep, "\n");
+	assert_int_equal(run("node list", deep, &e), -EPROTO);
+}
+
+static void test_long_answer(void **state)
+{
+	struct akm_error e;
+
+	(void)state;
+	script_pad = AKM_CTL_LINE_MAX;
+	assert_int_equal(run("node list", "{\"id\":1,\"ok\":true,\"result\":{}}\n", &e), -EMSGSIZE);
+}
+
+/* Just below the limit is fine. */
+static void test_longest_answer(void **state)
+{
+	static const char answer[] = "{\"id\":1,\"ok\":true,\"result\":{\"nodes\":[]}}\n";
+	struct akm_error e;
+
+	(void)state;
+	script_pad = AKM_CTL_LINE_MAX - strlen(answer);
+	assert_int_equal(run("node list", answer, &e), 0);
+	assert_string_equal(out, "no nodes\n");
+}
+
+static void test_refusal(void **state)
+{
+	struct akm_error e;
+
+	(void)state;
+	assert_int_equal(run("node show EdgeNodeZ", "{\"id\":1,\"ok\":false,\"error\":{\"code\":\"ENOENT\",\"field\":\"node\","
+			     "\"reason\":\"there is no such node\"}}\n", &e), -ENOENT);
+	assert_string_equal(err, "akmctl: node show: node EdgeNodeZ: there is no such node\n");
+	assert_string_equal(out, "");
+	assert_false(e.usage);
+}
+
+static void test_refusal_json(void **state)
+{
+	struct json_object *o, *error;
+	struct akm_error e;
+
+	(void)state;
+	assert_int_equal(run("node show Z -j", "{\"id\":1,\"ok\":false,\"error\":{\"code\":\"EWEIRD\",\"field\":\"node\","
+			     "\"reason\":\"odd\"}}\n", &e), -EREMOTEIO);
+	o = json_tokener_parse(out);
+	assert_true(json_object_object_get_ex(o, "error", &error));
+	assert_string_equal(akm_json_str(error, "field"), "node");
+	assert_string_equal(akm_json_str(error, "reason"), "odd");
+	json_object_put(o);
+}
+
+static void test_progress(void **state)
+{
+	struct akm_error e;
+
+	(void)state;
+	assert_int_equal(run("node provision A via unix:/x",
+			     "{\"id\":1,\"progress\":\"fingerprint 12-34\\u001b\"}\n{\"id\":1,\"progress\":\"key made\"}\n"
+			     "{\"id\":1,\"ok\":true,\"result\":{\"name\":\"A\",\"state\":\"provisioned\"}}\n", &e), 0);
+	assert_string_equal(err, "fingerprint 12-34\\x1b\nkey made\n");
+	assert_string_equal(out, "name:  A\nstate: provisioned\n");
+}
+
+static void test_progress_json(void **state)
+{
+	struct akm_error e;
+
+	(void)state;
+	assert_int_equal(run("node provision A -j via unix:/x",
+			     "{\"id\":1,\"progress\":\"half\",\"step\":2}\n{\"id\":1,\"ok\":true,\"result\":{\"n\":1}}\n", &e), 0);
+	assert_string_equal(err, "{\"id\":1,\"progress\":\"half\",\"step\":2}\n");
+	assert_string_equal(out, "{\n  \"n\": 1\n}\n");
+}
+
+static void test_items(void **state)
+{
+	static const char answers[] =
+		"{\"id\":1,\"item\":{\"seq\":1,\"time\":\"T1\",\"source\":\"A\",\"severity\":\"info\",\"kind\":\"rekey\",\"text\":\"x\"}}\n"
+		"{\"id\":1,\"item\":{\"seq\":2,\"time\":\"T2\",\"source\":\"B\",\"severity\":\"alert\",\"kind\":\"replay\"}}\n"
+		"{\"id\":1,\"ok\":true,\"result\":{}}\n";
+	struct akm_error e;
+
+	(void)state;
+	assert_int_equal(run("events", answers, &e), 0);
+	assert_string_equal(out, "1 T1 info A rekey: x\n2 T2 alert B replay\n");
+}
+
+static void test_items_json(void **state)
+{
+	struct akm_error e;
+
+	(void)state;
+	assert_int_equal(run("events -j", "{\"id\":1,\"item\":{\"seq\":1}}\n{\"id\":1,\"item\":{\"seq\":2}}\n"
+			     "{\"id\":1,\"ok\":true,\"result\":{}}\n", &e), 0);
+	assert_string_equal(out, "{\"seq\":1}\n{\"seq\":2}\n");
+}
+
+static void test_done(void **state)
+{
+	struct akm_error e;
+
+	(void)state;
+	assert_int_equal(run("atr delete plant", "{\"id\":1,\"ok\":true,\"result\":{}}\n", &e), 0);
+	assert_string_equal(out, "done\n");
+}
+
+/* ------------------------------------------------------------ which socket */
+
+static void touch(const char *name)
+{
+	char file[256];
+	int fd;
+
+	snprintf(file, sizeof(file), "%s/%s", dir, name);
+	fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+static void test_find(void **state)
+{
+	char found[AKM_CTL_PATH_MAX], second[256], long_path[200];
+	struct akm_error e = {};
+
+	(void)state;
+	memset(long_path, 'x', sizeof(long_path) - 1);
+	long_path[199] = '\0';
+	assert_int_equal(akm_ctl_find(NULL, NULL, "/nonexistent", found, &e), -ENOENT);
+	assert_non_null(strstr(e.reason, "is akmd running"));
+	assert_int_equal(akm_ctl_find(long_path, NULL, dir, found, &e), -EINVAL);
+	assert_true(e.usage);
+	assert_int_equal(akm_ctl_find("", NULL, dir, found, &e), -EINVAL);
+	assert_int_equal(akm_ctl_find(NULL, "", dir, found, &e), 0);
+	assert_string_equal(found, path);
+	assert_int_equal(akm_ctl_find(NULL, "/from/env", dir, found, &e), 0);
+	assert_string_equal(found, "/from/env");
+	assert_int_equal(akm_ctl_find("/from/option", "/from/env", dir, found, &e), 0);
+	assert_string_equal(found, "/from/option");
+	touch("other.sock");
+	assert_int_equal(akm_ctl_find(NULL, NULL, dir, found, &e), -EINVAL);
+	assert_true(e.usage);
+	assert_non_null(strstr(e.reason, "other.sock"));
+	assert_non_null(strstr(e.reason, "test.sock"));
+	snprintf(second, sizeof(second), "%s/other.sock", dir);
+	unlink(second);
+}
+
+static void test_connect(void **state)
+{
+	struct akm_error e = {};
+	char file[256];
+
+	(void)state;
+	assert_int_equal(akm_ctl_connect("/nonexistent/x.sock", &e), -ENOENT);
+	assert_non_null(strstr(e.reason, "is akmd running"));
+	touch("dead.sock");
+	snprintf(file, sizeof(file), "%s/dead.sock", dir);
+	assert_int_equal(akm_ctl_connect(file, &e), -ECONNREFUSED);
+	assert_non_null(strstr(e.reason, "start akmd"));
+	unlink(file);
+}
+
+static int free_output(void **state)
+{
+	(void)state;
+	free(out);
+	free(err);
+	return 0;
+}
+
+#define TEST(t)	cmocka_unit_test_setup_teardown(t, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_request_status), TEST(test_request_provision), TEST(test_request_manager),
+		TEST(test_request_create), TEST(test_request_create_id), TEST(test_request_add),
+		TEST(test_request_events), TEST(test_request_allow), TEST(test_contradictions),
+		TEST(test_contradictory_lists), cmocka_unit_test(test_bad_answers), TEST(test_deep_answer),
+		TEST(test_long_answer), TEST(test_longest_answer), TEST(test_refusal), TEST(test_refusal_json),
+		TEST(test_progress), TEST(test_progress_json), TEST(test_items), TEST(test_items_json),
+		TEST(test_done), TEST(test_find), TEST(test_connect),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, free_output);
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _XOPEN_SOURCE 700		/* nftw() */
+#define _DEFAULT_SOURCE
+/* akmctl doctor on machines made of files: what is missing is found, with a way to mend it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <json-c/json.h>
+
+#include "../../tools/doctor.h"
+#include "../../tools/records.h"
+
+#define GCM_SLOW \
+	"name         : gcm(aes)\ndriver       : gcm_base(ctr(aes-generic),ghash-generic)\n" \
+	"module       : gcm\npriority     : 100\ntype         : aead\n\n"
+#define GCM_FAST \
+	"name         : gcm(aes)\ndriver       : generic-gcm-aesni\nmodule       : aesni_intel\n" \
+	"priority     : 400\ntype         : aead\n\n"
+#define CHACHA_FAST \
+	"name         : rfc7539(chacha20,poly1305)\ndriver       : rfc7539(chacha20-simd,poly1305-simd)\n" \
+	"priority     : 300\ntype         : aead\n\n"
+/* an algorithm of the same name that is no AEAD */
+#define GCM_OTHER_TYPE \
+	"name         : gcm(aes)\ndriver       : trick\npriority     : 9000\ntype         : skcipher\n\n"
+
+static char root[128];
+
+static void put(const char *name, const char *text)
+{
+	char path[512], *p;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s%s", root, name);
+	for (p = path + strlen(root) + 1; (p = strchr(p, '/')); p++) {
+		*p = '\0';
+		mkdir(path, 0755);
+		*p = '/';
+	}
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	(void)st;
+	(void)flag;
+	(void)ftw;
+	return remove(path);
+}
+
+static int setup(void **state)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	(void)state;
+	snprintf(root, sizeof(root), "%.80s/doctor-XXXXXX", tmp ? tmp : "/tmp");
+	assert_non_null(mkdtemp(root));
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	return 0;
+}
+
+/* A machine that has everything. */
+static void put_healthy(void)
+{
+	put("/sys/module/akm/version", "0.1\n");
+	put("/proc/crypto", GCM_SLOW GCM_FAST CHACHA_FAST GCM_OTHER_TYPE);
+	put("/dev/tpmrm0", "");
+	put("/sys/class/tpm/tpm0/tpm_version_major", "2\n");
+	put("/run/akm/node.sock", "");
+	put("/sys/kernel/security/lockdown", "[none] integrity confidentiality\n");
+	put("/sys/module/module/parameters/sig_enforce", "N\n");
+}
+
+static int examine(struct akm_doctor *d)
+{
+	d->root = root;
+	d->release = d->release ? d->release : "6.1.0-test";
+	d->tpm = d->tpm ? d->tpm : "/dev/tpmrm0";
+	d->port = 7645;
+	d->now = d->now ? d->now : 1763932623;
+	return akm_doctor_examine(d);
+}
+
+/* The finding of @check: its state and text are as expected, and what is not ok says how to mend it. */
+static void expect(struct akm_doctor *d, const char *check, const char *state, const char *text)
+{
+	size_t i;
+
+	for (i = 0; i < json_object_array_length(d->findings); i++) {
+		struct json_object *o = json_object_array_get_idx(d->findings, i);
+
+		if (strcmp(akm_json_str(o, "check"), check))
+			continue;
+		if (strcmp(akm_json_str(o, "state"), state) || !strstr(akm_json_str(o, "text"), text))
+			fail_msg("%s is %s (%s), not %s (%s)", check, akm_json_str(o, "state"), akm_json_str(o, "text"),
+				 state, text);
+		if (strcmp(state, "ok"))
+			assert_non_null(akm_json_str(o, "mend"));
+		return;
+	}
+	fail_msg("nothing was found about %s", check);
+}
+
+static void test_bare(void **state)
+{
+	struct akm_doctor d = {};
+
+	(void)state;
+	assert_int_equal(examine(&d), 2);
+	expect(&d, "kernel", "ok", "6.1.0-test");
+	expect(&d, "module", "fail", "cannot load modules");
+	expect(&d, "aes-256-gcm", "warn", "no driver");
+	expect(&d, "tpm", "fail", "/dev/tpmrm0");
+	expect(&d, "clock", "warn", "synchronised");
+	expect(&d, "daemon", "warn", "no control socket");
+	json_object_put(d.findings);
+}
+
+static void test_healthy(void **state)
+{
+	struct akm_doctor d = { .clock_synchronised = true };
+	size_t i;
+
+	(void)state;
+	put_healthy();
+	assert_int_equal(examine(&d), 0);
+	for (i = 0; i < json_object_array_length(d.findings); i++)
+		assert_string_equal(akm_json_str(json_object_array_get_idx(d.findings, i), "state"), "ok");
+	expect(&d, "aes-256-gcm", "ok", "generic-gcm-aesni");
+	expect(&d, "daemon", "ok", "1 control socket in");
+	json_object_put(d.findings);
+}
+
+static void test_module(void **state)
+{
+	struct akm_doctor d = {};
+
+	(void)state;
+	put("/sys/module/module/parameters/sig_enforce", "Y\n");
+	examine(&d);
+	expect(&d, "module", "fail", "no akm.ko for 6.1.0-test");
+	expect(&d, "signature", "warn", "sig_enforce");
+	json_object_put(d.findings);
+	put("/lib/modules/6.1.0-test/modules.dep", "kernel/net/other.ko:\nupdates/akm.ko: kernel/net/udp_tunnel.ko\n");
+	examine(&d);
+	expect(&d, "module", "warn", "not loaded");
+	json_object_put(d.findings);
+	put("/proc/sys/kernel/modules_disabled", "1\n");
+	examine(&d);
+	expect(&d, "module", "fail", "until the next boot");
+	json_object_put(d.findings);
+	put("/sys/kernel/security/lockdown", "none [integrity] confidentiality\n");
+	examine(&d);
+	expect(&d, "signature", "warn", "lockdown");
+	json_object_put(d.findings);
+	put("/sys/module/akm/version", "");
+	examine(&d);
+	expect(&d, "module", "ok", "loaded");
+	expect(&d, "signature", "ok", "accepted");
+	json_object_put(d.findings);
+}
+
+static void test_kernel(void **state)
+{
+	struct akm_doctor d = { .release = "5.15.0" };
+
+	(void)state;
+	examine(&d);
+	expect(&d, "kernel", "fail", "too old");
+	json_object_put(d.findings);
+	d.release = "6.0.9";
+	examine(&d);
+	expect(&d, "kernel", "fail", "too old");
+	json_object_put(d.findings);
+	d.release = "10.0";
+	examine(&d);
+	expect(&d, "kernel", "ok", "10.0");
+	json_object_put(d.findings);
+}
+
+static void test_crypto(void **state)
+{
+	struct akm_doctor d = {};
+
+	(void)state;
+	put("/proc/crypto", GCM_SLOW GCM_OTHER_TYPE);
+	examine(&d);
+	expect(&d, "aes-256-gcm", "warn", "aes-generic");
+	expect(&d, "chacha20-poly1305", "warn", "no driver");
+	json_object_put(d.findings);
+	put("/proc/crypto", "garbage\n\nname\n: : :\n\n" GCM_FAST GCM_SLOW);
+	examine(&d);
+	expect(&d, "aes-256-gcm", "ok", "aesni");
+	json_object_put(d.findings);
+}
+
+static void test_tpm(void **state)
+{
+	struct akm_doctor d = {};
+
+	(void)state;
+	put("/sys/class/tpm/tpm0/tpm_version_major", "1\n");
+	examine(&d);
+	expect(&d, "tpm", "fail", "though the kernel knows a TPM");
+	json_object_put(d.findings);
+	put("/dev/tpmrm0", "");
+	examine(&d);
+	expect(&d, "tpm", "fail", "TPM 1.2");
+	json_object_put(d.findings);
+	d.tpm = "/dev/tpmrm7";
+	put("/dev/tpmrm7", "");
+	examine(&d);
+	expect(&d, "tpm", "ok", "/dev/tpmrm7");
+	json_object_put(d.findings);
+}
+
+static void test_clock(void **state)
+{
+	struct akm_doctor d = { .now = 1000000000, .clock_synchronised = true };
+
+	(void)state;
+	examine(&d);
+	expect(&d, "clock", "warn", "2001-09-09");
+	json_object_put(d.findings);
+	d.now = -5;
+	examine(&d);
+	expect(&d, "clock", "warn", "1970-01-01");
+	json_object_put(d.findings);
+}
+
+#define TEST(t)	cmocka_unit_test_setup_teardown(t, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_bare), TEST(test_healthy), TEST(test_module), TEST(test_kernel), TEST(test_crypto),
+		TEST(test_tpm), TEST(test_clock),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
