@@ -14,6 +14,8 @@
 #include <tss2/tss2_rc.h>
 #include <tss2/tss2_sys.h>
 
+#define STACK_WIPED	16384
+
 int ks_fail_input(struct ks_op *op, const char *command, TSS2_RC rc, int bad)
 {
 	struct keystore *ks = op->ks;
@@ -88,6 +90,18 @@ static void wipe_wire(TSS2_SYS_CONTEXT *sys)
 	OPENSSL_cleanse((uint8_t *)sys + context, TPM2_MAX_COMMAND_SIZE);
 }
 
+/*
+ * ESYS decrypts parameters in arrays on its stack, and leaves them there (P8). Its
+ * frames lay where this one lies now.
+ */
+__attribute__((noinline))
+static void wipe_stack(void)
+{
+	uint8_t below[STACK_WIPED];
+
+	OPENSSL_cleanse(below, sizeof(below));
+}
+
 void ks_op_end(struct ks_op *op)
 {
 	TSS2_SYS_CONTEXT *sys;
@@ -102,6 +116,7 @@ void ks_op_end(struct ks_op *op)
 		wipe_wire(sys);
 	}
 	Esys_Finalize(&op->esys);
+	wipe_stack();
 }
 
 int ks_hold(struct ks_op *op, ESYS_TR tr)
@@ -206,6 +221,11 @@ int ks_primary(struct ks_op *op, ESYS_TR hierarchy, const TPM2B_PUBLIC *template
 	return 0;
 }
 
+static bool from_tpm(TSS2_RC rc)
+{
+	return (rc & TSS2_RC_LAYER_MASK) == TSS2_TPM_RC_LAYER || (rc & TSS2_RC_LAYER_MASK) == TSS2_RESMGR_TPM_RC_LAYER;
+}
+
 /* The salt of every session is for this key: another one in its place could read all that they hide. */
 static int srk_settle(struct keystore *ks, const TPM2B_PUBLIC *public)
 {
@@ -222,6 +242,7 @@ static int srk_settle(struct keystore *ks, const TPM2B_PUBLIC *public)
 	return 0;
 }
 
+/* Return: -ENOKEY where there is none, or not the one we want. */
 static int srk_persistent(struct ks_op *op)
 {
 	_cleanup_esys_ TPM2B_PUBLIC *public = NULL;
@@ -232,7 +253,7 @@ static int srk_persistent(struct ks_op *op)
 	rc = rc ?: Esys_ReadPublic(op->esys, op->srk, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &public, NULL, NULL);
 	r = ks_fail(op, "TPM2_ReadPublic", rc);
 	if (r < 0)
-		return r;
+		return from_tpm(rc) && ks_rc_base(rc) == TPM2_RC_HANDLE ? -ENOKEY : r;
 	if (!ks_public_matches(public, &ks_template_srk, true))
 		return -ENOKEY;
 	return srk_settle(op->ks, public);
@@ -254,28 +275,27 @@ static int srk_primary(struct ks_op *op)
 	return ks_fail(op, "TPM2_ContextSave", rc);
 }
 
-int ks_srk_find(struct ks_op *op)
+/* The persistent one first, where there is one: it costs no key generation. */
+static int srk_try_persistent(struct ks_op *op)
 {
 	struct keystore *ks = op->ks;
+	int r;
+
+	r = srk_persistent(op);
+	ks->srk_persistent = !r;
+	/* Somebody else's key, or removed: the one that the template makes may still be ours. */
+	return r == -ENOKEY ? srk_primary(op) : r;
+}
+
+int ks_srk_find(struct ks_op *op)
+{
 	bool there;
 	int r;
 
 	r = ks_handle_exists(op, KS_SRK_PERSISTENT, &there);
 	if (r < 0)
 		return r;
-	if (there) {
-		r = srk_persistent(op);
-		ks->srk_persistent = !r;
-		if (r != -ENOKEY)
-			return r;
-		/* Somebody else's key: the one that the template makes may still be ours. */
-	}
-	return srk_primary(op);
-}
-
-static bool from_tpm(TSS2_RC rc)
-{
-	return (rc & TSS2_RC_LAYER_MASK) == TSS2_TPM_RC_LAYER || (rc & TSS2_RC_LAYER_MASK) == TSS2_RESMGR_TPM_RC_LAYER;
+	return there ? srk_try_persistent(op) : srk_primary(op);
 }
 
 static int srk_load(struct ks_op *op)
@@ -284,7 +304,7 @@ static int srk_load(struct ks_op *op)
 	TSS2_RC rc;
 
 	if (ks->srk_persistent)
-		return srk_persistent(op);
+		return srk_try_persistent(op);
 	if (!ks->srk_saved)
 		return srk_primary(op);
 	rc = Esys_ContextLoad(op->esys, ks->srk_saved, &op->srk);

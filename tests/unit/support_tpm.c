@@ -274,6 +274,20 @@ static void relay_control(struct channel *c, int from, int to)
 	close_fd(&c->device);
 }
 
+/*
+ * Without power there is nobody to set a locality. Granted all the same, so that it
+ * is the first command that fails: tpm2-tss 3.2.1 leaks its configuration otherwise.
+ */
+static void grant_locality(struct channel *c)
+{
+	static const uint8_t ok[4];
+	uint8_t request[5];	/* command, locality */
+
+	if (!read_all(c->client, request, sizeof(request)) || !write_all(c->client, ok, sizeof(ok)))
+		fprintf(stderr, "the control channel's client left\n");
+	close_fd(&c->client);
+}
+
 static void accept_client(struct channel *c, bool connect_now)
 {
 	close_fd(&c->client);
@@ -284,7 +298,7 @@ static void accept_client(struct channel *c, bool connect_now)
 		return;
 	c->device = connect_unix(c->path);
 	if (c->device < 0)
-		close_fd(&c->client);
+		grant_locality(c);
 }
 
 static void *relay(void *arg)
