@@ -19,6 +19,9 @@
 #define LINK_QUEUE_MAX		(8U << 20)	/* bytes queued to a peer that does not read */
 #define LINK_DEAD_MS		30000		/* unacknowledged TCP data, or silence of keepalives */
 #define FRAME_PAYLOAD_MAX	16384		/* bytes of one provisioning frame */
+#define FRAME_NOISE_MAX		65536		/* bytes on the line that are no frame, before it is given up */
+#define FRAME_GAP_MS		1000		/* pause inside a frame after which it counts as cut */
+#define HELLO_RESEND_MS		1000		/* the other end may come later */
 #define PROVISION_VERSION	1
 #define PROVISION_TIMEOUT_MS	60000		/* silence that ends an exchange; a real TPM stalls 30 s */
 #define MEMBERS_MAX		10000		/* members of one ATR */

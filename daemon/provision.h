@@ -14,11 +14,21 @@
  *   7 issuer → subject  commit     {TPM2_HMAC(K, "akm1 commit" | transcript hash)}
  *   8 subject → issuer  done       {}
  *
+ *   9 either    error      {code, field, reason}, at any time: ends it
+ *
  * The issuer records the subject durably (as pending) before 5 and commits it on 6;
- * the subject commits on 7. Running it again with the same subject identity (EK
- * and parent) replaces a pending record and is refused, with a clear error, for a
- * committed one unless the subject was told to allow it. transcript hash =
- * SHA-256 over the framed payloads so far.
+ * the subject commits on 7. transcript hash: T_0 = SHA-256("akm1 provision"),
+ * T_k = SHA-256(T_k-1 | be16 type | payload); a message's MAC is over the T before it.
+ *
+ * Running it again is always safe. A hello with another exchange number begins
+ * anew, whatever the subject was waiting for. Cut before 6 arrives: neither side is
+ * provisioned. Cut between 6 and 7: the issuer has committed and the subject has
+ * not (it is fresh, or still what it was before); the subject says so when the
+ * exchange is run again, and the issuer's admit() sees the identity (EK and parent)
+ * that it has on record: it must let it pass, and its commit() replaces the record.
+ * Cut in 8: both are provisioned, the issuer is told that it was not acknowledged.
+ * It is the subject that refuses to be provisioned a second time, unless that was
+ * allowed locally.
  */
 #ifndef AKM_PROVISION_H
 #define AKM_PROVISION_H
@@ -63,21 +73,33 @@ struct provision_issuer_config {
 	const char *addresses[ENDPOINTS_MAX]; size_t n_addresses;
 	uint64_t term;
 	const struct akm_blob *domain;	/* manager: K_mn is made under it; root: the domain itself */
-	bool give_domain;		/* root: duplicate the domain storage key to the subject */
+	/*
+	 * Root: duplicate the domain storage key to the subject. K_rm is then made under
+	 * the storage parent, not under the domain (that other managers hold, too): NULL
+	 * for keystore_hmac()'s domain.
+	 */
+	bool give_domain;
 	const char *ek_ca_file;		/* PEM of EK certificate issuers, NULL: not checked */
+	unsigned int timeout_ms;	/* 0: PROVISION_TIMEOUT_MS */
 };
 struct provision_subject_config {
 	const char *sources;		/* hwid.h */
 	const uint8_t *provisioned_id;	/* AKM_ID_LEN bytes, NULL: fresh */
 	bool allow;			/* re-provisioning was allowed locally */
+	unsigned int timeout_ms;	/* 0: PROVISION_TIMEOUT_MS */
 };
 
-/* Take ownership of @fd (connected stream or configured tty); done() is called exactly once, then the object is gone. */
+/*
+ * Take ownership of @fd (connected stream or configured tty), also when they fail; the
+ * config is copied. After success done() is called exactly once, from the loop or from
+ * provision_cancel(), and the object is gone by then. On a tty the subject waits for
+ * the first hello without limit. The process ignores SIGPIPE.
+ */
 int provision_issue(struct event_base *base, struct tpmq *q, int fd, const struct provision_issuer_config *cfg,
 		    const struct provision_ops *ops, void *ctx, struct provision **ret);
 int provision_receive(struct event_base *base, struct tpmq *q, int fd, const struct provision_subject_config *cfg,
 		      const struct provision_ops *ops, void *ctx, struct provision **ret);
-void provision_cancel(struct provision *p);		/* done(-ECANCELED) */
+void provision_cancel(struct provision *p);	/* done(-ECANCELED), at once or, from inside its callbacks, after them */
 
 /* "serial:/dev/ttyUSB0[,BAUD]", "unix:/path", "unix-listen:/path". Non-blocking fd, raw tty. unix-listen gives the listening socket. */
 int provision_open(const char *via, int *ret_fd, bool *ret_listening, struct akm_error *err);
