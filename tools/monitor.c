@@ -48,6 +48,20 @@ static void put_text(FILE *f, struct json_object *event, const char *name, const
 	akm_put_clean(f, s);
 }
 
+/* "generation 2 active"; without a state it has been erased. */
+static void put_generation(struct akm_ctx *ctx, struct json_object *event, const char *type)
+{
+	const char *state = akm_json_str(event, "state");
+	bool subject = !strcmp(type, "generation");
+
+	if (subject)
+		fprintf(ctx->out, " %" PRIu64 " ", akm_json_u64(event, "generation"));
+	else
+		put_number(ctx->out, event, "generation", "generation");
+	if (subject)
+		akm_put_coloured(ctx->out, ctx->colour, AKM_BOLD, state ? state : "erased");
+}
+
 static void put_event(struct akm_ctx *ctx, struct json_object *event)
 {
 	const char *time = akm_json_str(event, "time"), *type = akm_json_str(event, "type");
@@ -61,10 +75,9 @@ static void put_event(struct akm_ctx *ctx, struct json_object *event)
 		fprintf(f, " #%" PRIu64, akm_json_u64(event, "atr_id"));
 	fputc(' ', f);
 	akm_put_coloured(f, ctx->colour, event_colour(type), type);
-	put_text(f, event, "state", "");
 	put_number(f, event, "member", "member");
 	put_text(f, event, "source", "from ");
-	put_number(f, event, "generation", "generation");
+	put_generation(ctx, event, type);
 	if (akm_json_has(event, "key_id"))
 		fprintf(f, " key-id 0x%08" PRIx64, akm_json_u64(event, "key_id"));
 	put_number(f, event, "epoch", "epoch");

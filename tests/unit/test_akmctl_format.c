@@ -157,15 +157,20 @@ static void test_event_line(void **state)
 	expect_out(&ctx, "1970-01-01T00:00:00.000000Z akm1 #1 auth-fail member 3 from 192.0.2.9:5555 generation 2 "
 		   "key-id 0x00001234 epoch 17 packet 5.23 count 12 (3 more were not reported)\n");
 	json_object_put(o);
-	o = json("{\"type\":\"generation\",\"state\":\"active\"}");
+	o = json("{\"type\":\"generation\",\"generation\":2,\"ifname\":\"akm1\"}");
 	ctx = open_ctx();
 	akm_event_print(&ctx, o);
-	expect_out(&ctx, "- - generation active\n");
+	expect_out(&ctx, "- akm1 generation 2 erased\n");
+	json_object_put(o);
+	o = json("{\"type\":\"generation\",\"generation\":2,\"state\":\"active\"}");
+	ctx = open_ctx();
+	akm_event_print(&ctx, o);
+	expect_out(&ctx, "- - generation 2 active\n");
 	ctx = open_ctx();
 	ctx.json = true;
 	akm_event_print(&ctx, o);
 	akm_event_print_lost(&ctx, 1000);
-	expect_out(&ctx, "{\"type\":\"generation\",\"state\":\"active\"}\n"
+	expect_out(&ctx, "{\"type\":\"generation\",\"generation\":2,\"state\":\"active\"}\n"
 		   "{\"type\":\"lost\",\"time_ns\":1000,\"time\":\"1970-01-01T00:00:00.000001Z\"}\n");
 	json_object_put(o);
 }
