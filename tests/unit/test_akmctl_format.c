@@ -58,7 +58,10 @@ static void test_endpoint(void **state)
 	inet_pton(AF_INET6, "fe80::1", &in6.sin6_addr);
 	assert_null(akm_format_endpoint(&in, 0, buf));
 	assert_null(akm_format_endpoint(&in, sizeof(in) - 1, buf));
-	assert_null(akm_format_endpoint(&in, sizeof(in6), buf));
+	in6.sin6_family = AF_INET;	/* the length of one family, the number of the other */
+	assert_null(akm_format_endpoint(&in6, sizeof(in6), buf));
+	in6.sin6_family = AF_INET6;
+	assert_null(akm_format_endpoint(&in6, sizeof(in), buf));
 	assert_null(akm_format_endpoint(&in6, sizeof(in6) - 4, buf));
 	assert_string_equal(akm_format_endpoint(&in, sizeof(in), buf), "192.0.2.3:7645");
 	assert_string_equal(akm_format_endpoint(&in6, sizeof(in6), buf), "[fe80::1]:1");

@@ -307,7 +307,7 @@ static void test_lines_refused(void **state)
 	refuse("generation install akm1 number 0 key-id 1 chain-file -", "number", "out of range");
 	refuse("generation install akm1 number 1 chain-file -", "key-id", "missing");
 	refuse("generation activate akm1 number 1 grace forever", "grace", "duration");
-	refuse("epoch roll akm1 now", "now", "not expected here");
+	refuse("dev del akm1 now", "now", "not expected here");
 	refuse("node provision A", "via", "missing");
 	refuse("node provision A via carrier-pigeon:/x", "via", "not one of");
 	refuse("node evict", "node", "missing");
