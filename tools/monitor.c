@@ -154,62 +154,61 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
-static int receive(struct nl_sock *sk, struct monitor *m)
+int akm_monitor_receive(struct akm_ctx *ctx, struct nl_sock *sk, const char *ifname, uint64_t count,
+			struct akm_error *e)
 {
-	while (!m->done && m->r >= 0) {
+	struct monitor m = { .ctx = ctx, .e = e, .ifname = ifname, .left = count };
+
+	nl_socket_disable_seq_check(sk);
+	nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_CUSTOM, on_event, &m);
+	while (!m.done && m.r >= 0) {
 		int r = nl_recvmsgs_default(sk);
 
 		if (r == -NLE_NOMEM)	/* ENOBUFS */
-			akm_event_print_lost(m->ctx, now_ns());
-		else if (r < 0 && r != -NLE_INTR && m->r >= 0)
-			return akm_error_set(m->e, EIO, "netlink", "%s", nl_geterror(r));
-		if (ferror(m->ctx->out))
-			return akm_error_set(m->e, EPIPE, "output", "nobody reads it any more");
+			akm_event_print_lost(ctx, now_ns());
+		else if (r < 0 && r != -NLE_INTR && m.r >= 0)
+			return akm_error_set(e, EIO, "netlink", "%s", nl_geterror(r));
+		if (ferror(ctx->out))
+			return akm_error_set(e, EPIPE, "output", "nobody reads it any more");
 	}
-	return m->r;
+	return m.r;
 }
 
-static int subscribe(struct nl_sock *sk, struct monitor *m)
+static int subscribe(struct nl_sock *sk, struct akm_error *e)
 {
 	int r = genl_connect(sk), group;
 
 	if (r < 0)
-		return akm_error_set(m->e, EIO, "netlink", "cannot reach the kernel: %s", nl_geterror(r));
+		return akm_error_set(e, EIO, "netlink", "cannot reach the kernel: %s", nl_geterror(r));
 	group = genl_ctrl_resolve_grp(sk, AKM_GENL_NAME, AKM_MCGRP_EVENTS);
 	if (group == -NLE_OBJ_NOTFOUND)
-		return akm_error_set(m->e, ENOPKG, "module", "the akm module is not loaded: modprobe akm");
+		return akm_error_set(e, ENOPKG, "module", "the akm module is not loaded: modprobe akm");
 	if (group < 0)
-		return akm_error_set(m->e, EIO, "netlink", "cannot look up the akm events: %s", nl_geterror(group));
-	nl_socket_disable_seq_check(sk);
-	nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_CUSTOM, on_event, m);
+		return akm_error_set(e, EIO, "netlink", "cannot look up the akm events: %s", nl_geterror(group));
 	r = nl_socket_set_buffer_size(sk, RECEIVE_BUFFER, 0);
 	r = r < 0 ? r : nl_socket_add_membership(sk, group);
 	if (r == -NLE_PERM)
-		return akm_error_set(m->e, EPERM, "events", "CAP_NET_ADMIN is needed: run akmctl as root");
+		return akm_error_set(e, EPERM, "events", "CAP_NET_ADMIN is needed: run akmctl as root");
 	if (r < 0)
-		return akm_error_set(m->e, EIO, "events", "cannot subscribe: %s", nl_geterror(r));
+		return akm_error_set(e, EIO, "events", "cannot subscribe: %s", nl_geterror(r));
 	return 0;
 }
 
 int akm_run_monitor(struct akm_ctx *ctx, const struct akm_command *cmd, const struct akm_values *v,
 		    struct akm_error *e)
 {
-	struct monitor m = {
-		.ctx = ctx, .e = e,
-		.ifname = akm_value_text(v, "interface"), .left = akm_value_num(v, "count", 0),
-	};
 	struct nl_sock *sk = nl_socket_alloc();
 	int r;
 
 	(void)cmd;
 	if (!sk)
 		return akm_error_set(e, ENOMEM, NULL, "out of memory");
-	r = subscribe(sk, &m);
+	r = subscribe(sk, e);
 	if (r >= 0) {
 		/* whoever causes events and waits for them must know from when on none is missed */
 		fputs("akmctl: listening\n", ctx->err);
 		fflush(ctx->err);
-		r = receive(sk, &m);
+		r = akm_monitor_receive(ctx, sk, akm_value_text(v, "interface"), akm_value_num(v, "count", 0), e);
 	}
 	nl_socket_free(sk);
 	return r;

@@ -17,7 +17,8 @@ static const struct layout {
 	const char *columns[AKM_TABLE_COLUMNS];
 } layouts[] = {
 	{ "nodes", { "name", "state", "link", "last_seen", "endpoint", "atrs" } },
-	{ "atrs", { "label", "id", "state", "suite", "generation", "subnet4", "subnet6", "port", "members" } },
+	{ "atrs", { "label", "id", "interface", "state", "generation", "suite", "subnet4", "subnet6", "addresses",
+		    "port", "self", "members" } },
 	{ "members", { "index", "node", "state", "generation", "addresses", "endpoint" } },
 	{ "alerts", { "time", "severity", "source", "kind", "text" } },
 };
@@ -89,7 +90,7 @@ static const char *cell_text(const char *name, struct json_object *v, bool in_ta
 		return json_object_get_string(v);
 	if (!strcmp(name, "key_id"))
 		snprintf(buf, CELL_MAX, "0x%08" PRIx64, json_object_get_uint64(v));
-	else if (!strcmp(name, "id"))
+	else if (!strcmp(name, "id") || !strcmp(name, "atr"))
 		snprintf(buf, CELL_MAX, "#%" PRIu64, json_object_get_uint64(v));
 	else
 		return json_object_get_string(v);
@@ -294,7 +295,10 @@ void akm_view_event(struct akm_ctx *ctx, struct json_object *event)
 	akm_put_coloured(ctx->out, ctx->colour, akm_colour_of_state(severity), severity);
 	put_field(ctx, event, "source", "");
 	put_field(ctx, event, "kind", "");
-	put_field(ctx, event, "atr", "ATR ");
+	if (akm_json_u64(event, "atr"))
+		fprintf(ctx->out, " ATR #%" PRIu64, akm_json_u64(event, "atr"));
+	else
+		put_field(ctx, event, "atr", "ATR ");
 	put_field(ctx, event, "member", "member ");
 	if (akm_json_str(event, "text")) {
 		fputs(": ", ctx->out);

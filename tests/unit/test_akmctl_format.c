@@ -230,7 +230,7 @@ static void test_view_event(void **state)
 
 	(void)state;
 	akm_view_event(&ctx, o);
-	expect_out(&ctx, "7 T alert EdgeNodeA auth-fail ATR 1: 12\\x1b[0m forged\n");
+	expect_out(&ctx, "7 T alert EdgeNodeA auth-fail ATR #1: 12\\x1b[0m forged\n");
 	json_object_put(o);
 }
 
