@@ -31,6 +31,7 @@
 #define MANY		20000
 
 static struct nl_sock *in, *to;
+static bool joined;			/* may do so */
 static char *out;
 static size_t out_len;
 
@@ -53,10 +54,7 @@ static int setup(void **state)
 	assert_non_null(to);
 	assert_int_equal(nl_connect(in, NETLINK_USERSOCK), 0);
 	assert_int_equal(nl_connect(to, NETLINK_USERSOCK), 0);
-	if (nl_socket_add_membership(in, GROUP) < 0) {
-		teardown(state);
-		skip();
-	}
+	joined = !nl_socket_add_membership(in, GROUP);
 	nl_socket_set_peer_port(to, 0);
 	nl_socket_set_peer_groups(to, 1 << (GROUP - 1));
 	return 0;
@@ -99,6 +97,8 @@ static void test_events(void **state)
 	struct akm_error e;
 
 	(void)state;
+	if (!joined)
+		skip();
 	emit("akm1", 1);
 	emit(NULL, 2);
 	assert_int_equal(receive(NULL, 2, false, &e), 0);
@@ -110,6 +110,8 @@ static void test_filter(void **state)
 	struct akm_error e;
 
 	(void)state;
+	if (!joined)
+		skip();
 	emit("akm2", 1);
 	emit(NULL, 2);
 	emit("akm1", 3);
@@ -119,10 +121,13 @@ static void test_filter(void **state)
 
 static void test_malformed(void **state)
 {
-	struct nl_msg *msg = nlmsg_alloc();
+	struct nl_msg *msg;
 	struct akm_error e;
 
 	(void)state;
+	if (!joined)
+		skip();
+	msg = nlmsg_alloc();
 	genlmsg_put(msg, 0, 0, FAMILY, 0, 0, AKM_CMD_EVENT, 1);
 	nla_put_u16(msg, AKM_A_EVENT_TYPE, 1);
 	send_off(msg);
@@ -143,6 +148,8 @@ static void test_lost(void **state)
 	uint64_t i;
 
 	(void)state;
+	if (!joined)
+		skip();
 	for (i = 0; i < MANY; i++)
 		emit("akm1", i);
 	assert_int_equal(receive(NULL, 2, true, &e), 0);
@@ -152,10 +159,13 @@ static void test_lost(void **state)
 
 static void test_nobody_reads(void **state)
 {
-	struct akm_ctx ctx = { .out = fopen("/dev/full", "w") };
+	struct akm_ctx ctx = {};
 	struct akm_error e = {};
 
 	(void)state;
+	if (!joined)
+		skip();
+	ctx.out = fopen("/dev/full", "w");
 	assert_non_null(ctx.out);
 	emit("akm1", 1);
 	assert_int_equal(akm_monitor_receive(&ctx, in, NULL, 0, &e), -EPIPE);
