@@ -292,7 +292,7 @@ static int split(const char *sources, struct list *l, struct akm_error *err)
 			end[-1] = '\0';
 		r = add_source(l, at, err);
 		at = comma ? comma + 1 : NULL;
-	} while (!r && comma);
+	} while (!r && at);
 	return r;
 }
 
