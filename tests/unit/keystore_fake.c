@@ -1,0 +1,450 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "keystore_fake.h"
+
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+#include <openssl/rsa.h>
+#include <pthread.h>
+
+#define NAME_LEN 34
+
+struct fake_tpm {
+	struct fake_tpm *next;
+	uint8_t seed[32];
+	EVP_PKEY *ek, *parent;
+	struct akm_blob ek_public, ek_name, cert, parent_public, parent_name;
+	struct fake_tpm *shown_parent;
+	uint64_t counter[2];
+	unsigned int calls;
+	unsigned int fail_after;
+	int fail;
+};
+
+struct keystore { struct fake_tpm *t; };
+
+/* Every fake chip of the process: to wrap something for one, its seed is looked up here. */
+static struct fake_tpm *chips;
+static pthread_mutex_t chips_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* ---- public areas, as a TPM marshals them ---- */
+
+static size_t put16(uint8_t *p, unsigned int v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+	return 2;
+}
+
+static size_t put_key(uint8_t *p, EVP_PKEY *key)
+{
+	uint8_t x[32], y[32], n[256];
+	BIGNUM *a = NULL, *b = NULL;
+	size_t at = 0;
+
+	if (EVP_PKEY_is_a(key, "RSA")) {
+		EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_N, &a);
+		BN_bn2binpad(a, n, sizeof(n));
+		at += put16(p + at, 2048);
+		at += put16(p + at, 0);
+		at += put16(p + at, 0);		/* exponent 0: the default */
+		at += put16(p + at, sizeof(n));
+		memcpy(p + at, n, sizeof(n));
+		at += sizeof(n);
+	} else {
+		EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_EC_PUB_X, &a);
+		EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_EC_PUB_Y, &b);
+		BN_bn2binpad(a, x, sizeof(x));
+		BN_bn2binpad(b, y, sizeof(y));
+		at += put16(p + at, 0x0003);	/* P-256 */
+		at += put16(p + at, 0x0010);	/* no KDF */
+		at += put16(p + at, sizeof(x));
+		memcpy(p + at, x, sizeof(x));
+		at += sizeof(x);
+		at += put16(p + at, sizeof(y));
+		memcpy(p + at, y, sizeof(y));
+		at += sizeof(y);
+	}
+	BN_free(a);
+	BN_free(b);
+	return at;
+}
+
+static void make_public(EVP_PKEY *key, uint32_t attributes, struct akm_blob *ret_public, struct akm_blob *ret_name)
+{
+	uint8_t p[512], name[NAME_LEN] = { 0x00, 0x0b };
+	size_t at = 2;
+
+	at += put16(p + at, EVP_PKEY_is_a(key, "RSA") ? 0x0001 : 0x0023);
+	at += put16(p + at, 0x000b);		/* SHA-256 */
+	at += put16(p + at, attributes >> 16);
+	at += put16(p + at, attributes & 0xffff);
+	at += put16(p + at, 0);			/* no policy */
+	at += put16(p + at, 0x0006);		/* AES-128-CFB */
+	at += put16(p + at, 128);
+	at += put16(p + at, 0x0043);
+	at += put16(p + at, 0x0010);		/* no scheme */
+	at += put_key(p + at, key);
+	put16(p, (unsigned int)(at - 2));
+	EVP_Digest(p + 2, at - 2, name + 2, NULL, EVP_sha256(), NULL);
+	if (akm_blob_dup(p, at, ret_public) < 0 || akm_blob_dup(name, sizeof(name), ret_name) < 0)
+		abort();
+}
+
+/* ---- chips ---- */
+
+struct fake_tpm *fake_tpm_new(bool rsa_ek)
+{
+	struct fake_tpm *t = calloc(1, sizeof(*t));
+
+	if (!t || RAND_bytes(t->seed, sizeof(t->seed)) != 1)
+		abort();
+	t->ek = rsa_ek ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
+	t->parent = EVP_EC_gen("P-256");
+	make_public(t->ek, 0x000300b2, &t->ek_public, &t->ek_name);
+	make_public(t->parent, 0x00030472, &t->parent_public, &t->parent_name);
+	t->shown_parent = t;
+	pthread_mutex_lock(&chips_lock);
+	t->next = chips;
+	chips = t;
+	pthread_mutex_unlock(&chips_lock);
+	return t;
+}
+
+void fake_tpm_free(struct fake_tpm *t)
+{
+	struct fake_tpm **p;
+
+	pthread_mutex_lock(&chips_lock);
+	for (p = &chips; *p != t; p = &(*p)->next)
+		;
+	*p = t->next;
+	pthread_mutex_unlock(&chips_lock);
+	EVP_PKEY_free(t->ek);
+	EVP_PKEY_free(t->parent);
+	akm_blob_free(&t->ek_public);
+	akm_blob_free(&t->ek_name);
+	akm_blob_free(&t->cert);
+	akm_blob_free(&t->parent_public);
+	akm_blob_free(&t->parent_name);
+	free(t);
+}
+
+struct keystore *fake_keystore(struct fake_tpm *t)
+{
+	struct keystore *ks = calloc(1, sizeof(*ks));
+
+	if (!ks)
+		abort();
+	ks->t = t;
+	return ks;
+}
+
+void fake_tpm_set_cert(struct fake_tpm *t, const struct akm_blob *der)
+{
+	akm_blob_free(&t->cert);
+	if (akm_blob_dup(der->data, der->len, &t->cert) < 0)
+		abort();
+}
+
+void fake_tpm_lie_about_parent(struct fake_tpm *t, struct fake_tpm *other)
+{
+	t->shown_parent = other;
+}
+
+void fake_tpm_fail_after(struct fake_tpm *t, unsigned int n, int r)
+{
+	t->fail = r;
+	t->fail_after = n;
+}
+
+void *fake_tpm_ek(struct fake_tpm *t)
+{
+	return t->ek;
+}
+
+const struct akm_blob *fake_tpm_ek_public(struct fake_tpm *t)
+{
+	return &t->ek_public;
+}
+
+unsigned int fake_tpm_calls(struct fake_tpm *t)
+{
+	return t->calls;
+}
+
+/* Whose seed a name stands for; NULL: a TPM that is not here */
+static struct fake_tpm *chip_of(const struct akm_blob *name, bool ek)
+{
+	struct fake_tpm *t;
+
+	pthread_mutex_lock(&chips_lock);
+	for (t = chips; t; t = t->next) {
+		const struct akm_blob *n = ek ? &t->ek_name : &t->parent_name;
+
+		if (n->len == name->len && !memcmp(n->data, name->data, n->len))
+			break;
+	}
+	pthread_mutex_unlock(&chips_lock);
+	return t;
+}
+
+static int call(struct keystore *ks)
+{
+	int r = ks->t->fail;
+
+	ks->t->calls++;
+	if (r && ks->t->fail_after--)
+		return 0;
+	ks->t->fail = 0;
+	return r;
+}
+
+/* ---- wrapping: kind | name | 32 bytes XOR HMAC(seed, kind | name) ---- */
+
+#define WRAPPED_LEN (1 + NAME_LEN + 32)
+
+static void mask(const struct fake_tpm *t, const uint8_t *head, uint8_t ret[32])
+{
+	unsigned int len = 32;
+
+	if (!HMAC(EVP_sha256(), t->seed, sizeof(t->seed), head, 1 + NAME_LEN, ret, &len))
+		abort();
+}
+
+static int wrap(const struct fake_tpm *t, char kind, const struct akm_blob *name, const uint8_t secret[32],
+		struct akm_blob *ret)
+{
+	uint8_t b[WRAPPED_LEN], m[32];
+
+	b[0] = (uint8_t)kind;
+	memcpy(b + 1, name->data, NAME_LEN);
+	mask(t, b, m);
+	for (size_t i = 0; i < 32; i++)
+		b[1 + NAME_LEN + i] = secret[i] ^ m[i];
+	return akm_blob_dup(b, sizeof(b), ret);
+}
+
+static int unwrap(const struct fake_tpm *t, char kind, const struct akm_blob *name, const struct akm_blob *b,
+		  uint8_t ret[32])
+{
+	uint8_t m[32];
+
+	if (b->len != WRAPPED_LEN || b->data[0] != (uint8_t)kind)
+		return -EPROTO;
+	if (memcmp(b->data + 1, name->data, NAME_LEN))
+		return -ENOKEY;
+	mask(t, b->data, m);
+	for (size_t i = 0; i < 32; i++)
+		ret[i] = b->data[1 + NAME_LEN + i] ^ m[i];
+	return 0;
+}
+
+/* ---- keystore.h ---- */
+
+void keystore_identity_free(struct keystore_identity *id)
+{
+	akm_blob_free(&id->ek_public);
+	akm_blob_free(&id->ek_name);
+	akm_blob_free(&id->ek_cert);
+	akm_blob_free(&id->parent_public);
+	akm_blob_free(&id->parent_name);
+}
+
+int keystore_open(const struct keystore_config *cfg, struct keystore **ret)
+{
+	(void)cfg;
+	(void)ret;
+	return -ENODEV;			/* see fake_keystore() */
+}
+
+void keystore_close(struct keystore *ks)
+{
+	free(ks);
+}
+
+const char *keystore_strerror(struct keystore *ks)
+{
+	(void)ks;
+	return "the fake was told to fail";
+}
+
+uint64_t keystore_commands(struct keystore *ks)
+{
+	return ks->t->calls;
+}
+
+int keystore_identity(struct keystore *ks, struct keystore_identity *ret)
+{
+	struct fake_tpm *t = ks->t, *p = t->shown_parent;
+	int r = call(ks);
+
+	return r ?: akm_blob_dup(t->ek_public.data, t->ek_public.len, &ret->ek_public) ?:
+	       akm_blob_dup(t->ek_name.data, t->ek_name.len, &ret->ek_name) ?:
+	       akm_blob_dup(t->cert.data, t->cert.len, &ret->ek_cert) ?:
+	       akm_blob_dup(p->parent_public.data, p->parent_public.len, &ret->parent_public) ?:
+	       akm_blob_dup(p->parent_name.data, p->parent_name.len, &ret->parent_name);
+}
+
+int keystore_random(struct keystore *ks, uint8_t *buf, size_t len)
+{
+	int r = call(ks);
+
+	if (r < 0)
+		return r;
+	return RAND_bytes(buf, (int)len) == 1 ? 0 : -EIO;
+}
+
+int keystore_challenge(struct keystore *ks, const struct keystore_identity *peer,
+		       struct akm_blob *ret_challenge, struct akm_secret *ret_secret)
+{
+	_cleanup_secret_ struct akm_secret secret = {};
+	struct fake_tpm *t = chip_of(&peer->ek_name, true);
+	int r = call(ks);
+
+	if (!r && (!t || !peer->parent_name.len))
+		r = -EPROTO;
+	r = r ?: akm_secret_random(32, &secret) ?: wrap(t, 'C', &peer->parent_name, secret.data, ret_challenge);
+	if (!r)
+		*ret_secret = akm_secret_take(&secret);
+	return r;
+}
+
+/* A TPM opens a credential only for an object that it has loaded: its own parent. */
+int keystore_answer(struct keystore *ks, const struct akm_blob *challenge, struct akm_secret *ret_secret)
+{
+	uint8_t secret[32] = {};
+	int r = call(ks);
+
+	r = r ?: unwrap(ks->t, 'C', &ks->t->parent_name, challenge, secret);
+	/* One that lies answers as well as it can, not at all rightly. */
+	if (r == -ENOKEY && ks->t->shown_parent != ks->t)
+		r = 0;
+	else if (r == -ENOKEY)
+		r = -EKEYREJECTED;
+	return r ?: akm_secret_dup(secret, sizeof(secret), ret_secret);
+}
+
+int keystore_domain_create(struct keystore *ks, struct akm_blob *ret_domain)
+{
+	uint8_t d[32];
+	int r = call(ks);
+
+	if (r < 0 || RAND_bytes(d, sizeof(d)) != 1)
+		return r ?: -EIO;
+	return wrap(ks->t, 'M', &ks->t->parent_name, d, ret_domain);
+}
+
+int keystore_domain_duplicate(struct keystore *ks, const struct akm_blob *domain,
+			      const struct keystore_identity *peer, struct akm_blob *ret_dup)
+{
+	struct fake_tpm *t = chip_of(&peer->parent_name, false);
+	uint8_t d[32];
+	int r = call(ks);
+
+	if (!r && !t)
+		r = -EPROTO;
+	return r ?: unwrap(ks->t, 'M', &ks->t->parent_name, domain, d) ?: wrap(t, 'm', &peer->parent_name, d, ret_dup);
+}
+
+int keystore_domain_import(struct keystore *ks, const struct akm_blob *dup, struct akm_blob *ret_domain)
+{
+	uint8_t d[32];
+	int r = call(ks);
+
+	return r ?: unwrap(ks->t, 'm', &ks->t->parent_name, dup, d) ?: wrap(ks->t, 'M', &ks->t->parent_name, d, ret_domain);
+}
+
+/* A key under a domain takes the domain to load. */
+static int under(struct keystore *ks, const struct akm_blob *domain, uint8_t key[32])
+{
+	uint8_t d[32] = {};
+	int r = domain ? unwrap(ks->t, 'M', &ks->t->parent_name, domain, d) : 0;
+
+	for (size_t i = 0; i < 32; i++)
+		key[i] ^= d[i];
+	return r;
+}
+
+int keystore_pair_create(struct keystore *ks, const struct akm_blob *domain,
+			 const struct keystore_identity *peer,
+			 struct akm_blob *ret_key, struct akm_blob *ret_dup)
+{
+	struct fake_tpm *t = chip_of(&peer->parent_name, false);
+	uint8_t key[32];
+	int r = call(ks);
+
+	if (r < 0 || !t || RAND_bytes(key, sizeof(key)) != 1)
+		return r ?: -EPROTO;
+	return wrap(t, 'd', &peer->parent_name, key, ret_dup) ?: under(ks, domain, key) ?:
+	       wrap(ks->t, 'K', &ks->t->parent_name, key, ret_key);
+}
+
+int keystore_pair_import(struct keystore *ks, const struct akm_blob *dup, struct akm_blob *ret_key)
+{
+	uint8_t key[32];
+	int r = call(ks);
+
+	return r ?: unwrap(ks->t, 'd', &ks->t->parent_name, dup, key) ?:
+	       wrap(ks->t, 'K', &ks->t->parent_name, key, ret_key);
+}
+
+int keystore_hmac(struct keystore *ks, const struct akm_blob *domain, const struct akm_blob *key,
+		  const void *msg, size_t len, struct akm_secret *ret_mac)
+{
+	_cleanup_secret_ struct akm_secret mac = {};
+	unsigned int n = 32;
+	uint8_t k[32];
+	int r = call(ks);
+
+	r = r ?: unwrap(ks->t, 'K', &ks->t->parent_name, key, k) ?: under(ks, domain, k) ?: akm_secret_new(32, &mac);
+	if (r < 0)
+		return r;
+	if (!HMAC(EVP_sha256(), k, sizeof(k), msg, len, mac.data, &n))
+		return -EIO;
+	*ret_mac = akm_secret_take(&mac);
+	return 0;
+}
+
+int keystore_key_name(const struct akm_blob *key, char **ret_hex)
+{
+	*ret_hex = key->len ? strdup("000bfa4e") : NULL;
+	return *ret_hex ? 0 : -EPROTO;
+}
+
+int keystore_seal(struct keystore *ks, const struct akm_secret *secret, struct akm_blob *ret)
+{
+	int r = call(ks);
+
+	if (!r && secret->len != 32)
+		r = -EINVAL;
+	return r ?: wrap(ks->t, 'S', &ks->t->parent_name, secret->data, ret);
+}
+
+int keystore_unseal(struct keystore *ks, const struct akm_blob *sealed, struct akm_secret *ret)
+{
+	uint8_t s[32];
+	int r = call(ks);
+
+	return r ?: unwrap(ks->t, 'S', &ks->t->parent_name, sealed, s) ?: akm_secret_dup(s, sizeof(s), ret);
+}
+
+int keystore_counter_read(struct keystore *ks, enum keystore_counter c, uint64_t *ret)
+{
+	int r = call(ks);
+
+	if (!r)
+		*ret = ks->t->counter[c];
+	return r;
+}
+
+int keystore_counter_next(struct keystore *ks, enum keystore_counter c, uint64_t *ret)
+{
+	int r = call(ks);
+
+	if (!r)
+		*ret = ++ks->t->counter[c];
+	return r;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * keystore.h in software, for tests that are not about a TPM. Included by one test
+ * program, instead of linking keystore_tpm.c. What only a certain TPM can do takes
+ * that fake's seed, so blobs for another fake fail as they would with another TPM.
+ */
+#ifndef KEYSTORE_FAKE_H
+#define KEYSTORE_FAKE_H
+
+#include "keystore.h"
+
+struct fake_tpm;			/* outlives the keystores opened on it, as a chip outlives a daemon */
+
+struct fake_tpm *fake_tpm_new(bool rsa_ek);
+void fake_tpm_free(struct fake_tpm *t);
+struct keystore *fake_keystore(struct fake_tpm *t);	/* for tpmq_new(); keystore_close() leaves @t alone */
+void fake_tpm_set_cert(struct fake_tpm *t, const struct akm_blob *der);
+void fake_tpm_lie_about_parent(struct fake_tpm *t, struct fake_tpm *other);	/* shows other's storage parent */
+void fake_tpm_fail_after(struct fake_tpm *t, unsigned int n, int r);	/* the call after the next @n returns @r, once */
+void *fake_tpm_ek(struct fake_tpm *t);			/* EVP_PKEY */
+const struct akm_blob *fake_tpm_ek_public(struct fake_tpm *t);
+unsigned int fake_tpm_calls(struct fake_tpm *t);
+
+#endif /* KEYSTORE_FAKE_H */
