@@ -86,6 +86,8 @@ static int run(struct akm_ctx *ctx, int argc, char *argv[], struct akm_error *e)
 	int first, used, r;
 
 	first = parse_options(ctx, argc, argv, e);
+	if (first < 0)
+		akm_report(ctx, NULL, NULL, e);
 	if (first <= 0)
 		return first;
 	r = akm_command_find(argc - first, argv + first, &cmd, &used, e);
