@@ -4,7 +4,11 @@
  * for the device itself (libnl). Synchronous calls on one socket (short: the kernel
  * answers at once), events on another in the event loop. Secrets in requests are
  * wiped after sending. Errors: negative errno, with the kernel's own words and
- * attribute in @err; -ENOPKG when the module is not loaded.
+ * attribute in @err; -ENOPKG when the module is not loaded, -ETIMEDOUT when the
+ * kernel does not answer.
+ *
+ * The _each functions read everything first: fn may call functions of this file.
+ * A non-zero result of fn ends them and is returned.
  */
 #ifndef AKM_NL_H
 #define AKM_NL_H
@@ -32,20 +36,20 @@ struct nl_dev {
 };
 struct nl_generation { uint32_t number, key_id, state, pairs; uint64_t epoch, age_ms; };
 
-/* @lost: the kernel dropped events (ENOBUFS): read the counters again. */
+/* @lost: the kernel dropped events (ENOBUFS), or one was not understood: read the counters again. */
 typedef void (*nl_event_fn)(void *ctx, const struct nl_event *e);
 typedef void (*nl_lost_fn)(void *ctx);
 int nl_open(struct event_base *base, nl_event_fn event, nl_lost_fn lost, void *ctx, struct nl **ret, struct akm_error *err);
-void nl_close(struct nl *n);
+void nl_free(struct nl *n);		/* NULL is fine. Not nl_close: that is a symbol of libnl's */
 
 int nl_dev_add(struct nl *n, const char *ifname, struct akm_error *err);		/* -EEXIST is an error */
-int nl_dev_del(struct nl *n, const char *ifname, struct akm_error *err);
+int nl_dev_del(struct nl *n, const char *ifname, struct akm_error *err);		/* only akm devices: -EOPNOTSUPP */
 int nl_dev_get(struct nl *n, const char *ifname, struct nl_dev *ret, struct akm_error *err);
 int nl_dev_each(struct nl *n, int (*fn)(const struct nl_dev *d, void *ctx), void *ctx, struct akm_error *err);
 /* Which fields of @d to send: bit 1 << AKM_A_DEV_*. */
 int nl_dev_set(struct nl *n, const struct nl_dev *d, uint32_t fields, struct akm_error *err);
 int nl_dev_up(struct nl *n, const char *ifname, bool up, struct akm_error *err);
-/* Makes the device's addresses exactly these. */
+/* Makes the device's addresses exactly these, but for the link-local ones that the kernel makes. */
 int nl_dev_addresses(struct nl *n, const char *ifname, const struct msg_prefix *a, size_t n_a, struct akm_error *err);
 
 int nl_member_set(struct nl *n, const char *ifname, const struct msg_member *m, uint16_t default_port, struct akm_error *err);
@@ -53,7 +57,10 @@ int nl_member_del(struct nl *n, const char *ifname, uint16_t index, struct akm_e
 int nl_member_each(struct nl *n, const char *ifname, int (*fn)(uint16_t index, const char *name, const struct nl_stats *s, void *ctx),
 		   void *ctx, struct akm_error *err);
 
-/* @p's generation, key_id, epoch, chain and pairs. */
+/*
+ * @p's generation, key_id, epoch, chain and pairs, in as many messages as it takes. The first one installs;
+ * when a later one fails the generation stays pending without those pairs: install again, or retire it.
+ */
 int nl_generation_install(struct nl *n, const char *ifname, const struct msg_atr_prepare *p, struct akm_error *err);
 int nl_generation_activate(struct nl *n, const char *ifname, uint32_t number, uint32_t grace_ms, struct akm_error *err);
 int nl_generation_retire(struct nl *n, const char *ifname, uint32_t number, struct akm_error *err);

@@ -1,0 +1,484 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The family "akm": requests and answers, attribute by attribute (include/uapi/linux/akm.h). */
+#include <netlink/genl/genl.h>
+
+#include "nl_internal.h"
+
+#define PAIR_BYTES	(NLA_HDRLEN + NLA_ALIGN(NLA_HDRLEN + sizeof(uint16_t)) + NLA_HDRLEN + AKM_CHAIN_LEN)
+
+/* Names, as in Documentation/netlink/specs/akm.yaml */
+
+static const char *const dev_name[] = {
+	[AKM_A_DEV_IFINDEX] = "ifindex", [AKM_A_DEV_IFNAME] = "ifname", [AKM_A_DEV_ATR_ID] = "atr-id",
+	[AKM_A_DEV_LABEL] = "label", [AKM_A_DEV_SELF] = "self", [AKM_A_DEV_SUITE] = "suite", [AKM_A_DEV_PORT] = "port",
+	[AKM_A_DEV_INCARNATION] = "incarnation", [AKM_A_DEV_FWMARK] = "fwmark",
+	[AKM_A_DEV_EPOCH_INTERVAL] = "epoch-interval", [AKM_A_DEV_EPOCH_GRACE] = "epoch-grace",
+};
+static const char *const prefix_name[] = { [AKM_A_PREFIX_ADDR] = "addr", [AKM_A_PREFIX_LEN] = "len" };
+static const char *const member_name[] = {
+	[AKM_A_MEMBER_IFINDEX] = "ifindex", [AKM_A_MEMBER_IFNAME] = "ifname", [AKM_A_MEMBER_INDEX] = "index",
+	[AKM_A_MEMBER_NAME] = "name", [AKM_A_MEMBER_PREFIX] = "prefix", [AKM_A_MEMBER_ENDPOINT] = "endpoint",
+};
+static const char *const pair_name[] = { [AKM_A_PAIR_INDEX] = "index", [AKM_A_PAIR_CHAIN] = "chain" };
+static const char *const generation_name[] = {
+	[AKM_A_GENERATION_IFINDEX] = "ifindex", [AKM_A_GENERATION_IFNAME] = "ifname", [AKM_A_GENERATION_NUMBER] = "number",
+	[AKM_A_GENERATION_KEY_ID] = "key-id", [AKM_A_GENERATION_EPOCH] = "epoch", [AKM_A_GENERATION_CHAIN] = "chain",
+	[AKM_A_GENERATION_PAIR] = "pair", [AKM_A_GENERATION_EXPECT] = "expect", [AKM_A_GENERATION_GRACE] = "grace",
+};
+
+static const struct nl_names dev_names = { .name = dev_name, .n = ARRAY_SIZE(dev_name) };
+static const struct nl_names prefix_names = { .name = prefix_name, .n = ARRAY_SIZE(prefix_name) };
+static const struct nl_names member_names = {
+	.name = member_name, .n = ARRAY_SIZE(member_name), .nested_type = AKM_A_MEMBER_PREFIX, .nested = &prefix_names,
+};
+static const struct nl_names pair_names = { .name = pair_name, .n = ARRAY_SIZE(pair_name) };
+static const struct nl_names generation_names = {
+	.name = generation_name, .n = ARRAY_SIZE(generation_name), .nested_type = AKM_A_GENERATION_PAIR, .nested = &pair_names,
+};
+
+/* IFNAME has the same number in all three: one request() serves them. */
+_Static_assert((int)AKM_A_DEV_IFNAME == (int)AKM_A_MEMBER_IFNAME && (int)AKM_A_DEV_IFNAME == (int)AKM_A_GENERATION_IFNAME, "");
+
+/* A request with the device's name in it, of at most @max bytes; q->msg NULL: no memory. @ifname NULL: all devices. */
+static struct nl_request request(struct nl *n, uint8_t cmd, int flags, size_t max, const char *ifname, const struct nl_names *names)
+{
+	struct nl_request q = { .msg = nlmsg_alloc_size(max), .names = names, .subject = ifname ?: "kernel" };
+	int r = 0;
+
+	if (!q.msg)
+		return q;
+	if (genlmsg_put(q.msg, NL_AUTO_PORT, NL_AUTO_SEQ, n->family, 0, flags, cmd, AKM_GENL_VERSION) && ifname)
+		nl_put_text(&r, q.msg, AKM_A_DEV_IFNAME, ifname);
+	return q;
+}
+
+/* Sends if building went well, else only wipes. */
+static int finish(struct nl *n, struct nl_request *q, int r, struct akm_error *err)
+{
+	if (!r || !q->msg)
+		return nl_transact(n, n->genl, q, err);
+	nl_msg_wipe(q->msg);
+	nlmsg_free(q->msg);
+	return akm_error_set(err, r, q->subject, "the request does not fit a message");
+}
+
+/* Decoding */
+
+static bool parse(const struct nlmsghdr *h, struct nlattr **tb, int max, const struct nla_policy *policy)
+{
+	return genlmsg_valid_hdr((struct nlmsghdr *)h, 0) && genlmsg_parse((struct nlmsghdr *)h, 0, tb, max, policy) == 0;
+}
+
+static uint32_t u32(struct nlattr *a)
+{
+	return a ? nla_get_u32(a) : 0;
+}
+
+static uint64_t u64(struct nlattr *a)
+{
+	return a ? nla_get_u64(a) : 0;
+}
+
+static int decode_stats(struct nlattr *nest, struct nl_stats *ret)
+{
+	struct nlattr *tb[AKM_A_STATS_MAX + 1];
+	int i;
+
+	memset(ret, 0, sizeof(*ret));
+	if (!nest)
+		return 0;
+	if (nla_parse_nested(tb, AKM_A_STATS_MAX, nest, NULL) < 0)
+		return -EPROTO;
+	for (i = AKM_A_STATS_RX_PACKETS; i <= AKM_A_STATS_MAX; i++) {
+		if (tb[i] && nla_len(tb[i]) != sizeof(uint64_t))
+			return -EPROTO;
+		ret->v[i] = u64(tb[i]);
+	}
+	return 0;
+}
+
+int nl_decode_dev(const struct nlmsghdr *h, void *ret)
+{
+	static const struct nla_policy policy[AKM_A_DEV_MAX + 1] = {
+		[AKM_A_DEV_IFINDEX] = { .type = NLA_U32 }, [AKM_A_DEV_IFNAME] = { .type = NLA_NUL_STRING, .maxlen = 16 },
+		[AKM_A_DEV_ATR_ID] = { .type = NLA_U32 }, [AKM_A_DEV_LABEL] = { .type = NLA_NUL_STRING, .maxlen = AKM_LABEL_MAX + 1 },
+		[AKM_A_DEV_SELF] = { .type = NLA_U16 }, [AKM_A_DEV_SUITE] = { .type = NLA_U32 }, [AKM_A_DEV_PORT] = { .type = NLA_U16 },
+		[AKM_A_DEV_INCARNATION] = { .type = NLA_U32 }, [AKM_A_DEV_FWMARK] = { .type = NLA_U32 },
+		[AKM_A_DEV_EPOCH_INTERVAL] = { .type = NLA_U32 }, [AKM_A_DEV_EPOCH_GRACE] = { .type = NLA_U32 },
+		[AKM_A_DEV_MEMBERS] = { .type = NLA_U32 }, [AKM_A_DEV_GENERATIONS] = { .type = NLA_U32 },
+		[AKM_A_DEV_ACTIVE_GENERATION] = { .type = NLA_U32 }, [AKM_A_DEV_STATS] = { .type = NLA_NESTED },
+	};
+	struct nlattr *tb[AKM_A_DEV_MAX + 1];
+	struct nl_dev d = {};
+
+	if (!parse(h, tb, AKM_A_DEV_MAX, policy) || !tb[AKM_A_DEV_IFINDEX] || !tb[AKM_A_DEV_IFNAME])
+		return -EPROTO;
+	d.ifindex = u32(tb[AKM_A_DEV_IFINDEX]);
+	nla_strlcpy(d.ifname, tb[AKM_A_DEV_IFNAME], sizeof(d.ifname));
+	d.atr_id = u32(tb[AKM_A_DEV_ATR_ID]);
+	if (tb[AKM_A_DEV_LABEL])
+		nla_strlcpy(d.label, tb[AKM_A_DEV_LABEL], sizeof(d.label));
+	d.self = tb[AKM_A_DEV_SELF] ? nla_get_u16(tb[AKM_A_DEV_SELF]) : UINT16_MAX;
+	d.suite = u32(tb[AKM_A_DEV_SUITE]);
+	d.port = tb[AKM_A_DEV_PORT] ? nla_get_u16(tb[AKM_A_DEV_PORT]) : 0;
+	d.incarnation = u32(tb[AKM_A_DEV_INCARNATION]);
+	d.fwmark = u32(tb[AKM_A_DEV_FWMARK]);
+	d.epoch_interval_ms = u32(tb[AKM_A_DEV_EPOCH_INTERVAL]);
+	d.epoch_grace_ms = u32(tb[AKM_A_DEV_EPOCH_GRACE]);
+	d.members = u32(tb[AKM_A_DEV_MEMBERS]);
+	d.generations = u32(tb[AKM_A_DEV_GENERATIONS]);
+	d.active = u32(tb[AKM_A_DEV_ACTIVE_GENERATION]);
+	if (decode_stats(tb[AKM_A_DEV_STATS], &d.stats) < 0)
+		return -EPROTO;
+	memcpy(ret, &d, sizeof(d));
+	return 0;
+}
+
+struct member_row { uint16_t index; char name[AKM_NAME_LEN]; struct nl_stats stats; };
+
+static int decode_member(const struct nlmsghdr *h, void *ret)
+{
+	static const struct nla_policy policy[AKM_A_MEMBER_MAX + 1] = {
+		[AKM_A_MEMBER_INDEX] = { .type = NLA_U16 }, [AKM_A_MEMBER_NAME] = { .type = NLA_NUL_STRING, .maxlen = AKM_NAME_LEN },
+		[AKM_A_MEMBER_STATS] = { .type = NLA_NESTED },
+	};
+	struct nlattr *tb[AKM_A_MEMBER_MAX + 1];
+	struct member_row m = {};
+
+	if (!parse(h, tb, AKM_A_MEMBER_MAX, policy) || !tb[AKM_A_MEMBER_INDEX])
+		return -EPROTO;
+	m.index = nla_get_u16(tb[AKM_A_MEMBER_INDEX]);
+	if (tb[AKM_A_MEMBER_NAME])
+		nla_strlcpy(m.name, tb[AKM_A_MEMBER_NAME], sizeof(m.name));
+	if (decode_stats(tb[AKM_A_MEMBER_STATS], &m.stats) < 0)
+		return -EPROTO;
+	memcpy(ret, &m, sizeof(m));
+	return 0;
+}
+
+int nl_decode_generation(const struct nlmsghdr *h, void *ret)
+{
+	static const struct nla_policy policy[AKM_A_GENERATION_MAX + 1] = {
+		[AKM_A_GENERATION_NUMBER] = { .type = NLA_U32 }, [AKM_A_GENERATION_KEY_ID] = { .type = NLA_U32 },
+		[AKM_A_GENERATION_EPOCH] = { .type = NLA_U64 }, [AKM_A_GENERATION_STATE] = { .type = NLA_U32 },
+		[AKM_A_GENERATION_PAIRS] = { .type = NLA_U32 }, [AKM_A_GENERATION_AGE] = { .type = NLA_U64 },
+	};
+	struct nlattr *tb[AKM_A_GENERATION_MAX + 1];
+	struct nl_generation g = {};
+
+	if (!parse(h, tb, AKM_A_GENERATION_MAX, policy) || !tb[AKM_A_GENERATION_NUMBER] || !tb[AKM_A_GENERATION_STATE])
+		return -EPROTO;
+	g.number = u32(tb[AKM_A_GENERATION_NUMBER]);
+	g.key_id = u32(tb[AKM_A_GENERATION_KEY_ID]);
+	g.state = u32(tb[AKM_A_GENERATION_STATE]);
+	g.pairs = u32(tb[AKM_A_GENERATION_PAIRS]);
+	g.epoch = u64(tb[AKM_A_GENERATION_EPOCH]);
+	g.age_ms = u64(tb[AKM_A_GENERATION_AGE]);
+	memcpy(ret, &g, sizeof(g));
+	return 0;
+}
+
+static int decode_source(struct nlattr *a, struct sockaddr_storage *ret)
+{
+	size_t len = a ? (size_t)nla_len(a) : 0;
+	sa_family_t family;
+
+	if (!a)
+		return 0;
+	if (len != sizeof(struct sockaddr_in) && len != sizeof(struct sockaddr_in6))
+		return -EPROTO;
+	memcpy(&family, nla_data(a), sizeof(family));
+	if (family != (len == sizeof(struct sockaddr_in) ? AF_INET : AF_INET6))
+		return -EPROTO;
+	memcpy(ret, nla_data(a), len);
+	return 0;
+}
+
+int nl_decode_event(const struct nlmsghdr *h, struct nl_event *ret)
+{
+	static const struct nla_policy policy[AKM_A_EVENT_MAX + 1] = {
+		[AKM_A_EVENT_TYPE] = { .type = NLA_U32 }, [AKM_A_EVENT_IFINDEX] = { .type = NLA_U32 },
+		[AKM_A_EVENT_ATR_ID] = { .type = NLA_U32 }, [AKM_A_EVENT_MEMBER] = { .type = NLA_U16 },
+		[AKM_A_EVENT_GENERATION] = { .type = NLA_U32 }, [AKM_A_EVENT_KEY_ID] = { .type = NLA_U32 },
+		[AKM_A_EVENT_EPOCH] = { .type = NLA_U64 }, [AKM_A_EVENT_PACKET_NUMBER] = { .type = NLA_U64 },
+		[AKM_A_EVENT_STATE] = { .type = NLA_U32 }, [AKM_A_EVENT_COUNT] = { .type = NLA_U64 },
+		[AKM_A_EVENT_SUPPRESSED] = { .type = NLA_U32 }, [AKM_A_EVENT_TIME] = { .type = NLA_U64 },
+	};
+	struct nlattr *tb[AKM_A_EVENT_MAX + 1];
+	struct nl_event e = { .member = -1 };
+
+	if (!parse(h, tb, AKM_A_EVENT_MAX, policy) || !tb[AKM_A_EVENT_TYPE] ||
+	    ((struct genlmsghdr *)nlmsg_data(h))->cmd != AKM_CMD_EVENT)
+		return -EPROTO;
+	e.type = u32(tb[AKM_A_EVENT_TYPE]);
+	e.ifindex = u32(tb[AKM_A_EVENT_IFINDEX]);
+	e.atr_id = u32(tb[AKM_A_EVENT_ATR_ID]);
+	if (tb[AKM_A_EVENT_MEMBER])
+		e.member = nla_get_u16(tb[AKM_A_EVENT_MEMBER]);
+	e.generation = u32(tb[AKM_A_EVENT_GENERATION]);
+	e.key_id = u32(tb[AKM_A_EVENT_KEY_ID]);
+	e.epoch = u64(tb[AKM_A_EVENT_EPOCH]);
+	e.packet_number = u64(tb[AKM_A_EVENT_PACKET_NUMBER]);
+	e.state = u32(tb[AKM_A_EVENT_STATE]);
+	e.count = u64(tb[AKM_A_EVENT_COUNT]);
+	e.suppressed = u32(tb[AKM_A_EVENT_SUPPRESSED]);
+	e.time_ns = u64(tb[AKM_A_EVENT_TIME]);
+	if (decode_source(tb[AKM_A_EVENT_SOURCE], &e.source) < 0)
+		return -EPROTO;
+	*ret = e;
+	return 0;
+}
+
+/* Devices */
+
+struct one { bool seen; struct nl_dev dev; };
+
+static int one_dev(const struct nlmsghdr *h, void *ctx)
+{
+	struct one *one = ctx;
+	int r = nl_decode_dev(h, &one->dev);
+
+	one->seen = !r;
+	return r;
+}
+
+int nl_dev_get(struct nl *n, const char *ifname, struct nl_dev *ret, struct akm_error *err)
+{
+	struct nl_request q = request(n, AKM_CMD_DEV_GET, 0, 256, ifname, &dev_names);
+	struct one one = {};
+	int r;
+
+	q.row = one_dev;
+	q.ctx = &one;
+	r = finish(n, &q, 0, err);
+	if (!r && !one.seen)
+		r = akm_error_set(err, -EPROTO, ifname, "the kernel's answer is empty");
+	if (!r)
+		*ret = one.dev;
+	return r;
+}
+
+/* A dump into rows; the caller frees rows->data. */
+static int dump(struct nl *n, uint8_t cmd, const char *ifname, const struct nl_names *names, struct nl_rows *rows, struct akm_error *err)
+{
+	struct nl_request q = request(n, cmd, NLM_F_DUMP, 256, ifname, names);
+
+	q.row = nl_rows_add;
+	q.again = nl_rows_again;
+	q.ctx = rows;
+	return finish(n, &q, 0, err);
+}
+
+int nl_dev_each(struct nl *n, int (*fn)(const struct nl_dev *d, void *ctx), void *ctx, struct akm_error *err)
+{
+	struct nl_rows rows = { .size = sizeof(struct nl_dev), .decode = nl_decode_dev };
+	const struct nl_dev *d;
+	size_t i;
+	int r;
+
+	r = dump(n, AKM_CMD_DEV_GET, NULL, &dev_names, &rows, err);
+	for (d = rows.data, i = 0; !r && i < rows.n; i++)
+		r = fn(&d[i], ctx);
+	free(rows.data);
+	return r;
+}
+
+int nl_dev_set(struct nl *n, const struct nl_dev *d, uint32_t fields, struct akm_error *err)
+{
+	const uint32_t known = 1U << AKM_A_DEV_ATR_ID | 1U << AKM_A_DEV_LABEL | 1U << AKM_A_DEV_SELF | 1U << AKM_A_DEV_SUITE |
+			       1U << AKM_A_DEV_PORT | 1U << AKM_A_DEV_INCARNATION | 1U << AKM_A_DEV_FWMARK |
+			       1U << AKM_A_DEV_EPOCH_INTERVAL | 1U << AKM_A_DEV_EPOCH_GRACE;
+	const struct { int type; uint32_t value; } numbers[] = {
+		{ AKM_A_DEV_ATR_ID, d->atr_id }, { AKM_A_DEV_SUITE, d->suite }, { AKM_A_DEV_INCARNATION, d->incarnation },
+		{ AKM_A_DEV_FWMARK, d->fwmark }, { AKM_A_DEV_EPOCH_INTERVAL, d->epoch_interval_ms },
+		{ AKM_A_DEV_EPOCH_GRACE, d->epoch_grace_ms },
+	};
+	struct nl_request q;
+	size_t i;
+	int r = 0;
+
+	if (fields & ~known)
+		return akm_error_set(err, -EINVAL, d->ifname, "fields 0x%x cannot be set", fields & ~known);
+	q = request(n, AKM_CMD_DEV_SET, 0, 512, d->ifname, &dev_names);
+	if (!q.msg)
+		return finish(n, &q, 0, err);
+	for (i = 0; i < ARRAY_SIZE(numbers); i++)
+		if (fields & 1U << numbers[i].type)
+			nl_put_u32(&r, q.msg, numbers[i].type, numbers[i].value);
+	if (fields & 1U << AKM_A_DEV_LABEL)
+		nl_put_text(&r, q.msg, AKM_A_DEV_LABEL, d->label);
+	if (fields & 1U << AKM_A_DEV_SELF)
+		nl_put_u16(&r, q.msg, AKM_A_DEV_SELF, d->self);
+	if (fields & 1U << AKM_A_DEV_PORT)
+		nl_put_u16(&r, q.msg, AKM_A_DEV_PORT, d->port);
+	return finish(n, &q, r, err);
+}
+
+/* Members */
+
+static void put_endpoint(int *r, struct nl_msg *msg, const struct msg_endpoint *e, uint16_t default_port)
+{
+	const uint16_t port = htons(e->port ? e->port : default_port);
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = port };
+	struct sockaddr_in in4 = { .sin_family = AF_INET, .sin_port = port };
+
+	if (e->addr_len == 4) {
+		memcpy(&in4.sin_addr, e->addr, 4);
+		nl_put(r, msg, AKM_A_MEMBER_ENDPOINT, &in4, sizeof(in4));
+	} else if (e->addr_len == 16) {
+		memcpy(&in6.sin6_addr, e->addr, 16);
+		nl_put(r, msg, AKM_A_MEMBER_ENDPOINT, &in6, sizeof(in6));
+	}
+}
+
+static void put_prefix(int *r, struct nl_msg *msg, const struct msg_prefix *p)
+{
+	struct nlattr *nest = nla_nest_start(msg, AKM_A_MEMBER_PREFIX | NLA_F_NESTED);
+
+	if (!nest) {
+		*r = *r ?: -EMSGSIZE;
+		return;
+	}
+	nl_put(r, msg, AKM_A_PREFIX_ADDR, p->addr, p->addr_len);
+	nl_put_u8(r, msg, AKM_A_PREFIX_LEN, p->prefix_len);
+	nla_nest_end(msg, nest);
+}
+
+int nl_member_set(struct nl *n, const char *ifname, const struct msg_member *m, uint16_t default_port, struct akm_error *err)
+{
+	struct nl_request q = request(n, AKM_CMD_MEMBER_SET, 0, 2048, ifname, &member_names);
+	size_t i;
+	int r = 0;
+
+	if (!q.msg)
+		return finish(n, &q, 0, err);
+	nl_put_u16(&r, q.msg, AKM_A_MEMBER_INDEX, m->index);
+	if (m->name[0])
+		nl_put_text(&r, q.msg, AKM_A_MEMBER_NAME, m->name);
+	for (i = 0; i < m->n_prefixes; i++)
+		put_prefix(&r, q.msg, &m->prefixes[i]);
+	put_endpoint(&r, q.msg, &m->endpoint, default_port);
+	return finish(n, &q, r, err);
+}
+
+int nl_member_del(struct nl *n, const char *ifname, uint16_t index, struct akm_error *err)
+{
+	struct nl_request q = request(n, AKM_CMD_MEMBER_DEL, 0, 256, ifname, &member_names);
+	int r = 0;
+
+	if (q.msg)
+		nl_put_u16(&r, q.msg, AKM_A_MEMBER_INDEX, index);
+	return finish(n, &q, r, err);
+}
+
+int nl_member_each(struct nl *n, const char *ifname, int (*fn)(uint16_t index, const char *name, const struct nl_stats *s, void *ctx),
+		   void *ctx, struct akm_error *err)
+{
+	struct nl_rows rows = { .size = sizeof(struct member_row), .decode = decode_member };
+	const struct member_row *m;
+	size_t i;
+	int r;
+
+	r = dump(n, AKM_CMD_MEMBER_GET, ifname, &member_names, &rows, err);
+	for (m = rows.data, i = 0; !r && i < rows.n; i++)
+		r = fn(m[i].index, m[i].name, &m[i].stats, ctx);
+	free(rows.data);
+	return r;
+}
+
+/* Generations */
+
+/* As many pairs from *@next on as fit; moves it. */
+static void put_pairs(int *r, struct nl_msg *msg, const struct msg_atr_prepare *p, size_t *next)
+{
+	struct nlattr *nest;
+
+	for (; !*r && *next < p->n_pairs && nl_room(msg) >= PAIR_BYTES; ++*next) {
+		nest = nla_nest_start(msg, AKM_A_GENERATION_PAIR | NLA_F_NESTED);
+		if (!nest) {
+			*r = -EMSGSIZE;
+			return;
+		}
+		nl_put_u16(r, msg, AKM_A_PAIR_INDEX, p->pairs[*next].index);
+		nl_put(r, msg, AKM_A_PAIR_CHAIN, p->pair_chains.data + *next * AKM_CHAIN_LEN, AKM_CHAIN_LEN);
+		nla_nest_end(msg, nest);
+	}
+}
+
+static int install_first(struct nl *n, const char *ifname, const struct msg_atr_prepare *p, size_t *next, struct akm_error *err)
+{
+	struct nl_request q = request(n, AKM_CMD_GENERATION_INSTALL, 0, NL_REQUEST_MAX, ifname, &generation_names);
+	int r = 0;
+
+	if (!q.msg)
+		return finish(n, &q, 0, err);
+	nl_put_u32(&r, q.msg, AKM_A_GENERATION_NUMBER, p->generation);
+	nl_put_u32(&r, q.msg, AKM_A_GENERATION_KEY_ID, p->key_id);
+	nl_put_u64(&r, q.msg, AKM_A_GENERATION_EPOCH, p->epoch);
+	nl_put(&r, q.msg, AKM_A_GENERATION_CHAIN, p->chain.data, AKM_CHAIN_LEN);
+	put_pairs(&r, q.msg, p, next);
+	return finish(n, &q, r, err);
+}
+
+static int install_more(struct nl *n, const char *ifname, const struct msg_atr_prepare *p, size_t *next, struct akm_error *err)
+{
+	struct nl_request q = request(n, AKM_CMD_PAIR_SET, 0, NL_REQUEST_MAX, ifname, &generation_names);
+	int r = 0;
+
+	if (!q.msg)
+		return finish(n, &q, 0, err);
+	nl_put_u32(&r, q.msg, AKM_A_GENERATION_NUMBER, p->generation);
+	nl_put_u64(&r, q.msg, AKM_A_GENERATION_EPOCH, p->epoch);
+	put_pairs(&r, q.msg, p, next);
+	return finish(n, &q, r, err);
+}
+
+int nl_generation_install(struct nl *n, const char *ifname, const struct msg_atr_prepare *p, struct akm_error *err)
+{
+	size_t next = 0;
+	int r;
+
+	if (p->chain.len != AKM_CHAIN_LEN || p->pair_chains.len != p->n_pairs * AKM_CHAIN_LEN)
+		return akm_error_set(err, -EINVAL, "chain", "%zu and %zu bytes for %zu pairs", p->chain.len, p->pair_chains.len, p->n_pairs);
+	r = install_first(n, ifname, p, &next, err);
+	while (!r && next < p->n_pairs)
+		r = install_more(n, ifname, p, &next, err);
+	return r;
+}
+
+int nl_generation_activate(struct nl *n, const char *ifname, uint32_t number, uint32_t grace_ms, struct akm_error *err)
+{
+	struct nl_request q = request(n, AKM_CMD_GENERATION_ACTIVATE, 0, 256, ifname, &generation_names);
+	int r = 0;
+
+	if (q.msg) {
+		nl_put_u32(&r, q.msg, AKM_A_GENERATION_NUMBER, number);
+		nl_put_u32(&r, q.msg, AKM_A_GENERATION_GRACE, grace_ms);
+	}
+	return finish(n, &q, r, err);
+}
+
+int nl_generation_retire(struct nl *n, const char *ifname, uint32_t number, struct akm_error *err)
+{
+	struct nl_request q = request(n, AKM_CMD_GENERATION_RETIRE, 0, 256, ifname, &generation_names);
+	int r = 0;
+
+	if (q.msg)
+		nl_put_u32(&r, q.msg, AKM_A_GENERATION_NUMBER, number);
+	return finish(n, &q, r, err);
+}
+
+int nl_generation_each(struct nl *n, const char *ifname, int (*fn)(const struct nl_generation *g, void *ctx), void *ctx,
+		       struct akm_error *err)
+{
+	struct nl_rows rows = { .size = sizeof(struct nl_generation), .decode = nl_decode_generation };
+	const struct nl_generation *g;
+	size_t i;
+	int r;
+
+	r = dump(n, AKM_CMD_GENERATION_GET, ifname, &generation_names, &rows, err);
+	for (g = rows.data, i = 0; !r && i < rows.n; i++)
+		r = fn(&g[i], ctx);
+	free(rows.data);
+	return r;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Shared by nl*.c and their test: sockets, one transaction, decoding. */
+#ifndef AKM_NL_INTERNAL_H
+#define AKM_NL_INTERNAL_H
+
+#include <linux/netlink.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+#include <netlink/netlink.h>
+#include "nl.h"
+
+#define NL_REQUEST_MAX	32768		/* bytes of one request: the kernel must find that much in one piece */
+#define NL_ANSWER_MAX	65536		/* a dump's part has at most 32 KiB */
+#define NL_EVENT_MAX	8192
+#define NL_TIMEOUT_S	5
+
+struct nl {
+	struct nl_sock *genl, *route, *events;
+	uint16_t family;
+	uint32_t group;
+	struct event *ev;
+	nl_event_fn event;
+	nl_lost_fn lost;
+	void *ctx;
+	_Alignas(8) uint8_t answer[NL_ANSWER_MAX];		/* of the transaction that runs */
+	_Alignas(8) uint8_t event_buf[NL_EVENT_MAX];	/* of its own: whoever is told of an event may ask something */
+};
+
+/* Names of a request's attributes, for errors */
+struct nl_names {
+	const char *const *name;		/* by type */
+	size_t n;
+	int nested_type;			/* the one that holds others, 0: none */
+	const struct nl_names *nested;
+};
+
+struct nl_request {
+	struct nl_msg *msg;
+	const struct nl_names *names;
+	const char *subject;			/* what an error is about where no attribute is to blame */
+	/* Each answer of a get or dump. */
+	int (*row)(const struct nlmsghdr *h, void *ctx);
+	void *ctx;
+	/* A dump changed under our hands and starts anew: forget its rows. */
+	void (*again)(void *ctx);
+};
+
+/* Sends, waits for the answer, wipes and frees the message (also NULL: -ENOMEM). */
+int nl_transact(struct nl *n, struct nl_sock *sk, struct nl_request *q, struct akm_error *err);
+/* Wipes what the message held. */
+void nl_msg_wipe(struct nl_msg *msg);
+int nl_resolve(struct nl *n, struct akm_error *err);
+
+/* Attributes; the first failure sticks in *r. */
+void nl_put(int *r, struct nl_msg *msg, int type, const void *data, size_t len);
+void nl_put_u8(int *r, struct nl_msg *msg, int type, uint8_t v);
+void nl_put_u16(int *r, struct nl_msg *msg, int type, uint16_t v);
+void nl_put_u32(int *r, struct nl_msg *msg, int type, uint32_t v);
+void nl_put_u64(int *r, struct nl_msg *msg, int type, uint64_t v);
+void nl_put_text(int *r, struct nl_msg *msg, int type, const char *s);
+/* Room left, in bytes */
+size_t nl_room(const struct nl_msg *msg);
+
+/* Rows of a dump */
+struct nl_rows {
+	size_t size, n;				/* of one; how many */
+	void *data;
+	int (*decode)(const struct nlmsghdr *h, void *ret);
+};
+int nl_rows_add(const struct nlmsghdr *h, void *rows);
+void nl_rows_again(void *rows);
+
+/* 0, or -EPROTO: not what the interface says */
+int nl_decode_dev(const struct nlmsghdr *h, void *ret);
+int nl_decode_generation(const struct nlmsghdr *h, void *ret);
+int nl_decode_event(const struct nlmsghdr *h, struct nl_event *ret);
+
+#endif /* AKM_NL_INTERNAL_H */
