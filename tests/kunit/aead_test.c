@@ -30,7 +30,9 @@ enum shape {
 	SHAPES,
 };
 
-static const char * const shape_names[] = { "roomy", "no head", "no tail", "cloned", "paged", "listed" };
+static const char * const shape_names[] = {
+	"roomy", "no head", "no tail", "cloned", "paged", "listed",
+};
 
 /* One packet under test */
 struct subject {
@@ -99,21 +101,21 @@ static void add_list(struct kunit *test, struct subject *s, const u8 *data, size
 }
 
 /* The header of a sealed packet must be linear: the front third is, and at least that. */
-static void subject_init(struct kunit *test, struct subject *s, enum shape shape,
+static void subject_init(struct kunit *test, struct subject *s, enum shape kind,
 			 const u8 *data, size_t len)
 {
 	size_t whole = len;
 
 	memset(s, 0, sizeof(*s));
 	init_completion(&s->done);
-	if (shape == PAGED || shape == LISTED)
+	if (kind == PAGED || kind == LISTED)
 		len = min(len, max(len / 3, HEADER));
-	s->skb = linear(test, data, len, shape);
-	if (shape == PAGED)
+	s->skb = linear(test, data, len, kind);
+	if (kind == PAGED)
 		add_pages(test, s, data + len, whole - len);
-	else if (shape == LISTED)
+	else if (kind == LISTED)
 		add_list(test, s, data + len, whole - len);
-	if (shape == CLONED) {
+	if (kind == CLONED) {
 		s->witness = skb_clone(s->skb, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, s->witness);
 	}

@@ -3,7 +3,7 @@
 #
 # Lane "kunit": the module's KUnit suites on a User-Mode Linux kernel.
 #
-#   kunit.sh [plain|debug]
+#   kunit.sh [--build-only] [plain|debug]
 #
 # Builds akm.ko and akm_test.ko in build/uml/ (the source tree stays clean), boots,
 # judges. Last line: "lane kunit: N passed, N failed, N skipped"; exit status 1 if
@@ -12,6 +12,8 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$here/../.." && pwd)
+build_only=
+[ "${1:-}" != --build-only ] || { build_only=1; shift; }
 variant=${1:-plain}
 out=${AKM_UML_OUT:-$top/build/uml}/$variant
 
@@ -56,6 +58,7 @@ build_modules "$kernel" >"$out/build.log" 2>&1 || {
 	grep -E 'error|Error|undefined' "$out/build.log" || tail -n 20 "$out/build.log"
 	broken "the modules do not build, see $out/build.log"
 }
+[ -z "$build_only" ] || exit 0
 "$here/run.sh" "$kernel" "$here/kunit-init.sh" \
 	akm_modules="$out/akm/akm.ko:$out/test/akm_test.ko" >"$out/console.log" 2>&1 || true
 mapfile -t wanted < <(suites)

@@ -1,0 +1,34 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Process 1 of tests/uml/scenarios.sh: what the scenarios of the VM lane expect of
+# a machine, laid over the read-only root, then the scenarios named in akm_run=
+# (colon between). Everything goes to the console.
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t tmpfs run /run
+mkdir -p /run/tmp /run/results /run/netns
+mkdir -p /dev/pts /dev/shm
+mount -t tmpfs shm /dev/shm
+ln -s /proc/self/fd /dev/fd
+ln -s /proc/self/fd/0 /dev/stdin
+ln -s /proc/self/fd/1 /dev/stdout
+ln -s /proc/self/fd/2 /dev/stderr
+mount -t devpts -o ptmxmode=0666 pts /dev/pts 2>/dev/null
+export TMPDIR=/run/tmp RESULTS=/run/results
+ip link set lo up
+
+word() {
+	sed -n "s/.*\b$1=\([^ ]*\).*/\1/p" /proc/cmdline
+}
+
+top=$(word akm_top)
+IFS=: read -ra names <<<"$(word akm_run)"
+bash "$top/tests/vm/scenarios.sh" kernel "${names[@]}" </dev/null
+echo "akm-lane: status $?"
+while read -r outcome name seconds; do
+	echo "akm-lane: $outcome $name $seconds"
+done <"$RESULTS/outcome"
+echo "akm-lane: end"
+busybox poweroff -f
