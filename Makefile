@@ -40,7 +40,7 @@ DAEMON_OBJ	= $(call objects,daemon)
 TOOLS_OBJ	= $(call objects,tools)
 SUPPORT_OBJ	= $(patsubst %.c,$(U)/%.o,$(wildcard tests/unit/support*.c))
 UNIT_TESTS	= $(patsubst %.c,$(U)/%,$(wildcard tests/unit/test_*.c))
-VM_TOOLS	= $(addprefix $(U)/tests/vm/,inject noncelog)
+VM_TOOLS	= $(addprefix $(U)/tests/vm/,inject noncelog nlbad relay keysearch oracle)
 MODULE_SRC	= Kbuild kernel include $(wildcard tests/kunit)
 
 .PHONY: all module modules daemon tools unit-tests vm-tools deps demo demo-shell install clean help \
@@ -76,8 +76,10 @@ $(U)/tests/unit/test_akmctl_%: $(U)/tests/unit/test_akmctl_%.o $(U)/libakmctl.a
 	$(call run,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIB_LDLIBS) -lm
 $(U)/tests/unit/test_%: $(U)/tests/unit/test_%.o $(U)/libsupport.a $(U)/libakmd.a
 	$(call run,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(U)/libsupport.a -lcmocka $(LIB_LDLIBS) -lm
-$(VM_TOOLS): $(U)/tests/vm/%: $(U)/tests/vm/%.o $(U)/tests/vm/packet.o
-	$(call run,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^
+$(U)/tests/vm/inject $(U)/tests/vm/noncelog: $(U)/tests/vm/packet.o
+$(U)/tests/vm/oracle: $(U)/libakmd.a
+$(VM_TOOLS): $(U)/tests/vm/%: $(U)/tests/vm/%.o
+	$(call run,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LDLIBS) -lm
 
 $(U)/tests/unit/test_akmctl_%.o: ALL_CFLAGS += -iquote tools
 $(U)/tests/%.o: ALL_CFLAGS += -iquote daemon

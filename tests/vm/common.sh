@@ -20,13 +20,16 @@ on() { # NAMESPACE COMMAND…
 start() { # LOGFILE COMMAND…: in the background until stop_all; its process id is $started
 	local log=$1
 	shift
+	# "on" would leave a shell between us and the process: signals must reach the latter.
+	[ "$1" != on ] || set -- nsenter --net="/run/netns/$2" -- "${@:3}"
 	"$@" >"$log" 2>&1 </dev/null &
 	started=$!
 	background+=("$started")
 }
 
-stop() { # PID [SIGNAL]: and wait for its end
+stop() { # PID [SIGNAL]: and wait for its end; a process that does not heed it within 15 s is killed
 	kill -"${2:-TERM}" "$1" 2>/dev/null
+	within 15 ended "$1" || kill -KILL "$1" 2>/dev/null
 	wait "$1" 2>/dev/null
 }
 
@@ -47,7 +50,7 @@ says() { # PATTERN FILE
 }
 
 field() { # NAME: its first value in akmctl's JSON on standard input. jq takes half a second under emulation.
-	sed -n "/\"$1\":/{s/.*\"$1\": *\"\{0,1\}\([^\",}]*\).*/\1/p;q}"
+	sed -n "/\"$1\":/{s/.*\"$1\": *\"\{0,1\}\([^\",}]*\).*/\1/p}" | head -n 1
 }
 
 load_module() {
@@ -66,7 +69,7 @@ capture_start() { # FILE NAMESPACE INTERFACE [FILTER…]: its process id is $cap
 }
 
 capture_stop() { # PID
-	stop "$1" INT
+	stop "$1"
 }
 
 frames() { # FILE [FILTER…]: how many the capture holds

@@ -169,7 +169,7 @@ configure_node() { # LETTER
 }
 
 daemon_start() { # PARTY: its log goes on in $world/log/PARTY.log
-	on "$1" akmd --config "$world/conf/$1.conf" >>"$world/log/$1.log" 2>&1 </dev/null &
+	nsenter --net="/run/netns/$1" -- akmd --config "$world/conf/$1.conf" >>"$world/log/$1.log" 2>&1 </dev/null &
 	daemon_pid[$1]=$!
 }
 
@@ -267,4 +267,44 @@ reaches() { # FROM TO [OPTIONS…]: three pings, three answers
 	local from=$1 to=$2
 	shift 2
 	on "EdgeNode$from" ping -n -c 3 -i 0.1 -W 3 "$@" "$(overlay "$to")" | tee /dev/stderr | grep -q ' 0% packet loss'
+}
+
+fleet_up() { # NODE-LETTERS: everybody provisioned and linked
+	local n
+	need "the world is up: Root, MgmtMod, nodes $1" world_up "$1"
+	need "the root runs" daemon_up Root
+	need "the management module runs" daemon_up MgmtMod
+	need "the root provisions it" provision_manager
+	for n in $1; do
+		need "EdgeNode$n runs" daemon_up "EdgeNode$n"
+		need "EdgeNode$n is provisioned" provision_node "$n"
+	done
+	for n in $1; do
+		need "EdgeNode$n is linked" within 60 node_linked "$n"
+	done
+}
+
+atr_create() { # NODE-LETTERS: ATR #1
+	local n list='' label=''
+	for n in $1; do
+		list=$list,EdgeNode$n label=$label-$n
+	done
+	akm MgmtMod atr create '#1' label "${label#-}" members "${list#,}" subnet 10.77.0.0/24
+}
+
+# For scenarios: what the daemons said is kept beside the result.
+scenario_end() {
+	local status=$? name
+	trap - EXIT
+	world_down
+	name=$(basename "$0" .sh)
+	if [ -n "${RESULTS:-}" ] && [ -d "$world/log" ]; then
+		mkdir -p "$RESULTS/$name"
+		cp "$world"/log/* "$RESULTS/$name/"
+	fi
+	claim "the module can be removed afterwards" within 20 rmmod akm
+	rm -rf "$world"
+	[ "$status" = 0 ] || exit "$status"
+	claims_done
+	exit
 }
