@@ -134,7 +134,7 @@ static const struct akm_arg atr_create[] = {
 static const struct akm_arg atr_name[] = { ATR, {} };
 static const struct akm_arg atr_node[] = { ATR, { POS("node", "NODE", AKM_ARG_NAME), .json = "node" }, {} };
 static const struct akm_arg atr_rekey[] = {
-	ATR, { .word = "reason", .meta = "TEXT", .kind = AKM_ARG_TEXT, .max = 63, .json = "reason" }, {}
+	ATR, { .word = "reason", .meta = "WORD", .kind = AKM_ARG_NAME, .json = "reason" }, {}
 };
 
 static const struct akm_arg events_args[] = {

@@ -19,7 +19,7 @@ static const struct layout {
 	{ "nodes", { "name", "state", "link", "last_seen", "endpoint", "atrs" } },
 	{ "atrs", { "label", "id", "interface", "state", "generation", "suite", "subnet4", "subnet6", "addresses",
 		    "port", "self", "members" } },
-	{ "members", { "index", "node", "state", "generation", "addresses", "endpoint" } },
+	{ "members", { "index", "node", "state", "generation", "addresses", "endpoint", "failure" } },
 	{ "alerts", { "time", "severity", "source", "kind", "text" } },
 };
 
@@ -36,7 +36,12 @@ static const struct layout *layout_of(const char *list)
 
 /* ------------------------------------------------------------ cells */
 
-static void join_values(struct json_object *array, char *buf)
+static bool is_atr(const char *name)
+{
+	return !strcmp(name, "id") || !strcmp(name, "atr") || !strcmp(name, "atrs");
+}
+
+static void join_values(const char *name, struct json_object *array, char *buf)
 {
 	size_t i, n = 0, count = json_object_array_length(array);
 
@@ -46,7 +51,8 @@ static void join_values(struct json_object *array, char *buf)
 		const char *s = json_object_is_type(v, json_type_object) ? akm_json_str(v, "label") :
 				json_object_get_string(v);
 
-		n += (size_t)snprintf(buf + n, CELL_MAX - n, "%s%s", i ? "," : "", s ? s : "?");
+		n += (size_t)snprintf(buf + n, CELL_MAX - n, "%s%s%s", i ? "," : "",
+				      json_object_is_type(v, json_type_int) && is_atr(name) ? "#" : "", s ? s : "?");
 	}
 }
 
@@ -79,7 +85,7 @@ static const char *cell_text(const char *name, struct json_object *v, bool in_ta
 		if (in_table && of_objects(v) && !strcmp(name, "members"))
 			snprintf(buf, CELL_MAX, "%zu", json_object_array_length(v));
 		else
-			join_values(v, buf);
+			join_values(name, v, buf);
 		return buf;
 	}
 	if (json_object_is_type(v, json_type_object)) {
@@ -90,8 +96,12 @@ static const char *cell_text(const char *name, struct json_object *v, bool in_ta
 		return json_object_get_string(v);
 	if (!strcmp(name, "key_id"))
 		snprintf(buf, CELL_MAX, "0x%08" PRIx64, json_object_get_uint64(v));
-	else if (!strcmp(name, "id") || !strcmp(name, "atr"))
+	else if (is_atr(name))
 		snprintf(buf, CELL_MAX, "#%" PRIu64, json_object_get_uint64(v));
+	else if (!strcmp(name, "epoch_grace") || (!strcmp(name, "epoch_interval") && json_object_get_uint64(v)))
+		return akm_format_duration(json_object_get_uint64(v), buf);
+	else if (!strcmp(name, "epoch_interval"))
+		return "no timer";
 	else
 		return json_object_get_string(v);
 	return buf;

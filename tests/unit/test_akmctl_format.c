@@ -206,6 +206,9 @@ static void test_views(void **state)
 	     "    0  A     current  10.77.1.1/24\n");
 	view("{\"role\":\"node\",\"tpm\":{\"state\":\"ok\",\"depth\":0},\"later\":null}",
 	     "role:  node\ntpm:   state ok, depth 0\nlater: -\n");
+	view("{\"label\":\"x\",\"epoch_interval\":3600000,\"epoch_grace\":0,\"atrs\":[1,2]}",
+	     "label:          x\nepoch interval: 1 hour\nepoch grace:    0 ms\natrs:           #1,#2\n");
+	view("{\"label\":\"x\",\"epoch_interval\":0}", "label:          x\nepoch interval: no timer\n");
 	view("{\"things\":[{\"a_b\":1,\"c\":[1,2]}]}", "A B  C\n  1  1,2\n");
 }
 
