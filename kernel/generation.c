@@ -255,7 +255,7 @@ static int add_pair(struct akm_generation *gen, struct akm_pair *pair, u64 epoch
 	if (!err && peer && peer->has_pair) {
 		if (crypto_memneq(peer->chain, chain, sizeof(chain))) {
 			NL_SET_BAD_ATTR(extack, pair->attr);
-			NL_SET_ERR_MSG_FMT(extack, "member %u has another pair chain in this generation",
+			NL_SET_ERR_MSG_FMT(extack, "member %u has another pair chain",
 					   pair->index);
 			err = -EEXIST;
 		}
@@ -390,12 +390,12 @@ static int check_install(struct akm_device *akm, const struct akm_install *insta
 		return -EINVAL;
 	}
 	if (install->number <= akm->newest) {
-		NL_SET_ERR_MSG_FMT(extack, "generation %u is not newer than %u, which the device has seen",
+		NL_SET_ERR_MSG_FMT(extack, "generation %u is not newer than %u, seen before",
 				   install->number, akm->newest);
 		return -ESTALE;
 	}
 	if (akm->generation_count >= AKM_GENERATIONS_MAX) {
-		NL_SET_ERR_MSG_FMT(extack, "the device holds %u generations, which is the limit; retire one",
+		NL_SET_ERR_MSG_FMT(extack, "%u generations are the limit, retire one",
 				   AKM_GENERATIONS_MAX);
 		return -ENOSPC;
 	}
@@ -660,8 +660,8 @@ struct akm_epoch *akm_epoch_lookup(struct akm_generation *gen, u8 low_byte)
 	int i;
 
 	for (i = AKM_EPOCH_NEXT; i >= AKM_EPOCH_PREVIOUS; i--) {
-		/* pairs with rcu_assign_pointer() in shift_epochs() */
-		epoch = smp_load_acquire(&gen->epoch[i]);
+		epoch = rcu_dereference(gen->epoch[i]);
+		smp_rmb();	/* pairs with rcu_assign_pointer() in shift_epochs() */
 		if (epoch && (u8)epoch->number == low_byte)
 			return epoch;
 	}

@@ -18,6 +18,7 @@
 #ifndef _AKM_KEYS_H
 #define _AKM_KEYS_H
 
+#include <linux/bits.h>
 #include <linux/kref.h>
 #include <linux/netlink.h>
 #include <linux/refcount.h>
@@ -37,11 +38,11 @@ struct akm_net;
  * RFC 9001 section 6.6 and appendix B.1: AES-GCM keeps its margin up to 2^28
  * packets of at most 2^11 bytes per key. The epoch is rolled early at that count.
  */
-#define AKM_ROLL_PACKETS	(1ULL << 28)
+#define AKM_ROLL_PACKETS	BIT_ULL(28)
 /* Steps a chain may lag behind the current epoch when it is installed */
 #define AKM_CATCH_UP_MAX	4096
 /* Keeps epoch arithmetic far from wrapping */
-#define AKM_EPOCH_MAX		(1ULL << 62)
+#define AKM_EPOCH_MAX		BIT_ULL(62)
 
 /* Packet numbers outlive the key's transform: a member deleted and added again goes on. */
 struct akm_tx {

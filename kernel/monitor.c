@@ -108,32 +108,34 @@ void akm_monitor_init(struct akm_monitor *monitor)
 {
 	int i;
 
-	spin_lock_init(&monitor->lock);
-	for (i = 0; i < AKM_EVENT_TYPES; i++)
-		akm_bucket_init(&monitor->bucket[i], AKM_EVENT_BURST, jiffies);
+	for (i = 0; i < AKM_EVENT_TYPES; i++) {
+		spin_lock_init(&monitor->gauge[i].lock);
+		akm_bucket_init(&monitor->gauge[i].bucket, AKM_EVENT_BURST, jiffies);
+	}
 }
 
 /* A flood on several CPUs must not queue up here: who finds the lock taken is suppressed. */
-static bool admit(struct akm_monitor *monitor, enum akm_event_type type, u32 *ret_suppressed)
+static bool take_token(struct akm_gauge *gauge)
 {
+	bool admitted = false;
 	unsigned long flags;
-	bool admitted;
 
-	if (!spin_trylock_irqsave(&monitor->lock, flags)) {
-		/* unlocked, so a few may be lost: the count of all of them is exact */
-		WRITE_ONCE(monitor->suppressed[type], READ_ONCE(monitor->suppressed[type]) + 1);
+	if (spin_trylock_irqsave(&gauge->lock, flags)) {
+		admitted = akm_bucket_take(&gauge->bucket, AKM_EVENT_BURST, AKM_EVENT_RATE,
+					   jiffies);
+		spin_unlock_irqrestore(&gauge->lock, flags);
+	}
+	return admitted;
+}
+
+static bool admit(struct akm_gauge *gauge, u32 *ret_suppressed)
+{
+	if (!take_token(gauge)) {
+		atomic_inc(&gauge->suppressed);
 		return false;
 	}
-	admitted = akm_bucket_take(&monitor->bucket[type], AKM_EVENT_BURST,
-				   AKM_EVENT_RATE, jiffies);
-	if (admitted) {
-		*ret_suppressed = monitor->suppressed[type];
-		WRITE_ONCE(monitor->suppressed[type], 0);
-	} else {
-		WRITE_ONCE(monitor->suppressed[type], monitor->suppressed[type] + 1);
-	}
-	spin_unlock_irqrestore(&monitor->lock, flags);
-	return admitted;
+	*ret_suppressed = atomic_xchg(&gauge->suppressed, 0);
+	return true;
 }
 
 static int put_place(struct sk_buff *msg, const struct akm_place *place)
@@ -204,12 +206,13 @@ static void send_event(const struct akm_place *place, const struct akm_event *ev
 void akm_monitor_report(struct akm_monitor *monitor, const struct akm_place *place,
 			const struct akm_event *event)
 {
-	u64 count = atomic64_inc_return(&monitor->count[event->type]);
+	struct akm_gauge *gauge = &monitor->gauge[event->type];
+	u64 count = atomic64_inc_return(&gauge->count);
 	u32 suppressed;
 
 	if (!genl_has_listeners(event_family, place->net, 0))
 		return;
-	if (admit(monitor, event->type, &suppressed))
+	if (admit(gauge, &suppressed))
 		send_event(place, event, count, suppressed);
 }
 

@@ -38,6 +38,7 @@ enum akm_stat {
 	AKM_STAT_TX_DROPPED,
 	AKM_STATS,
 };
+
 #define AKM_STATS_HOT	(AKM_STAT_TX_BYTES + 1)
 
 struct akm_stats_hot {
@@ -76,11 +77,15 @@ struct akm_bucket {
 void akm_bucket_init(struct akm_bucket *bucket, u32 burst, unsigned long now);
 bool akm_bucket_take(struct akm_bucket *bucket, u32 burst, u32 rate, unsigned long now);
 
+struct akm_gauge {
+	spinlock_t lock;		/* protects bucket; of one type, so that a flood */
+	struct akm_bucket bucket;	/* of another does not keep its events back */
+	atomic_t suppressed;		/* since the last report */
+	atomic64_t count;
+};
+
 struct akm_monitor {
-	spinlock_t lock;		/* protects bucket and suppressed */
-	struct akm_bucket bucket[AKM_EVENT_TYPES];
-	u32 suppressed[AKM_EVENT_TYPES];
-	atomic64_t count[AKM_EVENT_TYPES];
+	struct akm_gauge gauge[AKM_EVENT_TYPES];
 };
 
 /* Bits of akm_event.has */

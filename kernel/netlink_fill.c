@@ -11,7 +11,7 @@
 #include "keys.h"
 #include "socket.h"
 
-static_assert(AKM_STATS == AKM_A_STATS_MAX - AKM_A_STATS_RX_PACKETS + 1);
+static_assert(AKM_A_STATS_MAX - AKM_A_STATS_RX_PACKETS + 1 == AKM_STATS);
 
 static int put_stats(struct sk_buff *msg, int type, const struct akm_stats *stats)
 {

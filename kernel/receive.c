@@ -129,13 +129,14 @@ static unsigned int inner_length(struct sk_buff *skb)
 static bool addresses_match(struct akm_device *akm, const struct akm_member *sender,
 			    const struct sk_buff *skb, enum akm_packet_type type)
 {
+	bool group_key = type == AKM_PACKET_GROUP;
 	struct akm_inner inner;
 
 	if (skb->protocol == htons(ETH_P_IP))
 		akm_inner_classify4(akm, (const struct iphdr *)skb->data, &inner);
 	else
 		akm_inner_classify6(akm, (const struct ipv6hdr *)skb->data, &inner);
-	if (inner.source != sender || inner.group != (type == AKM_PACKET_GROUP))
+	if (inner.source != sender || inner.group != group_key)
 		return false;
 	return inner.group ||
 	       (inner.destination && inner.destination == rcu_dereference(akm->self_member));
@@ -189,10 +190,13 @@ static void deliver(struct akm_key *key, struct sk_buff *skb, enum akm_packet_ty
 
 static void note_alive(struct akm_member *member)
 {
-	if (!READ_ONCE(member->has_rx) || READ_ONCE(member->last_rx) != jiffies) {
-		WRITE_ONCE(member->last_rx, jiffies);
+	unsigned long now = jiffies;
+
+	/* written only if it changes: the cache line is shared */
+	if (READ_ONCE(member->last_rx) != now)
+		WRITE_ONCE(member->last_rx, now);
+	if (!READ_ONCE(member->has_rx))
 		WRITE_ONCE(member->has_rx, true);
-	}
 }
 
 /* Authentic and new; @skb starts with the header and ends with the tag. */

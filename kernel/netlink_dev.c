@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Commands on devices. */
+#include "netlink.h"
+
+#include <linux/akm.h>
+#include <linux/rtnetlink.h>
+#include "atr.h"
+#include "compat/compat.h"
+#include "device.h"
+#include "keys.h"
+
+#define EPOCH_MS_MAX	(30U * 24 * 3600 * 1000)	/* fits jiffies arithmetic everywhere */
+
+/* Identity may change only as long as no key depends on it. */
+static int check_identity(struct akm_device *akm, struct nlattr **attrs,
+			  struct netlink_ext_ack *extack)
+{
+	const struct nlattr *atr_id = attrs[AKM_A_DEV_ATR_ID];
+	const struct nlattr *self = attrs[AKM_A_DEV_SELF];
+	const struct nlattr *suite = attrs[AKM_A_DEV_SUITE];
+	const struct nlattr *bad = NULL;
+
+	if (!akm->generation_count)
+		return 0;
+	if (atr_id && nla_get_u32(atr_id) != akm->atr_id)
+		bad = atr_id;
+	else if (self && (!akm->has_self || nla_get_u16(self) != akm->self))
+		bad = self;
+	else if (suite && nla_get_u32(suite) != akm->suite)
+		bad = suite;
+	if (!bad)
+		return 0;
+	NL_SET_ERR_MSG_ATTR(extack, bad, "cannot change while a generation is installed");
+	return -EBUSY;
+}
+
+/* What concerns the underlay is for the namespace that owns the underlay. */
+static int check_underlay(struct akm_device *akm, struct nlattr **attrs,
+			  struct netlink_ext_ack *extack)
+{
+	const struct nlattr *port = attrs[AKM_A_DEV_PORT];
+
+	if (!port && !attrs[AKM_A_DEV_FWMARK])
+		return 0;
+	if (!ns_capable(akm->net->net->user_ns, CAP_NET_ADMIN)) {
+		NL_SET_ERR_MSG(extack, "no permission in the network namespace of the underlay");
+		return -EPERM;
+	}
+	if (port && nla_get_u16(port) != akm->port && netif_running(akm->dev)) {
+		NL_SET_ERR_MSG_ATTR(extack, port, "the port cannot change while the device is up");
+		return -EBUSY;
+	}
+	return 0;
+}
+
+static int check_epoch_times(struct akm_device *akm, struct nlattr **attrs,
+			     struct netlink_ext_ack *extack)
+{
+	const struct nlattr *interval = attrs[AKM_A_DEV_EPOCH_INTERVAL];
+	const struct nlattr *grace = attrs[AKM_A_DEV_EPOCH_GRACE];
+
+	if (interval && nla_get_u32(interval) > EPOCH_MS_MAX) {
+		NL_SET_ERR_MSG_ATTR(extack, interval, "more than 30 days");
+		return -ERANGE;
+	}
+	if (grace && nla_get_u32(grace) > AKM_GRACE_MS_MAX) {
+		NL_SET_ERR_MSG_ATTR(extack, grace, "more than a day");
+		return -ERANGE;
+	}
+	return 0;
+}
+
+static int take_incarnation(struct akm_device *akm, const struct nlattr *attr,
+			    struct netlink_ext_ack *extack)
+{
+	struct akm_net *an = akm->net;
+	u32 incarnation = nla_get_u32(attr);
+	int err = 0;
+
+	if (!incarnation || incarnation > AKM_INCARNATION_MAX) {
+		NL_SET_ERR_MSG_ATTR(extack, attr, "an incarnation is 1 to 16777215");
+		return -ERANGE;
+	}
+	if (akm_device_asleep()) {
+		NL_SET_ERR_MSG_ATTR(extack, attr, "the machine is about to sleep");
+		return -EBUSY;
+	}
+	mutex_lock(&an->lock);
+	if (incarnation <= an->incarnation) {
+		NL_SET_BAD_ATTR(extack, attr);
+		NL_SET_ERR_MSG_FMT(extack, "incarnation %u is not greater than %u, which was used",
+				   incarnation, an->incarnation);
+		err = -ESTALE;
+	} else {
+		an->incarnation = incarnation;
+		WRITE_ONCE(akm->incarnation, incarnation);
+	}
+	mutex_unlock(&an->lock);
+	return err;
+}
+
+static void apply_identity(struct akm_device *akm, struct nlattr **attrs)
+{
+	if (attrs[AKM_A_DEV_ATR_ID])
+		WRITE_ONCE(akm->atr_id, nla_get_u32(attrs[AKM_A_DEV_ATR_ID]));
+	if (attrs[AKM_A_DEV_LABEL])
+		nla_strscpy(akm->label, attrs[AKM_A_DEV_LABEL], sizeof(akm->label));
+	if (attrs[AKM_A_DEV_SELF]) {
+		akm->self = nla_get_u16(attrs[AKM_A_DEV_SELF]);
+		akm->has_self = true;
+		akm_member_update_self(akm);
+	}
+	if (attrs[AKM_A_DEV_SUITE])
+		akm->suite = nla_get_u32(attrs[AKM_A_DEV_SUITE]);
+}
+
+static void apply_settings(struct akm_device *akm, struct nlattr **attrs)
+{
+	if (attrs[AKM_A_DEV_PORT])
+		akm->port = nla_get_u16(attrs[AKM_A_DEV_PORT]);
+	if (attrs[AKM_A_DEV_FWMARK]) {
+		WRITE_ONCE(akm->fwmark, nla_get_u32(attrs[AKM_A_DEV_FWMARK]));
+		akm_members_reset_routes(akm);
+	}
+	if (attrs[AKM_A_DEV_EPOCH_GRACE])
+		akm->epoch_grace = nla_get_u32(attrs[AKM_A_DEV_EPOCH_GRACE]);
+	if (attrs[AKM_A_DEV_EPOCH_INTERVAL]) {
+		akm->epoch_interval = nla_get_u32(attrs[AKM_A_DEV_EPOCH_INTERVAL]);
+		akm_generations_schedule_roll(akm);
+	}
+}
+
+/* The incarnation comes last: it is the only thing that can fail and change something. */
+static int dev_set(struct akm_device *akm, struct nlattr **attrs,
+		   struct netlink_ext_ack *extack)
+{
+	const struct nlattr *suite = attrs[AKM_A_DEV_SUITE];
+	char driver[CRYPTO_MAX_ALG_NAME];
+	int err;
+
+	err = check_identity(akm, attrs, extack);
+	err = err ?: check_underlay(akm, attrs, extack);
+	err = err ?: check_epoch_times(akm, attrs, extack);
+	if (!err && suite) {
+		err = akm_aead_probe(nla_get_u32(suite), driver, extack);
+		if (err)
+			NL_SET_BAD_ATTR(extack, suite);
+	}
+	if (!err && attrs[AKM_A_DEV_INCARNATION])
+		err = take_incarnation(akm, attrs[AKM_A_DEV_INCARNATION], extack);
+	if (err)
+		return err;
+	if (suite)
+		strscpy(akm->driver, driver, sizeof(akm->driver));
+	apply_identity(akm, attrs);
+	apply_settings(akm, attrs);
+	return 0;
+}
+
+int akm_nl_dev_set(struct sk_buff *skb, struct genl_info *info)
+{
+	struct akm_device *akm;
+	int err;
+
+	rtnl_lock();		/* up or down stays as it is */
+	err = akm_nl_lock(info, &akm);
+	if (!err) {
+		err = dev_set(akm, info->attrs, info->extack);
+		akm_nl_unlock(akm);
+	}
+	rtnl_unlock();
+	return err;
+}
+
+static int fill_dev(struct sk_buff *msg, struct genl_info *info, struct akm_device *akm)
+{
+	return akm_fill_device(msg, akm);
+}
+
+int akm_nl_dev_get(struct sk_buff *skb, struct genl_info *info)
+{
+	return akm_nl_reply(info, AKM_CMD_DEV_GET, fill_dev);
+}
