@@ -356,16 +356,14 @@ static void run_swtpm(struct tpm *t)
 
 void tpm_power_on(struct tpm *t)
 {
-	int fd;
-
 	unlink(t->command.path);
 	unlink(t->control.path);
 	t->pid = fork();
 	must(t->pid >= 0);
 	if (!t->pid)
 		run_swtpm(t);
-	fd = connect_ready(t->control.path);
-	close(fd);
+	close(connect_ready(t->control.path));
+	close(connect_ready(t->command.path));
 }
 
 void tpm_power_off(struct tpm *t)
