@@ -188,11 +188,9 @@ static int commit_in(struct issuer *i, const struct store_node *n, const struct 
 
 	if (r < 0)
 		return r;
-	if (old)
-		r = i->c.commit(n, old, i->c.ctx) ?: store_node_delete(i->c.store, old->id);
+	r = old ? store_node_delete(i->c.store, old->id) : 0;
 	r = r ?: store_node_put(i->c.store, n);
-	if (!r && !old)
-		r = i->c.commit(n, NULL, i->c.ctx);
+	r = r ?: i->c.commit(n, old, i->c.ctx);
 	r = r ?: store_commit(i->c.store);
 	if (r < 0)
 		store_rollback(i->c.store);

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "clock.h"
+#include "durable.h"
 
 /* be32 length of the payload | type | payload | be64 FNV-1a of all before */
 #define FRAME_HEAD	5
@@ -120,21 +121,6 @@ static int put_ack(int fd, off_t *end, uint64_t seq)
 	return put_frame(fd, end, FRAME_ACK, p, sizeof(p));
 }
 
-static int sync_directory(const char *path)
-{
-	char dir[PATH_MAX];
-	_cleanup_close_ int fd = -1;
-	char *slash;
-
-	snprintf(dir, sizeof(dir), "%s", path);
-	slash = strrchr(dir, '/');
-	if (!slash)
-		return 0;
-	*slash = '\0';
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
-}
-
 /* Only what is in the ring, in a new file that then takes the old one's name. */
 static int rewrite(struct eventlog *l)
 {
@@ -162,7 +148,7 @@ static int rewrite(struct eventlog *l)
 	l->fd = TAKE_FD(fd);
 	l->end = end;
 	l->frames = l->n + 1;
-	return sync_directory(l->path);
+	return durable_sync_parent(l->path);
 }
 
 static int take_event(struct eventlog *l, const uint8_t *p, size_t len)

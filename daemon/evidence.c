@@ -25,6 +25,8 @@ struct evidence {
 	struct event *timer;
 	struct limit limit[EVIDENCE_KEYS + 1];	/* the last one is for what does not fit */
 	struct follower *first;
+	struct { uint64_t seq; struct msg_event event; } alerts[EVIDENCE_ALERTS];
+	size_t n_alerts;		/* all so far; the newest lies at (n_alerts - 1) % EVIDENCE_ALERTS */
 	void (*on_new)(void *ctx);
 	void *on_new_ctx;
 };
@@ -104,6 +106,10 @@ static int keep(struct evidence *e, const struct msg_event *ev)
 	if (r < 0)
 		return r;
 	log_event(ev);
+	if (ev->severity == SEV_ALERT) {
+		e->alerts[e->n_alerts % EVIDENCE_ALERTS].seq = seq;
+		e->alerts[e->n_alerts++ % EVIDENCE_ALERTS].event = *ev;
+	}
 	for (struct follower *f = e->first, *next; f; f = next) {
 		next = f->next;
 		(void)show(seq, ev, f->req);	/* no memory: this follower misses one, the record is kept */
@@ -221,6 +227,17 @@ void evidence_add(struct evidence *e, const struct evidence_note *note, const ch
 int evidence_remote(struct evidence *e, const struct msg_event *event)
 {
 	return keep(e, event);
+}
+
+struct json_object *evidence_alerts(const struct evidence *e)
+{
+	struct json_object *list = json_object_new_array();
+	size_t i = e->n_alerts > EVIDENCE_ALERTS ? e->n_alerts - EVIDENCE_ALERTS : 0;
+
+	for (; i < e->n_alerts; i++)
+		json_object_array_add(list, report_event(e->alerts[i % EVIDENCE_ALERTS].seq,
+							 &e->alerts[i % EVIDENCE_ALERTS].event));
+	return list;
 }
 
 static void on_gone(struct ctl_request *req, void *data)

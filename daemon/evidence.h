@@ -48,6 +48,10 @@ void evidence_add(struct evidence *e, const struct evidence_note *note, const ch
 /* A record from below. Return: 0 when it is stored, also if it already was. */
 int evidence_remote(struct evidence *e, const struct msg_event *event);
 
+/* The newest EVIDENCE_ALERTS alerts since our start, as JSON, oldest first */
+struct json_object *evidence_alerts(const struct evidence *e);
+#define EVIDENCE_ALERTS		16
+
 /* The "events" command of the control socket, whole. */
 void evidence_ctl(struct evidence *e, struct ctl_request *req, struct json_object *args);
 #define EVIDENCE_CTL_ARGS { { "since", CTL_INT, false }, { "limit", CTL_INT, false }, { "follow", CTL_BOOL, false } }

@@ -15,6 +15,7 @@ struct role_env {
 	struct event_base *base;
 	const struct config *config;
 	struct tpmq *q;
+	struct keystore *keystore;		/* the queue's; here for keystore_commands() alone */
 	/* This machine's EK name and hardware value, computed at this start, never from a record. */
 	struct akm_blob ek_name;
 	uint8_t hardware[AKM_DIGEST_LEN];

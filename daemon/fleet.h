@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The manager's operational ATRs: desired state → plan (rekey.h) → prepare
+ * everywhere → activate → retire. Every step is in the database before it is sent,
+ * so that a manager killed at any point goes on where it was. Generation secrets are
+ * in the database wrapped by the sealed store's master key, and erased when retired.
+ */
+#ifndef AKM_FLEET_H
+#define AKM_FLEET_H
+
+#include "ctl.h"
+#include "entropy.h"
+#include "evidence.h"
+#include "peers.h"
+#include "sealed.h"
+#include "store.h"
+
+struct fleet;
+
+struct fleet_config {
+	struct event_base *base;
+	struct store *store;
+	struct evidence *evidence;
+	const struct config *config;
+	const struct sealed *sealed;	/* for wrapping */
+	struct entropy *entropy;
+	uint64_t (*term)(void *ctx);
+	void (*changed)(void *ctx);	/* the inventory has */
+	void *ctx;
+};
+
+/* Loads ATRs, generations and steps; nothing is sent before a node has reported. */
+int fleet_new(const struct fleet_config *cfg, struct fleet **ret, struct akm_error *err);
+void fleet_free(struct fleet *f);			/* NULL is fine */
+void fleet_set_peers(struct fleet *f, struct peers *p);	/* once; outlives every call but fleet_free() */
+
+/* From the peers */
+void fleet_peer_up(struct fleet *f, struct peer *p);
+void fleet_peer_down(struct fleet *f, struct peer *p);
+void fleet_peer_heartbeat(struct fleet *f, struct peer *p, const struct msg_heartbeat *before);
+
+/* A node was provisioned again under a new ID: its memberships follow. Inside a transaction; then after it. */
+int fleet_node_replace(struct fleet *f, const struct store_node *n, const struct store_node *old);
+void fleet_node_replaced(struct fleet *f, const struct store_node *n, const struct store_node *old);
+
+int fleet_inventory(struct fleet *f, struct msg *ret);		/* MSG_INVENTORY; msg_free() it */
+
+/* Commands of the control socket, whole. */
+void fleet_ctl_node_list(struct fleet *f, struct ctl_request *req, struct json_object *args);
+void fleet_ctl_node_show(struct fleet *f, struct ctl_request *req, struct json_object *args);
+void fleet_ctl_node_evict(struct fleet *f, struct ctl_request *req, struct json_object *args);
+void fleet_ctl_atr_create(struct fleet *f, struct ctl_request *req, struct json_object *args);
+void fleet_ctl_atr_list(struct fleet *f, struct ctl_request *req, struct json_object *args);
+void fleet_ctl_atr_show(struct fleet *f, struct ctl_request *req, struct json_object *args);
+void fleet_ctl_atr_add(struct fleet *f, struct ctl_request *req, struct json_object *args);
+void fleet_ctl_atr_remove(struct fleet *f, struct ctl_request *req, struct json_object *args);
+void fleet_ctl_atr_rekey(struct fleet *f, struct ctl_request *req, struct json_object *args);
+void fleet_ctl_atr_delete(struct fleet *f, struct ctl_request *req, struct json_object *args);
+struct json_object *fleet_report_node(struct fleet *f, const struct store_node *n);	/* NULL: no memory */
+void fleet_status(struct fleet *f, struct json_object *o);	/* adds nodes, atrs, alerts */
+
+#endif /* AKM_FLEET_H */

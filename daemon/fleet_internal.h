@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Shared by fleet*.c alone. */
+#ifndef AKM_FLEET_INTERNAL_H
+#define AKM_FLEET_INTERNAL_H
+
+#include "fleet.h"
+#include "policy.h"
+#include "rekey.h"
+
+#define FLEET_TURN		16	/* messages with secrets built before others have their turn */
+#define FLEET_RETRY_MIN_MS	250
+#define FLEET_RETRY_MAX_MS	30000
+#define FLEET_DEFINE_MS		100	/* endpoints that change together make one definition */
+#define FLEET_STORE_RETRY_MS	1000
+#define FLEET_GENERATION_SECRET	(2 * AKM_KEY_LEN)	/* C_epoch | pair root */
+
+struct fleet_member {			/* beside the rekey_member of the same position */
+	uint16_t index;
+	uint8_t node[AKM_ID_LEN];
+	char name[AKM_NAME_LEN];
+	bool in_flight;
+	uint64_t retry_ms;		/* monotonic; 0: no failure */
+	unsigned int failures;
+	char failure[160];		/* what the node last said */
+};
+
+struct fleet_atr {
+	struct fleet_atr *next;
+	struct fleet *fleet;
+	struct store_atr def;
+	struct rekey_atr plan;		/* its members are those not removed, ascending by index */
+	struct fleet_member *members;
+	struct store_generation generations[REKEY_GENERATIONS];	/* beside plan.generations */
+	struct policy_atr policy;
+	struct event *timer;
+	uint64_t define_ms;		/* monotonic: make a new definition then; 0: not wanted */
+	uint64_t kick_ms;		/* kick again then; 0: not wanted */
+};
+
+/* A node that must leave an ATR, or an ATR that is deleted: told, not yet confirmed. */
+struct fleet_leave {
+	struct fleet_leave *next;
+	uint8_t node[AKM_ID_LEN];
+	uint32_t atr_id;
+};
+
+enum wait_kind { WAIT_REACHED, WAIT_SETTLED, WAIT_LEFT };
+
+/* A request of the control socket that is answered when reachable members are done. */
+struct fleet_wait {
+	struct fleet_wait *next;
+	struct fleet *fleet;
+	struct ctl_request *req;
+	enum wait_kind kind;
+	size_t n;
+	struct { uint32_t atr_id, generation; } atr[ATRS_MAX];
+	bool plans;			/* answer as node-evict does, else as the one ATR */
+	uint64_t deadline_ms;
+	char said[256];			/* the last progress */
+};
+#define FLEET_WAIT_MS 15000
+
+struct fleet {
+	struct fleet_config c;
+	struct peers *peers;
+	struct fleet_atr *first;	/* ascending IDs */
+	struct fleet_leave *leaves;
+	struct fleet_wait *waits;
+	struct event *wait_timer;
+	uint64_t inventory;		/* version */
+};
+
+/* fleet.c */
+struct fleet_atr *fleet_find(struct fleet *f, uint32_t id);
+int fleet_member_of(const struct fleet_atr *a, const uint8_t node[AKM_ID_LEN]);	/* position or -1 */
+void fleet_kick(struct fleet_atr *a);			/* plan and do what can be done now */
+void fleet_kick_soon(struct fleet_atr *a, uint64_t ms);
+void fleet_define_soon(struct fleet_atr *a);
+void fleet_mark_stale(struct fleet_atr *a);		/* the definition changed */
+void fleet_tell_leave(struct fleet *f, struct peer *p, uint32_t atr_id);
+bool fleet_leaving(const struct fleet *f, uint32_t atr_id);
+struct fleet_atr *fleet_atr_attach(struct fleet *f, struct store_atr *def);	/* takes @def; NULL: no memory */
+void fleet_atr_detach(struct fleet_atr *a);		/* frees it */
+int fleet_atr_copy(const struct store_atr *from, struct store_atr *to);	/* store_atr_free() it */
+/* Members, generations and steps as the database has them now; keeps who is up. */
+int fleet_atr_reload(struct fleet_atr *a);
+
+/* fleet_generation.c */
+bool fleet_reason_urgent(const char *reason);
+/* Writes a new generation of @a->def for @reason; inside a transaction. *ret_number is durable with it. */
+int fleet_generation_make(struct fleet *f, struct store_atr *def, const char *reason, uint32_t *ret_number);
+/* The message that gives generation @g to the member at @m. msg_free() it. */
+int fleet_generation_message(struct fleet_atr *a, size_t g, size_t m, struct msg *ret);
+/* Moves the wrapped chain forward to @epoch. P4 */
+int fleet_generation_forward(struct fleet_atr *a, size_t g, uint64_t epoch);
+
+/* fleet_change.c: each is one transaction, then goes on by itself */
+struct fleet_create {
+	const char *label;		/* NULL: made of the members' names */
+	uint32_t id;			/* 0: the lowest never used */
+	uint32_t suite;
+	uint16_t port;
+	struct msg_prefix subnet4, subnet6;	/* addr_len 0: the default */
+	uint32_t epoch_interval_ms, epoch_grace_ms;
+	size_t n_members;
+	const struct store_node *members;
+};
+int fleet_create(struct fleet *f, const struct fleet_create *c, struct fleet_atr **ret, struct akm_error *err);
+int fleet_rekey(struct fleet_atr *a, const char *reason, uint32_t *ret_number);
+int fleet_add(struct fleet_atr *a, const struct store_node *n, uint32_t *ret_number, struct akm_error *err);
+int fleet_remove(struct fleet_atr *a, const struct store_node *n, uint32_t *ret_number, struct akm_error *err);
+int fleet_delete(struct fleet_atr *a, struct akm_error *err);		/* @a is gone after success */
+/* Out of every ATR, and refused from now on. Notes what it started in @w. */
+int fleet_evict(struct fleet *f, const struct store_node *n, struct fleet_wait *w, struct akm_error *err);
+
+/* fleet_watch.c */
+void fleet_watch(struct fleet_atr *a, size_t m, const struct msg_atr_state *before, const struct msg_atr_state *now);
+
+/* fleet_wait.c */
+void fleet_wait_check(struct fleet *f);
+int fleet_wait_new(struct fleet *f, struct ctl_request *req, enum wait_kind kind, bool plans, struct fleet_wait **ret);
+void fleet_wait_add(struct fleet_wait *w, uint32_t atr_id, uint32_t generation);
+void fleet_wait_cancel(struct fleet_wait *w);		/* its request is the caller's again */
+void fleet_wait_free_all(struct fleet *f);
+
+/* fleet_report.c */
+struct json_object *fleet_report_atr(struct fleet_atr *a);
+const char *fleet_atr_state(const struct fleet_atr *a);
+
+#endif /* AKM_FLEET_INTERNAL_H */

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0
+/* ATRs and nodes as JSON; the inventory for the root. */
+#include "fleet_internal.h"
+
+#include "report.h"
+
+static void put_text(struct json_object *o, const char *key, const char *v)
+{
+	json_object_object_add(o, key, json_object_new_string(v));
+}
+
+static void put_int(struct json_object *o, const char *key, int64_t v)
+{
+	json_object_object_add(o, key, json_object_new_int64(v));
+}
+
+const char *fleet_atr_state(const struct fleet_atr *a)
+{
+	int current = rekey_current(&a->plan);
+
+	if (rekey_next(&a->plan) >= 0)
+		return "preparing";
+	if (current < 0)
+		return "stable";
+	if (a->plan.generations[current].state == GEN_ACTIVATING)
+		return "activating";
+	for (int i = 0; i < current; i++)
+		if (a->plan.generations[i].state != GEN_RETIRED)
+			return "retiring";
+	return "stable";
+}
+
+static uint32_t in_use_by(const struct fleet_atr *a, size_t m)
+{
+	for (size_t g = a->plan.n_generations; g-- > 0;)
+		if (a->plan.members[m].step[g] == STEP_ACTIVATED)
+			return a->generations[g].number;
+	return 0;
+}
+
+static const char *member_state(const struct fleet_atr *a, size_t m)
+{
+	int current = rekey_current(&a->plan);
+
+	if (!a->plan.members[m].up)
+		return "absent";
+	return current >= 0 && a->plan.members[m].step[current] == STEP_ACTIVATED ? "current" : "behind";
+}
+
+static const struct store_member *stored(const struct fleet_atr *a, uint16_t index)
+{
+	for (size_t i = 0; i < a->def.n_members; i++)
+		if (a->def.members[i].index == index)
+			return &a->def.members[i];
+	return NULL;
+}
+
+static struct json_object *report_member(struct fleet_atr *a, size_t m)
+{
+	struct json_object *o = json_object_new_object(), *addresses = json_object_new_array();
+	const struct store_member *s = stored(a, a->members[m].index);
+	struct store_node n = {};
+
+	put_int(o, "index", a->members[m].index);
+	put_text(o, "node", a->members[m].name);
+	for (size_t i = 0; s && i < s->n_addresses; i++)
+		json_object_array_add(addresses, report_prefix(&s->addresses[i]));
+	json_object_object_add(o, "addresses", addresses);
+	if (!store_node_get(a->fleet->c.store, a->members[m].node, &n))
+		json_object_object_add(o, "endpoint", report_endpoint(&n.endpoint));
+	store_node_free(&n);
+	put_int(o, "generation", in_use_by(a, m));
+	put_text(o, "state", member_state(a, m));
+	if (a->members[m].failure[0])
+		put_text(o, "failure", a->members[m].failure);
+	return o;
+}
+
+static struct json_object *report_definition(struct fleet_atr *a)
+{
+	struct json_object *o = json_object_new_object();
+
+	put_int(o, "id", a->def.id);
+	put_text(o, "label", a->def.label);
+	put_text(o, "suite", report_suite(a->def.suite));
+	put_int(o, "port", a->def.port);
+	json_object_object_add(o, "subnet4", report_prefix(&a->def.subnet4));
+	json_object_object_add(o, "subnet6", report_prefix(&a->def.subnet6));
+	put_int(o, "epoch_interval", a->def.epoch_interval_ms);
+	put_int(o, "epoch_grace", a->def.epoch_grace_ms);
+	json_object_object_add(o, "definition", json_object_new_uint64(a->def.definition));
+	return o;
+}
+
+struct json_object *fleet_report_atr(struct fleet_atr *a)
+{
+	struct json_object *o = report_definition(a), *members = json_object_new_array();
+	int g = rekey_current(&a->plan);
+
+	if (g < 0)
+		g = rekey_next(&a->plan);
+	put_int(o, "generation", g >= 0 ? a->generations[g].number : 0);
+	put_int(o, "key_id", g >= 0 ? a->generations[g].key_id : 0);
+	if (g >= 0) {
+		put_text(o, "reason", a->generations[g].reason);
+		json_object_object_add(o, "since", report_time(a->generations[g].created_ms));
+	}
+	put_text(o, "state", fleet_atr_state(a));
+	for (size_t i = 0; i < a->plan.n_members; i++)
+		json_object_array_add(members, report_member(a, i));
+	json_object_object_add(o, "members", members);
+	return o;
+}
+
+struct json_object *fleet_report_node(struct fleet *f, const struct store_node *n)
+{
+	struct json_object *o = report_node(n), *atrs = json_object_new_array();
+	const struct peer *p = f->peers ? peers_find(f->peers, n->id) : NULL;
+	char *key_name = NULL;
+
+	if (!o)
+		return NULL;
+	put_text(o, "link", p && p->up ? "up" : "down");
+	json_object_object_add(o, "last_seen", report_time(p ? p->last_seen_ms : 0));
+	if (!keystore_key_name(&n->key, &key_name))
+		put_text(o, "key_name", key_name);
+	free(key_name);
+	for (const struct fleet_atr *a = f->first; a; a = a->next)
+		if (fleet_member_of(a, n->id) >= 0)
+			json_object_array_add(atrs, json_object_new_int64(a->def.id));
+	json_object_object_add(o, "atrs", atrs);
+	return o;
+}
+
+struct node_count { size_t total, evicted; };
+
+static int count_node(const struct store_node *n, void *ctx)
+{
+	struct node_count *c = ctx;
+
+	c->total += n->state == NODE_PROVISIONED;
+	c->evicted += n->state == NODE_EVICTED;
+	return 0;
+}
+
+void fleet_status(struct fleet *f, struct json_object *o)
+{
+	struct json_object *nodes = json_object_new_object(), *atrs = json_object_new_array();
+	struct node_count c = {};
+
+	/* An unreadable database shows as zeros here, and by name with every command that needs it. */
+	(void)store_node_each(f->c.store, count_node, &c);
+	put_int(nodes, "total", (int64_t)c.total);
+	put_int(nodes, "up", f->peers ? (int64_t)peers_count(f->peers, true) : 0);
+	put_int(nodes, "evicted", (int64_t)c.evicted);
+	json_object_object_add(o, "nodes", nodes);
+	for (struct fleet_atr *a = f->first; a; a = a->next)
+		json_object_array_add(atrs, fleet_report_atr(a));
+	json_object_object_add(o, "atrs", atrs);
+	json_object_object_add(o, "alerts", evidence_alerts(f->c.evidence));
+}
+
+/* ---- inventory ---- */
+
+static int add_node(const struct store_node *n, void *ctx)
+{
+	struct msg_inventory *v = ctx;
+	struct msg_inventory_node *to;
+
+	if (n->state == NODE_PENDING || v->n_nodes == NODES_MAX)
+		return 0;
+	to = &v->nodes[v->n_nodes];
+	memcpy(to->id, n->id, AKM_ID_LEN);
+	memcpy(to->name, n->name, sizeof(to->name));
+	to->evicted = n->state == NODE_EVICTED;
+	memcpy(to->hardware, n->hardware, AKM_DIGEST_LEN);
+	to->link_n = n->link_n;
+	v->n_nodes++;
+	return akm_blob_dup(n->key.data, n->key.len, &to->key);
+}
+
+static void add_atr(struct fleet_atr *a, struct msg_inventory *v)
+{
+	struct msg_inventory_atr *to = &v->atrs[v->n_atrs++];
+	struct json_object *o = report_definition(a), *members = json_object_new_array();
+	const char *text;
+
+	for (size_t i = 0; i < a->plan.n_members; i++) {
+		struct json_object *m = json_object_new_array();
+
+		json_object_array_add(m, json_object_new_int(a->members[i].index));
+		json_object_array_add(m, json_object_new_string(a->members[i].name));
+		json_object_array_add(members, m);
+	}
+	json_object_object_add(o, "members", members);
+	to->atr_id = a->def.id;
+	memcpy(to->label, a->def.label, sizeof(to->label));
+	to->generation = a->def.last_generation;
+	to->definition = a->def.definition;
+	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	if (strlen(text) >= sizeof(to->json)) {		/* too many members to tell here */
+		json_object_object_del(o, "members");
+		text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	}
+	snprintf(to->json, sizeof(to->json), "%s", text);
+	json_object_put(o);
+}
+
+int fleet_inventory(struct fleet *f, struct msg *ret)
+{
+	_cleanup_msg_ struct msg m = { .type = MSG_INVENTORY };
+	struct msg_inventory *v = &m.inventory;
+	struct node_count c = {};
+	size_t n_atrs = 0;
+	int r;
+
+	for (struct fleet_atr *a = f->first; a; a = a->next)
+		n_atrs++;
+	r = store_node_each(f->c.store, count_node, &c);
+	if (r < 0)
+		return r;
+	v->version = ++f->inventory;
+	v->nodes = calloc(c.total + c.evicted + 1, sizeof(*v->nodes));
+	v->atrs = calloc(n_atrs + 1, sizeof(*v->atrs));
+	if (!v->nodes || !v->atrs)
+		return -ENOMEM;
+	r = store_node_each(f->c.store, add_node, v);
+	if (r < 0)
+		return r;
+	for (struct fleet_atr *a = f->first; a && v->n_atrs < INVENTORY_ATRS_MAX; a = a->next)
+		add_atr(a, v);
+	*ret = m;
+	memset(&m, 0, sizeof(m));
+	return 0;
+}

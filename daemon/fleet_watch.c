@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What heartbeats tell: evidence for the policy, epochs. */
+#include "fleet_internal.h"
+
+#include "clock.h"
+#include "log.h"
+
+#define FORWARD_MAX 64			/* epochs at a time: a derivation each */
+
+static void judge(struct fleet_atr *a, size_t m, enum policy_kind kind, uint64_t count)
+{
+	struct fleet *f = a->fleet;
+	struct policy_verdict v = policy_feed(&a->policy, f->c.config, kind, count, now_ms());
+	const char *what = policy_kind_name(kind);
+	uint32_t number;
+	int r;
+
+	if (v.action == ACTION_NONE)
+		return;
+	evidence_add(f->c.evidence,
+		     EVIDENCE_NOTE("alert", SEV_ALERT, .atr_id = a->def.id, .count = v.count),
+		     "Breach attempt on #%u %s: %llu %s within %u s, last at %s%s", a->def.id, a->def.label,
+		     (unsigned long long)v.count, what, v.seconds, a->members[m].name,
+		     v.held ? "; no rekey: hold-down" : "");
+	if (v.action != ACTION_REKEY)
+		return;
+	r = fleet_rekey(a, what, &number);
+	if (r < 0)
+		evidence_add(f->c.evidence, EVIDENCE_NOTE("rekey-failed", SEV_ALERT, .atr_id = a->def.id),
+			     "#%u could not be rekeyed: %s", a->def.id, strerror(-r));
+	else
+		evidence_add(f->c.evidence, EVIDENCE_NOTE("rekey", SEV_INFO, .atr_id = a->def.id),
+			     "#%u %s moves to generation %u by policy (%s)", a->def.id, a->def.label, number, what);
+}
+
+/* The wrapped chain follows when every member that is up has gone further. P4 */
+static void follow_epochs(struct fleet_atr *a)
+{
+	int current = rekey_current(&a->plan);
+	uint64_t lowest = UINT64_MAX;
+	int r;
+
+	if (current < 0 || a->plan.generations[current].state != GEN_ACTIVE)
+		return;
+	for (size_t i = 0; i < a->plan.n_members; i++) {
+		const struct peer *p = peers_find(a->fleet->peers, a->members[i].node);
+
+		for (size_t k = 0; p && p->reported && k < p->heartbeat.n_atrs; k++) {
+			const struct msg_atr_state *s = &p->heartbeat.atrs[k];
+
+			if (s->atr_id == a->def.id && s->generation == a->generations[current].number &&
+			    s->epoch < lowest)
+				lowest = s->epoch;
+		}
+	}
+	if (lowest == UINT64_MAX || lowest <= a->generations[current].epoch)
+		return;
+	if (lowest - a->generations[current].epoch > FORWARD_MAX)
+		lowest = a->generations[current].epoch + FORWARD_MAX;
+	r = fleet_generation_forward(a, (size_t)current, lowest);
+	if (r < 0)
+		log_err("cannot move a chain forward atr=%u error=%s", a->def.id, strerror(-r));
+}
+
+void fleet_watch(struct fleet_atr *a, size_t m, const struct msg_atr_state *before, const struct msg_atr_state *now)
+{
+	if (now->epoch)
+		follow_epochs(a);
+	if (!before)
+		return;			/* the first of a session: there is nothing to compare with */
+	judge(a, m, POLICY_AUTH_FAIL, policy_delta(before->rx_auth_fail, now->rx_auth_fail));
+	judge(a, m, POLICY_REPLAY, policy_delta(before->rx_replay, now->rx_replay));
+	judge(a, m, POLICY_UNKNOWN_KEY, policy_delta(before->rx_unknown_key, now->rx_unknown_key));
+}

@@ -1,0 +1,709 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "node_atrs.h"
+
+#include "calls.h"
+#include "clock.h"
+#include "log.h"
+#include "node_kernel.h"
+#include "vault.h"
+
+struct op {
+	struct op *next;
+	enum msg_type type;
+	uint32_t atr_id, generation;
+	uint64_t ticket;		/* done when this version is durable */
+	struct link *link;		/* NULL: gone */
+	uint32_t request;
+};
+
+struct counter_job {
+	struct node_atrs *atrs;		/* NULL: freed meanwhile */
+	struct counter_job *next;
+	uint32_t atr_id;
+	uint64_t value;
+};
+
+struct node_atrs {
+	struct node_atrs_config c;
+	struct vault *vault;
+	struct node_state state;
+	bool ready, writing, failing;
+	uint64_t version, writing_version, durable;
+	struct op *first, **last;
+	size_t n_ops;
+	struct counter_job *jobs;
+	struct event *retry;
+	uint64_t retry_ms;
+};
+
+static void flush(struct node_atrs *a);
+static void progress(struct node_atrs *a);
+
+/* ---- answers ---- */
+
+static void answer(struct op *op, int r, const struct akm_error *err)
+{
+	if (!op->link)
+		return;
+	/* A link that cannot take it is going down, and the manager asks again on the next. */
+	if (r < 0)
+		(void)reply_error(op->link, op->request, r, err);
+	else
+		(void)reply_ok(op->link, op->request);
+}
+
+static void op_end(struct node_atrs *a, struct op **p, int r, const struct akm_error *err)
+{
+	struct op *op = *p;
+
+	*p = op->next;
+	if (a->last == &op->next)
+		a->last = p;
+	a->n_ops--;
+	if (r < 0)
+		log_warning("%s failed atr=%u generation=%u field=%s reason=%s", msg_type_name(op->type),
+			    op->atr_id, op->generation, err ? err->field : "", err ? err->reason : strerror(-r));
+	answer(op, r, err);
+	free(op);
+}
+
+/* Something in memory differs from the sealed store now. */
+static uint64_t touch(struct node_atrs *a)
+{
+	return ++a->version;
+}
+
+static int op_add(struct node_atrs *a, struct link *l, uint32_t request, enum msg_type type, uint32_t atr_id,
+		  uint32_t generation)
+{
+	struct op *op = calloc(1, sizeof(*op));
+
+	if (!op)
+		return -ENOMEM;
+	*op = (struct op){ .type = type, .atr_id = atr_id, .generation = generation,
+			   .ticket = a->version, .link = l, .request = request };
+	*a->last = op;
+	a->last = &op->next;
+	a->n_ops++;
+	return 0;
+}
+
+void node_atrs_link_down(struct node_atrs *a)
+{
+	for (struct op *op = a->first; op; op = op->next)
+		op->link = NULL;
+}
+
+/* ---- incarnations and fresh devices ---- */
+
+static void retry_later(struct node_atrs *a)
+{
+	if (evtimer_pending(a->retry, NULL))
+		return;
+	timer_set(a->retry, a->retry_ms);
+	a->retry_ms = a->retry_ms * 2 > NODE_ATRS_RETRY_MAX_MS ? NODE_ATRS_RETRY_MAX_MS : a->retry_ms * 2;
+}
+
+static void report_kernel(struct node_atrs *a, uint32_t atr_id, int r, const struct akm_error *err)
+{
+	evidence_add(a->c.evidence, EVIDENCE_NOTE("kernel", SEV_WARNING, .atr_id = atr_id, .limit = "push"),
+		     "ATR #%u cannot be brought into the kernel: %s: %s", atr_id, err->field,
+		     err->reason[0] ? err->reason : strerror(-r));
+}
+
+static bool waiting_for_kernel(const struct node_atrs *a)
+{
+	for (const struct node_atr *atr = a->state.first; atr; atr = atr->next)
+		if (atr->wants_incarnation)
+			return true;
+	return false;
+}
+
+static void become_ready(struct node_atrs *a)
+{
+	if (a->ready || waiting_for_kernel(a))
+		return;
+	a->ready = true;
+	a->c.ready(a->c.ctx, 0, NULL);
+}
+
+static int counter_work(struct keystore *ks, void *arg)
+{
+	struct counter_job *job = arg;
+
+	return keystore_counter_next(ks, KEYSTORE_INCARNATION, &job->value);
+}
+
+static int push(struct node_atrs *a, struct node_atr *atr, uint64_t incarnation, struct akm_error *err)
+{
+	enum node_kernel_found found;
+	bool noted = false;
+	int r;
+
+	if (incarnation > AKM_INCARNATION_MAX)
+		return akm_error_set(err, -ERANGE, "incarnation", "the TPM's counter has passed 24 bits");
+	r = node_kernel_look(a->c.nl, atr, &found, err);
+	if (r < 0)
+		return r;
+	if (found != NODE_KERNEL_SAME && found != NODE_KERNEL_MUTE)
+		return node_kernel_create(a->c.nl, atr, (uint32_t)incarnation, err);
+	r = node_kernel_speak(a->c.nl, atr, (uint32_t)incarnation, err) ?:
+	    node_kernel_define(a->c.nl, atr, err) ?:
+	    node_kernel_sync(a->c.nl, atr, &noted, err);
+	if (noted)
+		touch(a);
+	return r;
+}
+
+static void take_incarnation(struct node_atrs *a, struct node_atr *atr, int r, uint64_t value)
+{
+	struct akm_error err = {};
+
+	atr->wants_incarnation = false;
+	if (r < 0)
+		akm_error_set(&err, r, "TPM", "no incarnation: %s", strerror(-r));
+	else
+		r = push(a, atr, value, &err);
+	if (r < 0) {
+		report_kernel(a, atr->def.atr_id, r, &err);
+		atr->in_kernel = false;
+		retry_later(a);
+	} else {
+		log_info("ATR is in the kernel atr=%u incarnation=%llu", atr->def.atr_id,
+			 (unsigned long long)value);
+		atr->in_kernel = true;
+		a->retry_ms = NODE_ATRS_RETRY_MIN_MS;
+	}
+	progress(a);
+	if (a->ready)
+		a->c.changed(a->c.ctx);
+	else
+		become_ready(a);
+}
+
+static void counter_done(void *arg, int r)
+{
+	struct counter_job *job = arg, **p;
+	struct node_atrs *a = job->atrs;
+	struct node_atr *atr;
+
+	if (a) {
+		for (p = &a->jobs; *p != job; p = &(*p)->next)
+			;
+		*p = job->next;
+		atr = node_state_find(&a->state, job->atr_id);
+		if (atr)
+			take_incarnation(a, atr, r, job->value);
+	}
+	free(job);
+}
+
+static void want_incarnation(struct node_atrs *a, struct node_atr *atr)
+{
+	struct counter_job *job;
+	int r = -ENOMEM;
+
+	if (atr->wants_incarnation)
+		return;
+	job = calloc(1, sizeof(*job));
+	if (job) {
+		job->atrs = a;
+		job->atr_id = atr->def.atr_id;
+		r = tpmq_submit(a->c.q, counter_work, counter_done, job);
+	}
+	if (r < 0) {
+		free(job);
+		log_err("cannot ask the TPM for an incarnation error=%s", strerror(-r));
+		retry_later(a);
+		return;
+	}
+	job->next = a->jobs;
+	a->jobs = job;
+	atr->wants_incarnation = true;
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	struct node_atrs *a = arg;
+
+	(void)fd, (void)what;
+	for (struct node_atr *atr = a->state.first; atr; atr = atr->next)
+		if (!atr->in_kernel)
+			want_incarnation(a, atr);
+	flush(a);
+}
+
+/* ---- durability ---- */
+
+/* What was to be prepared and could not be sealed is forgotten again. */
+static void undo_prepare(struct node_atrs *a, const struct op *op)
+{
+	struct node_atr *atr = node_state_find(&a->state, op->atr_id);
+	struct node_generation *g = atr ? node_atr_generation(atr, op->generation) : NULL;
+
+	if (!g || g->active)
+		return;
+	node_atr_drop(atr, op->generation);
+	if (!atr->n_generations && !atr->in_kernel)
+		node_state_remove(&a->state, atr);
+}
+
+static void on_written(void *ctx, int r, const struct akm_error *err)
+{
+	struct node_atrs *a = ctx;
+
+	a->writing = false;
+	if (r < 0) {
+		if (!a->failing)
+			evidence_add(a->c.evidence, EVIDENCE_NOTE("sealed-store", SEV_ALERT, .limit = "write"),
+				     "The sealed store cannot be written: %s: %s", err->field, err->reason);
+		a->failing = true;
+		for (struct op **p = &a->first; *p;) {
+			if ((*p)->ticket > a->writing_version) {
+				p = &(*p)->next;
+				continue;
+			}
+			if ((*p)->type == MSG_ATR_PREPARE)
+				undo_prepare(a, *p);
+			op_end(a, p, r, err);
+		}
+		touch(a);
+		retry_later(a);
+		return;
+	}
+	a->failing = false;
+	a->durable = a->writing_version;
+	progress(a);
+	flush(a);
+}
+
+static void flush(struct node_atrs *a)
+{
+	_cleanup_secret_ struct akm_secret content = {};
+	struct akm_error err = {};
+	int r;
+
+	if (a->writing || a->durable == a->version)
+		return;
+	a->writing_version = a->version;
+	r = node_state_encode(&a->state, &content);
+	a->writing = true;
+	r = r ?: vault_write(a->vault, &content, on_written, a);
+	if (r < 0) {
+		akm_error_set(&err, r, "sealed store", "%s", strerror(-r));
+		on_written(a, r, &err);
+	}
+}
+
+/* ---- what is durable goes into the kernel ---- */
+
+/* Return: 1 it waits, 0 done, negative. */
+static int finish_prepare(struct node_atrs *a, const struct op *op, struct akm_error *err)
+{
+	struct node_atr *atr = node_state_find(&a->state, op->atr_id);
+	struct node_generation *g = atr ? node_atr_generation(atr, op->generation) : NULL;
+
+	if (!g)
+		return akm_error_set(err, -ESTALE, "generation", "was superseded meanwhile");
+	if (!atr->in_kernel && !atr->wants_incarnation) {
+		if (evtimer_pending(a->retry, NULL))
+			return akm_error_set(err, -EIO, "kernel", "the device cannot be made, see the node's log");
+		want_incarnation(a, atr);
+	}
+	if (!atr->in_kernel)
+		return 1;
+	return node_kernel_define(a->c.nl, atr, err) ?: node_kernel_install(a->c.nl, atr, g, err);
+}
+
+static void progress(struct node_atrs *a)
+{
+	for (struct op **p = &a->first; *p;) {
+		struct akm_error err = {};
+		int r = 0;
+
+		if ((*p)->ticket > a->durable) {
+			p = &(*p)->next;
+			continue;
+		}
+		if ((*p)->type == MSG_ATR_PREPARE)
+			r = finish_prepare(a, *p, &err);
+		if (r == 1) {
+			p = &(*p)->next;
+			continue;
+		}
+		/* Sealed, but not what the kernel has: the next start tries again, and so does the manager. */
+		op_end(a, p, r, &err);
+		a->c.changed(a->c.ctx);
+	}
+}
+
+/* ---- requests ---- */
+
+static int check_prepare(const struct node_atrs *a, struct node_atr *atr, const struct msg_atr_prepare *p,
+			 struct akm_error *err)
+{
+	const struct node_generation *g = atr ? node_atr_generation(atr, p->generation) : NULL;
+
+	if (p->term < a->state.term)
+		return akm_error_set(err, -ESTALE, "term", "%llu is not the highest seen, %llu: a replaced manager",
+				     (unsigned long long)p->term, (unsigned long long)a->state.term);
+	if (!atr)
+		return node_atrs_count(a) < ATRS_MAX ? 0 :
+		       akm_error_set(err, -ENOSPC, "atr", "this node is in %d ATRs already", ATRS_MAX);
+	if (p->term == atr->def.term && p->definition < atr->def.definition)
+		return akm_error_set(err, -ESTALE, "definition", "%llu is older than %llu",
+				     (unsigned long long)p->definition, (unsigned long long)atr->def.definition);
+	if (g && g->key_id != p->key_id)
+		return akm_error_set(err, -EEXIST, "generation", "another generation %u is held", p->generation);
+	if (!g && atr->n_generations && p->generation < atr->generations[atr->n_generations - 1].number)
+		return akm_error_set(err, -ESTALE, "generation", "%u is older than %u, which is held", p->generation,
+				     atr->generations[atr->n_generations - 1].number);
+	return 0;
+}
+
+/* Another membership of the same ATR: removed and added again, meanwhile not heard of. */
+static bool same_membership(const struct node_atr *atr, const struct msg_atr_prepare *p)
+{
+	return atr->def.self == p->self && atr->def.suite == p->suite && atr->def.port == p->port;
+}
+
+static void make_room(struct node_atr *atr)
+{
+	for (size_t i = 0; atr->n_generations == NODE_GENERATIONS && i < NODE_GENERATIONS; i++) {
+		if (!atr->generations[i].active) {
+			node_atr_drop(atr, atr->generations[i].number);
+			return;
+		}
+	}
+}
+
+static int apply_prepare(struct node_atrs *a, struct node_atr *atr, struct msg_atr_prepare *p,
+			 struct akm_error *err)
+{
+	int r;
+
+	if (atr && !same_membership(atr, p)) {
+		r = node_kernel_delete(a->c.nl, p->atr_id, err);
+		if (r < 0)
+			return r;
+		node_state_remove(&a->state, atr);
+		atr = NULL;
+	}
+	if (!atr)
+		atr = node_state_new(&a->state);
+	if (!atr)
+		return -ENOMEM;
+	if (!node_atr_generation(atr, p->generation)) {
+		make_room(atr);
+		r = node_atr_add(atr, p);
+		if (r < 0)
+			return r;
+	}
+	node_atr_define(atr, p);
+	a->state.term = p->term;
+	touch(a);
+	return 0;
+}
+
+static bool is_known(const struct node_atrs *a, struct node_atr *atr, const struct msg_atr_prepare *p)
+{
+	return atr && same_membership(atr, p) && p->term == atr->def.term && p->term == a->state.term &&
+	       p->definition == atr->def.definition && node_atr_generation(atr, p->generation);
+}
+
+static int take_prepare(struct node_atrs *a, struct link *l, struct msg *m, struct akm_error *err)
+{
+	struct node_atr *atr = node_state_find(&a->state, m->prepare.atr_id);
+	uint32_t atr_id = m->prepare.atr_id, generation = m->prepare.generation;
+	int r;
+
+	r = check_prepare(a, atr, &m->prepare, err);
+	if (!r && !is_known(a, atr, &m->prepare))
+		r = apply_prepare(a, atr, &m->prepare, err);
+	return r ?: op_add(a, l, m->request, m->type, atr_id, generation);
+}
+
+static int take_activate(struct node_atrs *a, struct link *l, const struct msg *m, struct akm_error *err)
+{
+	struct node_atr *atr = node_state_find(&a->state, m->activate.atr_id);
+	struct node_generation *g = atr ? node_atr_generation(atr, m->activate.generation) : NULL;
+	char ifname[NODE_IFNAME_MAX];
+	int r;
+
+	if (!g)
+		return akm_error_set(err, -ENOENT, "generation", "%u is not prepared here", m->activate.generation);
+	if (!atr->in_kernel)
+		return akm_error_set(err, -EAGAIN, "kernel", "the device is not there yet");
+	node_ifname(m->activate.atr_id, ifname);
+	r = nl_generation_activate(a->c.nl, ifname, g->number, m->activate.grace_ms, err);
+	if (r < 0)
+		return r;
+	if (!g->active) {
+		node_atr_drop_older(atr, m->activate.generation);
+		node_atr_generation(atr, m->activate.generation)->active = true;
+		touch(a);
+	}
+	return op_add(a, l, m->request, m->type, m->activate.atr_id, m->activate.generation);
+}
+
+static int take_retire(struct node_atrs *a, struct link *l, const struct msg *m, struct akm_error *err)
+{
+	struct node_atr *atr = node_state_find(&a->state, m->retire.atr_id);
+	char ifname[NODE_IFNAME_MAX];
+	int r = 0;
+
+	node_ifname(m->retire.atr_id, ifname);
+	if (atr && atr->in_kernel)
+		r = nl_generation_retire(a->c.nl, ifname, m->retire.generation, err);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (atr && node_atr_generation(atr, m->retire.generation)) {
+		node_atr_drop(atr, m->retire.generation);
+		touch(a);
+	}
+	return op_add(a, l, m->request, m->type, m->retire.atr_id, m->retire.generation);
+}
+
+static int take_delete(struct node_atrs *a, struct link *l, const struct msg *m, struct akm_error *err)
+{
+	struct node_atr *atr = node_state_find(&a->state, m->del.atr_id);
+	int r = atr ? node_kernel_delete(a->c.nl, m->del.atr_id, err) : 0;
+
+	if (r < 0)
+		return r;
+	if (atr) {
+		node_state_remove(&a->state, atr);
+		touch(a);
+	}
+	return op_add(a, l, m->request, m->type, m->del.atr_id, 0);
+}
+
+int node_atrs_message(struct node_atrs *a, struct link *l, struct msg *m)
+{
+	struct akm_error err = {};
+	int r;
+
+	if (m->type < MSG_ATR_PREPARE || m->type > MSG_ATR_DELETE)
+		return -EPROTO;
+	if (!a->ready || a->n_ops >= NODE_ATRS_OPS_MAX)
+		r = akm_error_set(&err, -EBUSY, "node", "too many requests are under way");
+	else if (m->type == MSG_ATR_PREPARE)
+		r = take_prepare(a, l, m, &err);
+	else if (m->type == MSG_ATR_ACTIVATE)
+		r = take_activate(a, l, m, &err);
+	else if (m->type == MSG_ATR_RETIRE)
+		r = take_retire(a, l, m, &err);
+	else
+		r = take_delete(a, l, m, &err);
+	if (r < 0) {
+		log_warning("%s refused field=%s reason=%s", msg_type_name(m->type), err.field,
+			    err.reason[0] ? err.reason : strerror(-r));
+		(void)reply_error(l, m->request, r, &err);
+		return 0;
+	}
+	progress(a);
+	flush(a);
+	return 0;
+}
+
+/* ---- start ---- */
+
+static int look_at(struct node_atrs *a, struct node_atr *atr, struct akm_error *err)
+{
+	enum node_kernel_found found;
+	bool noted = false;
+	int r = node_kernel_look(a->c.nl, atr, &found, err);
+
+	if (r < 0)
+		return r;
+	if (found != NODE_KERNEL_SAME) {
+		atr->in_kernel = atr->in_kernel && found == NODE_KERNEL_MUTE;
+		want_incarnation(a, atr);
+		return 0;
+	}
+	r = node_kernel_define(a->c.nl, atr, err) ?: node_kernel_sync(a->c.nl, atr, &noted, err);
+	if (noted)
+		touch(a);
+	if (r < 0)
+		return r;
+	atr->in_kernel = true;
+	log_info("ATR is in the kernel already: traffic went on atr=%u", atr->def.atr_id);
+	return 0;
+}
+
+static void reconcile(struct node_atrs *a)
+{
+	for (struct node_atr *atr = a->state.first; atr; atr = atr->next) {
+		struct akm_error err = {};
+		int r = look_at(a, atr, &err);
+
+		if (r < 0) {
+			report_kernel(a, atr->def.atr_id, r, &err);
+			retry_later(a);
+		}
+	}
+}
+
+/* Everything of another provisioning relationship goes. */
+static void forget_all(struct node_atrs *a)
+{
+	for (struct node_atr *atr = a->state.first; atr; atr = atr->next) {
+		struct akm_error err = {};
+		int r = node_kernel_delete(a->c.nl, atr->def.atr_id, &err);
+
+		if (r < 0)
+			report_kernel(a, atr->def.atr_id, r, &err);
+	}
+	node_state_clear(&a->state);
+	touch(a);
+}
+
+static void on_open(void *ctx, int r, struct akm_secret *content, const struct akm_error *err)
+{
+	struct node_atrs *a = ctx;
+	struct akm_error bad = *err;
+
+	if (!r && content->len)
+		r = node_state_decode(content, &a->state, &bad);
+	if (r < 0) {
+		a->c.ready(a->c.ctx, r, &bad);
+		return;
+	}
+	if (a->state.first && (!a->c.id || memcmp(a->state.id, a->c.id, AKM_ID_LEN)))
+		forget_all(a);
+	if (a->c.id)
+		memcpy(a->state.id, a->c.id, AKM_ID_LEN);
+	reconcile(a);
+	flush(a);
+	become_ready(a);
+}
+
+int node_atrs_new(const struct node_atrs_config *cfg, struct node_atrs **ret)
+{
+	struct node_atrs *a = calloc(1, sizeof(*a));
+	int r;
+
+	if (!a)
+		return -ENOMEM;
+	a->c = *cfg;
+	a->last = &a->first;
+	a->retry_ms = NODE_ATRS_RETRY_MIN_MS;
+	a->retry = evtimer_new(cfg->base, on_retry, a);
+	r = a->retry ? vault_new(cfg->q, cfg->dir, on_open, a, &a->vault) : -ENOMEM;
+	if (r < 0) {
+		node_atrs_free(a);
+		return r;
+	}
+	*ret = a;
+	return 0;
+}
+
+void node_atrs_free(struct node_atrs *a)
+{
+	struct op *op;
+
+	if (!a)
+		return;
+	while ((op = a->first)) {
+		a->first = op->next;
+		free(op);
+	}
+	for (struct counter_job *job = a->jobs; job; job = job->next)
+		job->atrs = NULL;
+	vault_free(a->vault);
+	node_state_clear(&a->state);
+	if (a->retry)
+		event_free(a->retry);
+	free(a);
+}
+
+/* ---- what others ask ---- */
+
+size_t node_atrs_count(const struct node_atrs *a)
+{
+	size_t n = 0;
+
+	for (const struct node_atr *atr = a->state.first; atr; atr = atr->next)
+		n++;
+	return n;
+}
+
+void node_atrs_each(const struct node_atrs *a, void (*fn)(const struct node_atr *atr, void *ctx), void *ctx)
+{
+	for (const struct node_atr *atr = a->state.first; atr; atr = atr->next)
+		fn(atr, ctx);
+}
+
+int node_atrs_heartbeat(struct node_atrs *a, struct msg_heartbeat *h)
+{
+	struct akm_error err = {};
+	int r = 0;
+
+	h->atrs = calloc(node_atrs_count(a) + 1, sizeof(*h->atrs));
+	if (!h->atrs)
+		return -ENOMEM;
+	for (const struct node_atr *atr = a->state.first; !r && atr; atr = atr->next)
+		r = node_kernel_state(a->c.nl, atr->def.atr_id, &h->atrs[h->n_atrs++], &err);
+	if (r < 0)
+		log_warning("cannot read the kernel's state field=%s reason=%s", err.field, err.reason);
+	return r;
+}
+
+uint64_t node_atrs_term(const struct node_atrs *a)
+{
+	return a->state.term;
+}
+
+void node_atrs_saw_term(struct node_atrs *a, uint64_t term)
+{
+	if (term <= a->state.term)
+		return;
+	a->state.term = term;
+	touch(a);
+	flush(a);
+}
+
+void node_atrs_provisioned(struct node_atrs *a, const uint8_t id[AKM_ID_LEN], uint64_t term)
+{
+	if (memcmp(a->state.id, id, AKM_ID_LEN))
+		forget_all(a);
+	memcpy(a->state.id, id, AKM_ID_LEN);
+	a->state.term = term;
+	touch(a);
+	flush(a);
+}
+
+static void take_epoch(struct node_atrs *a, struct node_atr *atr, const struct nl_event *e)
+{
+	struct node_generation *g = node_atr_generation(atr, e->generation);
+	int r = g ? node_generation_forward(atr, g, e->epoch) : 0;
+
+	if (r < 0)
+		log_err("cannot follow an epoch in the sealed store atr=%u error=%s", e->atr_id, strerror(-r));
+	touch(a);
+	flush(a);
+}
+
+void node_atrs_event(struct node_atrs *a, const struct nl_event *e)
+{
+	struct node_atr *atr = node_state_find(&a->state, e->atr_id);
+
+	if (!atr)
+		return;
+	if (e->type == AKM_EVENT_STATE_LOST)
+		want_incarnation(a, atr);
+	else if (e->type == AKM_EVENT_EPOCH)
+		take_epoch(a, atr, e);
+}
+
+void node_atrs_events_lost(struct node_atrs *a)
+{
+	for (struct node_atr *atr = a->state.first; atr; atr = atr->next) {
+		struct akm_error err = {};
+		int r = atr->in_kernel ? look_at(a, atr, &err) : 0;
+
+		if (r < 0)
+			report_kernel(a, atr->def.atr_id, r, &err);
+	}
+	flush(a);
+}

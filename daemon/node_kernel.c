@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "node_kernel.h"
+
+#define BIT(n) (1u << (n))
+
+void node_ifname(uint32_t atr_id, char ret[NODE_IFNAME_MAX])
+{
+	snprintf(ret, NODE_IFNAME_MAX, "akm%u", atr_id);
+}
+
+int node_kernel_look(struct nl *nl, const struct node_atr *a, enum node_kernel_found *ret, struct akm_error *err)
+{
+	char ifname[NODE_IFNAME_MAX];
+	struct akm_error ignored = {};
+	struct nl_dev d = {};
+	int r;
+
+	node_ifname(a->def.atr_id, ifname);
+	r = nl_dev_get(nl, ifname, &d, &ignored);
+	if (r == -ENODEV || r == -ENOENT) {
+		*ret = NODE_KERNEL_ABSENT;
+		return 0;
+	}
+	if (r < 0) {
+		if (err)
+			*err = ignored;
+		return r;
+	}
+	if (d.atr_id != a->def.atr_id || d.self != a->def.self || d.suite != a->def.suite || !d.generations)
+		*ret = NODE_KERNEL_OTHER;
+	else
+		*ret = d.incarnation ? NODE_KERNEL_SAME : NODE_KERNEL_MUTE;
+	return 0;
+}
+
+static int set_times(struct nl *nl, const char *ifname, const struct node_atr *a, struct akm_error *err)
+{
+	struct nl_dev d = {
+		.epoch_interval_ms = a->def.epoch_interval_ms,
+		.epoch_grace_ms = a->def.epoch_grace_ms,
+	};
+
+	snprintf(d.ifname, sizeof(d.ifname), "%s", ifname);
+	snprintf(d.label, sizeof(d.label), "%s", a->def.label);
+	return nl_dev_set(nl, &d, BIT(AKM_A_DEV_LABEL) | BIT(AKM_A_DEV_EPOCH_INTERVAL) |
+			  BIT(AKM_A_DEV_EPOCH_GRACE), err);
+}
+
+static int set_identity(struct nl *nl, const char *ifname, const struct node_atr *a, uint32_t incarnation,
+			struct akm_error *err)
+{
+	struct nl_dev d = {
+		.atr_id = a->def.atr_id,
+		.self = a->def.self,
+		.suite = a->def.suite,
+		.port = a->def.port,
+		.incarnation = incarnation,
+	};
+
+	snprintf(d.ifname, sizeof(d.ifname), "%s", ifname);
+	return nl_dev_set(nl, &d, BIT(AKM_A_DEV_ATR_ID) | BIT(AKM_A_DEV_SELF) | BIT(AKM_A_DEV_SUITE) |
+			  BIT(AKM_A_DEV_PORT) | BIT(AKM_A_DEV_INCARNATION), err);
+}
+
+struct leavers {
+	const struct node_atr *a;
+	uint16_t *index;
+	size_t n;
+};
+
+static int note_leaver(uint16_t index, const char *name, const struct nl_stats *stats, void *ctx)
+{
+	struct leavers *l = ctx;
+	uint16_t *more;
+
+	(void)name, (void)stats;
+	if (node_atr_is_member(l->a, index))
+		return 0;
+	more = realloc(l->index, (l->n + 1) * sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	l->index = more;
+	l->index[l->n++] = index;
+	return 0;
+}
+
+/* Who is no longer a member is refused from here on, whatever generation it uses. */
+static int remove_leavers(struct nl *nl, const char *ifname, const struct node_atr *a, struct akm_error *err)
+{
+	struct leavers l = { .a = a };
+	int r = nl_member_each(nl, ifname, note_leaver, &l, err);
+
+	for (size_t i = 0; !r && i < l.n; i++)
+		r = nl_member_del(nl, ifname, l.index[i], err);
+	free(l.index);
+	return r;
+}
+
+static int set_members(struct nl *nl, const char *ifname, const struct node_atr *a, struct akm_error *err)
+{
+	int r = remove_leavers(nl, ifname, a, err);
+
+	for (size_t i = 0; !r && i < a->def.n_members; i++)
+		r = nl_member_set(nl, ifname, &a->def.members[i], a->def.port, err);
+	return r;
+}
+
+int node_kernel_define(struct nl *nl, const struct node_atr *a, struct akm_error *err)
+{
+	char ifname[NODE_IFNAME_MAX];
+
+	node_ifname(a->def.atr_id, ifname);
+	return set_times(nl, ifname, a, err) ?:
+	       set_members(nl, ifname, a, err) ?:
+	       nl_dev_addresses(nl, ifname, a->def.addresses, a->def.n_addresses, err);
+}
+
+struct oldest { uint32_t number; };
+
+static int note_oldest(const struct nl_generation *g, void *ctx)
+{
+	struct oldest *o = ctx;
+
+	if (g->state != AKM_GEN_ACTIVE && (!o->number || g->number < o->number))
+		o->number = g->number;
+	return 0;
+}
+
+int node_kernel_install(struct nl *nl, const struct node_atr *a, const struct node_generation *g,
+			struct akm_error *err)
+{
+	char ifname[NODE_IFNAME_MAX];
+	struct msg_atr_prepare p;
+	struct oldest o = { 0 };
+	int r;
+
+	node_ifname(a->def.atr_id, ifname);
+	node_atr_message(a, g, &p);
+	r = nl_generation_install(nl, ifname, &p, err);
+	if (r != -ENOSPC)
+		return r;
+	r = nl_generation_each(nl, ifname, note_oldest, &o, err);
+	if (r < 0 || !o.number)
+		return r ?: -ENOSPC;
+	return nl_generation_retire(nl, ifname, o.number, err) ?: nl_generation_install(nl, ifname, &p, err);
+}
+
+struct held {
+	size_t n;
+	struct nl_generation g[NODE_GENERATIONS];
+	uint32_t active;
+};
+
+static int note_held(const struct nl_generation *g, void *ctx)
+{
+	struct held *h = ctx;
+
+	if (h->n < NODE_GENERATIONS)
+		h->g[h->n++] = *g;
+	if (g->state == AKM_GEN_ACTIVE)
+		h->active = g->number;
+	return 0;
+}
+
+static bool is_held(const struct held *h, uint32_t number)
+{
+	for (size_t i = 0; i < h->n; i++)
+		if (h->g[i].number == number)
+			return true;
+	return false;
+}
+
+/* The kernel activated what the sealed store calls pending: the power went in between. */
+static bool note_active(struct node_atr *a, uint32_t number)
+{
+	struct node_generation *g = node_atr_generation(a, number);
+
+	if (!g || g->active)
+		return false;
+	node_atr_drop_older(a, number);
+	node_atr_generation(a, number)->active = true;
+	return true;
+}
+
+static int note_epochs(struct node_atr *a, const struct held *h, bool *ret_noted)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < h->n; i++) {
+		struct node_generation *g = node_atr_generation(a, h->g[i].number);
+
+		if (!g || g->epoch >= h->g[i].epoch)
+			continue;
+		r = node_generation_forward(a, g, h->g[i].epoch);
+		*ret_noted = true;
+	}
+	return r;
+}
+
+int node_kernel_sync(struct nl *nl, struct node_atr *a, bool *ret_noted, struct akm_error *err)
+{
+	char ifname[NODE_IFNAME_MAX];
+	struct held h = {};
+	int r;
+
+	*ret_noted = false;
+	node_ifname(a->def.atr_id, ifname);
+	r = nl_generation_each(nl, ifname, note_held, &h, err);
+	if (r < 0)
+		return r;
+	if (h.active)
+		*ret_noted = note_active(a, h.active);
+	r = note_epochs(a, &h, ret_noted);
+	if (r < 0)
+		return akm_error_set(err, r, "epoch", "the sealed chains cannot follow: %s", strerror(-r));
+	for (size_t i = 0; i < a->n_generations; i++) {
+		const struct node_generation *g = &a->generations[i];
+
+		if (!is_held(&h, g->number)) {
+			r = node_kernel_install(nl, a, g, err);
+			/* It was superseded there: the newer one rules. */
+			if (r == -ESTALE && h.active > g->number)
+				continue;
+			if (r < 0)
+				return r;
+		}
+		if (g->active && h.active < g->number)
+			r = nl_generation_activate(nl, ifname, g->number, 0, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int fill(struct nl *nl, const char *ifname, struct node_atr *a, uint32_t incarnation,
+		struct akm_error *err)
+{
+	bool noted;
+
+	/* Generations come last: a device without them is one that was never finished. */
+	return set_identity(nl, ifname, a, incarnation, err) ?:
+	       node_kernel_define(nl, a, err) ?:
+	       nl_dev_up(nl, ifname, true, err) ?:
+	       node_kernel_sync(nl, a, &noted, err);
+}
+
+int node_kernel_speak(struct nl *nl, const struct node_atr *a, uint32_t incarnation, struct akm_error *err)
+{
+	struct nl_dev d = { .incarnation = incarnation };
+
+	node_ifname(a->def.atr_id, d.ifname);
+	return nl_dev_set(nl, &d, BIT(AKM_A_DEV_INCARNATION), err);
+}
+
+int node_kernel_create(struct nl *nl, struct node_atr *a, uint32_t incarnation, struct akm_error *err)
+{
+	struct akm_error ignored = {};
+	char ifname[NODE_IFNAME_MAX];
+	int r;
+
+	node_ifname(a->def.atr_id, ifname);
+	r = node_kernel_delete(nl, a->def.atr_id, err) ?: nl_dev_add(nl, ifname, err);
+	if (r < 0)
+		return r;
+	r = fill(nl, ifname, a, incarnation, err);
+	if (r < 0)
+		(void)nl_dev_del(nl, ifname, &ignored);	/* the first failure is the one to tell */
+	return r;
+}
+
+int node_kernel_delete(struct nl *nl, uint32_t atr_id, struct akm_error *err)
+{
+	char ifname[NODE_IFNAME_MAX];
+	int r;
+
+	node_ifname(atr_id, ifname);
+	r = nl_dev_del(nl, ifname, err);
+	return r == -ENODEV || r == -ENOENT ? 0 : r;
+}
+
+struct newest { uint32_t pending; uint64_t epoch; };
+
+static int note_newest(const struct nl_generation *g, void *ctx)
+{
+	struct newest *n = ctx;
+
+	if (g->state == AKM_GEN_PENDING && g->number > n->pending)
+		n->pending = g->number;
+	if (g->state == AKM_GEN_ACTIVE)
+		n->epoch = g->epoch;
+	return 0;
+}
+
+int node_kernel_state(struct nl *nl, uint32_t atr_id, struct msg_atr_state *ret, struct akm_error *err)
+{
+	char ifname[NODE_IFNAME_MAX];
+	struct newest newest = {};
+	struct nl_dev d = {};
+	int r;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->atr_id = atr_id;
+	node_ifname(atr_id, ifname);
+	r = nl_dev_get(nl, ifname, &d, err);
+	if (r == -ENODEV || r == -ENOENT)
+		return 0;
+	r = r ?: nl_generation_each(nl, ifname, note_newest, &newest, err);
+	if (r < 0)
+		return r;
+	ret->generation = d.active;
+	ret->pending = newest.pending;
+	ret->epoch = newest.epoch;
+	ret->incarnation = d.incarnation;
+	ret->rx_packets = d.stats.v[AKM_A_STATS_RX_PACKETS];
+	ret->tx_packets = d.stats.v[AKM_A_STATS_TX_PACKETS];
+	ret->rx_auth_fail = d.stats.v[AKM_A_STATS_RX_AUTH_FAIL];
+	ret->rx_replay = d.stats.v[AKM_A_STATS_RX_REPLAY];
+	ret->rx_unknown_key = d.stats.v[AKM_A_STATS_RX_UNKNOWN_KEY];
+	ret->rx_malformed = d.stats.v[AKM_A_STATS_RX_MALFORMED];
+	ret->rx_prefix = d.stats.v[AKM_A_STATS_RX_PREFIX];
+	ret->tx_exhausted = d.stats.v[AKM_A_STATS_TX_EXHAUSTED];
+	return 0;
+}

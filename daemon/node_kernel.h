@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A node's ATRs in its kernel: one device "akm<ATR ID>" each. Synchronous netlink, no state of its own. */
+#ifndef AKM_NODE_KERNEL_H
+#define AKM_NODE_KERNEL_H
+
+#include "nl.h"
+#include "node_state.h"
+
+#define NODE_IFNAME_MAX 16
+void node_ifname(uint32_t atr_id, char ret[NODE_IFNAME_MAX]);
+
+enum node_kernel_found {
+	NODE_KERNEL_ABSENT,		/* no device */
+	NODE_KERNEL_SAME,		/* this ATR, this member, this suite; generations are installed */
+	NODE_KERNEL_MUTE,		/* likewise, but it has no incarnation: the kernel dropped its transmit keys */
+	NODE_KERNEL_OTHER,		/* of another membership, or was never finished */
+};
+int node_kernel_look(struct nl *nl, const struct node_atr *a, enum node_kernel_found *ret, struct akm_error *err);
+/* A fresh device with everything in it, generations included. On failure none is left. */
+int node_kernel_create(struct nl *nl, struct node_atr *a, uint32_t incarnation, struct akm_error *err);
+/* Times, members and addresses as defined; traffic goes on. */
+int node_kernel_define(struct nl *nl, const struct node_atr *a, struct akm_error *err);
+/* A new incarnation for a device that is MUTE. */
+int node_kernel_speak(struct nl *nl, const struct node_atr *a, uint32_t incarnation, struct akm_error *err);
+/*
+ * Installs what is missing, activates what should be active. Notes in @a what the kernel did beyond it:
+ * activated another, stepped to a later epoch. @ret_noted: something was.
+ */
+int node_kernel_sync(struct nl *nl, struct node_atr *a, bool *ret_noted, struct akm_error *err);
+/* Makes room by retiring the oldest that is not active, if it must. Repeating it is fine. */
+int node_kernel_install(struct nl *nl, const struct node_atr *a, const struct node_generation *g, struct akm_error *err);
+int node_kernel_delete(struct nl *nl, uint32_t atr_id, struct akm_error *err);	/* absent is fine */
+/* As the kernel has it; zeros where it has none. */
+int node_kernel_state(struct nl *nl, uint32_t atr_id, struct msg_atr_state *ret, struct akm_error *err);
+
+#endif /* AKM_NODE_KERNEL_H */

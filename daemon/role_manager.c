@@ -1,0 +1,553 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "role.h"
+
+#include <limits.h>
+
+#include "enroll.h"
+#include "evidence_db.h"
+#include "fleet.h"
+#include "hardware.h"
+#include "log.h"
+#include "status.h"
+#include "superior.h"
+#include "vault.h"
+
+#define RECORD_KEY "provision"		/* in the database */
+
+struct manager {
+	struct role_env *env;
+	struct store *store;
+	struct evidence *evidence;
+	struct vault *vault;
+	struct entropy *entropy;
+	struct fleet *fleet;
+	struct peers *peers;
+	struct issuer *issuer;
+	struct subject *subject;
+	struct hardware_wait *hardware;
+	struct superior *superior;
+	struct ctl *ctl;
+	bool provisioned, opened, seeded, running, inventory_sent;
+	struct record record;
+};
+
+/* ---- towards the root ---- */
+
+static uint64_t term(void *ctx)
+{
+	const struct manager *m = ctx;
+
+	return m->provisioned ? m->record.term : 0;
+}
+
+static void on_hello(struct msg_hello *h, const struct link_peer_info *info, void *ctx)
+{
+	(void)info;
+	h->term = term(ctx);
+}
+
+static int on_accept(const struct msg_hello *h, struct akm_error *err, void *ctx)
+{
+	(void)h, (void)err, (void)ctx;
+	return 0;
+}
+
+static void on_inventory_answer(void *ctx, int r, const struct akm_error *err)
+{
+	struct manager *m = ctx;
+
+	if (r < 0 && r != -ENOTCONN)
+		log_warning("the root did not take the inventory reason=%s", err ? err->reason : strerror(-r));
+	if (r < 0)
+		m->inventory_sent = false;
+}
+
+/* All of it, whenever something has changed: the root keeps the last. */
+static void send_inventory(struct manager *m)
+{
+	struct link *l = superior_link(m->superior);
+	_cleanup_msg_ struct msg msg = {};
+	int r;
+
+	if (!l || m->inventory_sent)
+		return;
+	r = fleet_inventory(m->fleet, &msg);
+	r = r ?: calls_send(superior_calls(m->superior), l, &msg, 0, on_inventory_answer, m);
+	m->inventory_sent = !r;
+	if (r < 0)
+		log_warning("cannot send the inventory error=%s", strerror(-r));
+}
+
+static void on_superior_up(struct link *l, void *ctx)
+{
+	struct manager *m = ctx;
+
+	(void)l;
+	m->inventory_sent = false;
+	send_inventory(m);
+}
+
+static void on_superior_down(void *ctx)
+{
+	struct manager *m = ctx;
+
+	m->inventory_sent = false;
+}
+
+static int on_superior_message(struct link *l, struct msg *msg, void *ctx)
+{
+	(void)l, (void)msg, (void)ctx;
+	return -EPROTO;
+}
+
+static int on_superior_heartbeat(struct msg_heartbeat *h, void *ctx)
+{
+	(void)h;
+	send_inventory(ctx);		/* what could not be sent before */
+	return 0;
+}
+
+static int save_record(struct manager *m, const struct record *r)
+{
+	_cleanup_(akm_blob_free) struct akm_blob b = {};
+
+	return record_encode(r, &b) ?: store_set(m->store, RECORD_KEY, b.data, b.len);
+}
+
+static int on_next(uint64_t n, void *ctx)
+{
+	struct manager *m = ctx;
+	uint64_t before = m->record.link_n;
+	int r;
+
+	m->record.link_n = n;
+	r = save_record(m, &m->record);
+	if (r < 0)
+		m->record.link_n = before;
+	return r;
+}
+
+static void on_hardware(void *ctx)
+{
+	struct manager *m = ctx;
+	struct superior_config cfg = {
+		.base = m->env->base,
+		.q = m->env->q,
+		.name = m->env->config->name,
+		.issuer = m->record.issuer,
+		.role = ROLE_MANAGER,
+		.key = &m->record.key,
+		.n = m->record.link_n,
+		.n_addresses = m->record.n_addresses,
+		.heartbeat_ms = m->env->config->heartbeat_ms,
+		.heartbeat_missed = m->env->config->heartbeat_missed,
+		.evidence = m->evidence,
+		.ops = { on_hello, on_accept, on_superior_up, on_superior_down, on_superior_message,
+			 on_superior_heartbeat, on_next },
+		.ctx = m,
+	};
+	int r;
+
+	if (memcmp(m->env->hardware, m->record.hardware, AKM_DIGEST_LEN))
+		evidence_add(m->evidence, EVIDENCE_NOTE("hardware-mismatch", SEV_ALERT),
+			     "This machine's hardware value is not the one it was provisioned with: "
+			     "the root will refuse the link");
+	memcpy(cfg.id, m->record.id, AKM_ID_LEN);
+	memcpy(cfg.hardware, m->env->hardware, AKM_DIGEST_LEN);
+	memcpy(cfg.addresses, m->record.addresses, sizeof(cfg.addresses));
+	r = superior_new(&cfg, &m->superior);
+	if (r < 0)
+		log_err("cannot start the link to the root error=%s", strerror(-r));
+}
+
+static void start_superior(struct manager *m)
+{
+	int r;
+
+	superior_free(m->superior);
+	m->superior = NULL;
+	hardware_wait_free(m->hardware);
+	m->hardware = NULL;
+	r = hardware_wait_new(m->env, m->evidence, on_hardware, m, &m->hardware);
+	if (r < 0)
+		log_err("cannot start the link to the root error=%s", strerror(-r));
+}
+
+/* ---- towards the nodes ---- */
+
+static void on_peer_hello(struct msg_hello *h, void *ctx)
+{
+	h->term = term(ctx);
+}
+
+static void on_peer_up(struct peer *p, void *ctx)
+{
+	struct manager *m = ctx;
+
+	fleet_peer_up(m->fleet, p);
+}
+
+static void on_peer_down(struct peer *p, void *ctx)
+{
+	struct manager *m = ctx;
+
+	fleet_peer_down(m->fleet, p);
+}
+
+static void on_peer_heartbeat(struct peer *p, const struct msg_heartbeat *before, void *ctx)
+{
+	struct manager *m = ctx;
+
+	fleet_peer_heartbeat(m->fleet, p, before);
+}
+
+static int on_peer_message(struct peer *p, struct msg *msg, void *ctx)
+{
+	(void)p, (void)msg, (void)ctx;
+	return -EPROTO;
+}
+
+static void on_fleet_changed(void *ctx)
+{
+	struct manager *m = ctx;
+
+	m->inventory_sent = false;
+	send_inventory(m);
+}
+
+/* Everything below needs the domain: it begins with the provisioning by the root. */
+static int start_serving(struct manager *m, struct akm_error *err)
+{
+	struct fleet_config fleet = {
+		.base = m->env->base, .store = m->store, .evidence = m->evidence, .config = m->env->config,
+		.sealed = vault_sealed(m->vault), .entropy = m->entropy, .term = term, .changed = on_fleet_changed,
+		.ctx = m,
+	};
+	struct peers_config peers = {
+		.base = m->env->base, .q = m->env->q, .store = m->store, .evidence = m->evidence,
+		.config = m->env->config, .name = m->env->config->name, .role = ROLE_MANAGER,
+		.domain = &m->record.domain, .own_events_only = true,
+		.ops = { on_peer_hello, on_peer_up, on_peer_down, on_peer_heartbeat, on_peer_message }, .ctx = m,
+	};
+	int r;
+
+	if (m->fleet)
+		return 0;
+	r = fleet_new(&fleet, &m->fleet, err) ?: peers_new(&peers, &m->peers, err);
+	if (!r)
+		fleet_set_peers(m->fleet, m->peers);
+	return r;
+}
+
+/* ---- provisioning: of nodes, by the root ---- */
+
+static int on_node_commit(const struct store_node *n, const struct store_node *old, void *ctx)
+{
+	struct manager *m = ctx;
+
+	return old ? fleet_node_replace(m->fleet, n, old) : 0;
+}
+
+static void fix_endpoint(struct manager *m, const struct store_node *n)
+{
+	char key[64] = "fixed-endpoint:";
+
+	if (!n->endpoint.addr_len)
+		return;
+	report_hex(n->id, AKM_ID_LEN, key + strlen(key));
+	if (store_set_u64(m->store, key, 1) < 0)
+		log_err("cannot store that an endpoint is fixed node=%s error=%s", n->name, store_strerror(m->store));
+}
+
+static void on_node_committed(const struct store_node *n, const struct store_node *old, void *ctx)
+{
+	struct manager *m = ctx;
+	int r;
+
+	fix_endpoint(m, n);
+	if (old) {
+		peers_remove(m->peers, old->id);
+		fleet_node_replaced(m->fleet, n, old);
+	}
+	r = peers_add(m->peers, n);
+	if (r < 0)
+		log_err("cannot serve a new node before a restart node=%s error=%s", n->name, strerror(-r));
+	on_fleet_changed(m);
+}
+
+static struct json_object *on_node_report(const struct store_node *n, void *ctx)
+{
+	struct manager *m = ctx;
+
+	return fleet_report_node(m->fleet, n);
+}
+
+static const uint8_t *provisioned_id(void *ctx)
+{
+	const struct manager *m = ctx;
+
+	return m->provisioned ? m->record.id : NULL;
+}
+
+static int on_commit(const struct provision_grant *g, void *ctx)
+{
+	struct manager *m = ctx;
+	struct record record = {};
+	int r = record_from_grant(g, &record);
+
+	if (!r && !record.domain.len)
+		r = -EPROTO;			/* not a root's grant */
+	r = r ?: save_record(m, &record);
+	if (r < 0) {
+		record_free(&record);
+		return r;
+	}
+	record_free(&m->record);
+	m->record = record;
+	m->provisioned = true;
+	return 0;
+}
+
+static void serve(struct manager *m);
+
+static void on_committed(void *ctx)
+{
+	struct manager *m = ctx;
+
+	evidence_add(m->evidence, EVIDENCE_NOTE("provisioned", SEV_INFO), "Provisioned as %s by %s (%s)",
+		     m->record.subject, m->record.issuer, m->record.label);
+	serve(m);
+}
+
+/* ---- control socket ---- */
+
+static void ctl_status(struct ctl_request *req, struct json_object *args, void *ctx)
+{
+	struct manager *m = ctx;
+	struct json_object *o = status_new(m->env, term(m));
+
+	(void)args;
+	status_add_peer(o, m->superior, m->provisioned ? &m->record : NULL, subject_progress(m->subject));
+	if (m->fleet)
+		fleet_status(m->fleet, o);
+	ctl_ok(req, o);
+}
+
+static void ctl_events(struct ctl_request *req, struct json_object *args, void *ctx)
+{
+	struct manager *m = ctx;
+
+	evidence_ctl(m->evidence, req, args);
+}
+
+static void ctl_allow(struct ctl_request *req, struct json_object *args, void *ctx)
+{
+	struct manager *m = ctx;
+
+	subject_ctl_allow(m->subject, req, args);
+}
+
+/* Return: the fleet, or NULL and the request is refused. */
+static struct fleet *fleet_of(struct manager *m, struct ctl_request *req)
+{
+	struct akm_error err = {};
+
+	if (m->running)
+		return m->fleet;
+	akm_error_set(&err, 0, "manager", m->provisioned ? "is starting: its TPM has not answered yet" :
+							    "has not been provisioned by the root yet");
+	ctl_fail(req, -EAGAIN, &err);
+	return NULL;
+}
+
+static void ctl_node_provision(struct ctl_request *req, struct json_object *args, void *ctx)
+{
+	struct manager *m = ctx;
+
+	if (fleet_of(m, req))
+		issuer_ctl(m->issuer, req, args);
+}
+
+#define FLEET_COMMAND(name) \
+static void ctl_##name(struct ctl_request *req, struct json_object *args, void *ctx) \
+{ \
+	struct fleet *f = fleet_of(ctx, req); \
+	\
+	if (f) \
+		fleet_ctl_##name(f, req, args); \
+}
+
+FLEET_COMMAND(node_list)
+FLEET_COMMAND(node_show)
+FLEET_COMMAND(node_evict)
+FLEET_COMMAND(atr_create)
+FLEET_COMMAND(atr_list)
+FLEET_COMMAND(atr_show)
+FLEET_COMMAND(atr_add)
+FLEET_COMMAND(atr_remove)
+FLEET_COMMAND(atr_rekey)
+FLEET_COMMAND(atr_delete)
+
+static const struct ctl_command commands[] = {
+	{ "status", { { .name = NULL } }, ctl_status },
+	{ "events", EVIDENCE_CTL_ARGS, ctl_events },
+	{ "provision-allow", SUBJECT_CTL_ARGS, ctl_allow },
+	{ "node-provision", ISSUER_CTL_ARGS, ctl_node_provision },
+	{ "node-list", { { .name = NULL } }, ctl_node_list },
+	{ "node-show", { { "node", CTL_STRING, true } }, ctl_node_show },
+	{ "node-evict", { { "node", CTL_STRING, true }, { "reason", CTL_STRING, false } }, ctl_node_evict },
+	{ "atr-create", { { "members", CTL_STRINGS, true }, { "id", CTL_INT, false }, { "label", CTL_STRING, false },
+			  { "suite", CTL_STRING, false }, { "port", CTL_INT, false },
+			  { "subnet4", CTL_STRING, false }, { "subnet6", CTL_STRING, false },
+			  { "epoch_interval", CTL_INT, false }, { "epoch_grace", CTL_INT, false } }, ctl_atr_create },
+	{ "atr-list", { { .name = NULL } }, ctl_atr_list },
+	{ "atr-show", { { "atr", CTL_STRING, true } }, ctl_atr_show },
+	{ "atr-add", { { "atr", CTL_STRING, true }, { "node", CTL_STRING, true } }, ctl_atr_add },
+	{ "atr-remove", { { "atr", CTL_STRING, true }, { "node", CTL_STRING, true } }, ctl_atr_remove },
+	{ "atr-rekey", { { "atr", CTL_STRING, true }, { "reason", CTL_STRING, false } }, ctl_atr_rekey },
+	{ "atr-delete", { { "atr", CTL_STRING, true } }, ctl_atr_delete },
+	{ .name = NULL }
+};
+
+/* ---- start and stop ---- */
+
+static void serve(struct manager *m)
+{
+	struct akm_error err = {};
+	int r = start_serving(m, &err);
+
+	if (r < 0) {
+		log_err("cannot serve nodes field=%s reason=%s", err.field, err.reason[0] ? err.reason : strerror(-r));
+		m->env->failed(m->env->ctx, r);
+		return;
+	}
+	m->running = true;
+	start_superior(m);
+}
+
+static void go_on(struct manager *m)
+{
+	struct akm_error err = {};
+
+	if (!m->opened || !m->seeded)
+		return;
+	if (m->provisioned)
+		serve(m);
+	else if (subject_start(m->subject, &err) < 0)
+		log_warning("%s: %s", err.field, err.reason);
+	m->env->ready(m->env->ctx);
+}
+
+static void on_open(void *ctx, int r, struct akm_secret *content, const struct akm_error *err)
+{
+	struct manager *m = ctx;
+
+	(void)content;				/* only the master key is used here, for wrapping */
+	if (r < 0) {
+		log_err("the sealed store cannot be used%s field=%s reason=%s error=%s",
+			r == -ENOKEY ? ": it belongs to another TPM" : "", err->field, err->reason, strerror(-r));
+		m->env->failed(m->env->ctx, r);
+		return;
+	}
+	m->opened = true;
+	go_on(m);
+}
+
+static void on_seeded(void *ctx, int r)
+{
+	struct manager *m = ctx;
+
+	if (r < 0) {
+		log_err("the TPM gives no random bytes error=%s", strerror(-r));
+		m->env->failed(m->env->ctx, r);
+		return;
+	}
+	m->seeded = true;
+	go_on(m);
+}
+
+static int load_record(struct manager *m, struct akm_error *err)
+{
+	_cleanup_(akm_blob_free) struct akm_blob b = {};
+	int r = store_get(m->store, RECORD_KEY, &b);
+
+	if (r == -ENOENT)
+		return 0;
+	r = r ?: record_decode(b.data, b.len, &m->record, err);
+	m->provisioned = !r;
+	return r;
+}
+
+static int open_store(struct manager *m, struct akm_error *err)
+{
+	struct evidence_backend backend;
+	char path[PATH_MAX];
+	int r;
+
+	snprintf(path, sizeof(path), "%s/akm.db", m->env->config->state);
+	r = store_open(path, &m->store, err);
+	if (r < 0)
+		return r;
+	backend = evidence_db(m->store);
+	return evidence_new(m->env->base, m->env->config->name, &backend, &m->evidence);
+}
+
+static int open_parts(struct manager *m, struct akm_error *err)
+{
+	const struct role_env *env = m->env;
+	struct subject_config subject = {
+		.base = env->base, .q = env->q, .evidence = m->evidence, .config = env->config,
+		.provisioned = provisioned_id, .commit = on_commit, .committed = on_committed, .ctx = m,
+	};
+	struct issuer_config issuer = {
+		.base = env->base, .q = env->q, .store = m->store, .evidence = m->evidence, .config = env->config,
+		.domain = &m->record.domain, .term = term, .commit = on_node_commit,
+		.committed = on_node_committed, .report = on_node_report, .ctx = m,
+	};
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/sealed", env->config->state);
+	return subject_new(&subject, &m->subject) ?:
+	       issuer_new(&issuer, &m->issuer) ?:
+	       ctl_new(env->base, env->config->socket, commands, m, &m->ctl, err) ?:
+	       vault_new(env->q, path, on_open, m, &m->vault) ?:
+	       entropy_new(env->q, on_seeded, m, &m->entropy);
+}
+
+static void manager_stop(void *role)
+{
+	struct manager *m = role;
+
+	issuer_free(m->issuer);
+	subject_free(m->subject);
+	superior_free(m->superior);
+	hardware_wait_free(m->hardware);
+	peers_free(m->peers);
+	fleet_free(m->fleet);
+	ctl_free(m->ctl);
+	entropy_free(m->entropy);
+	vault_free(m->vault);
+	evidence_free(m->evidence);
+	store_close(m->store);
+	record_free(&m->record);
+	free(m);
+}
+
+static int manager_start(struct role_env *env, void **ret, struct akm_error *err)
+{
+	struct manager *m = calloc(1, sizeof(*m));
+	int r;
+
+	if (!m)
+		return -ENOMEM;
+	m->env = env;
+	r = open_store(m, err) ?: load_record(m, err) ?: open_parts(m, err);
+	if (r < 0) {
+		manager_stop(m);
+		return r;
+	}
+	*ret = m;
+	return 0;
+}
+
+const struct role_ops role_manager = { "manager", false, manager_start, manager_stop };

@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "role.h"
+
+#include <limits.h>
+
+#include "ctl.h"
+#include "enroll.h"
+#include "eventlog.h"
+#include "hardware.h"
+#include "log.h"
+#include "nl.h"
+#include "node_atrs.h"
+#include "node_kernel.h"
+#include "record.h"
+#include "status.h"
+#include "superior.h"
+
+struct node {
+	struct role_env *env;
+	struct nl *nl;
+	struct eventlog *log;
+	struct evidence *evidence;
+	struct node_atrs *atrs;
+	struct hardware_wait *hardware;
+	struct superior *superior;
+	struct subject *subject;
+	struct ctl *ctl;
+	bool provisioned;
+	struct record record;
+	char record_path[PATH_MAX], log_path[PATH_MAX], sealed_path[PATH_MAX];
+};
+
+/* ---- the link to the manager ---- */
+
+static void on_hello(struct msg_hello *h, const struct link_peer_info *info, void *ctx)
+{
+	const struct node *n = ctx;
+	const struct config *c = n->env->config;
+
+	h->n_endpoints = c->n_endpoints;
+	memcpy(h->endpoints, c->endpoints, sizeof(h->endpoints));
+	if (h->n_endpoints)
+		return;
+	h->endpoints[0] = report_endpoint_of(&info->local, 0);
+	h->n_endpoints = h->endpoints[0].addr_len ? 1 : 0;
+}
+
+static int on_accept(const struct msg_hello *h, struct akm_error *err, void *ctx)
+{
+	struct node *n = ctx;
+
+	if (h->term < node_atrs_term(n->atrs)) {
+		evidence_add(n->evidence, EVIDENCE_NOTE("stale-manager", SEV_ALERT, .limit = h->name),
+			     "Refused manager %s: its term %llu was superseded by %llu", h->name,
+			     (unsigned long long)h->term, (unsigned long long)node_atrs_term(n->atrs));
+		return akm_error_set(err, -ESTALE, "term", "%llu was superseded by %llu", (unsigned long long)h->term,
+				     (unsigned long long)node_atrs_term(n->atrs));
+	}
+	node_atrs_saw_term(n->atrs, h->term);
+	return 0;
+}
+
+static void on_up(struct link *l, void *ctx)
+{
+	(void)l, (void)ctx;		/* the heartbeat that follows says what we have */
+}
+
+static void on_down(void *ctx)
+{
+	struct node *n = ctx;
+
+	node_atrs_link_down(n->atrs);
+}
+
+static int on_message(struct link *l, struct msg *m, void *ctx)
+{
+	struct node *n = ctx;
+
+	return node_atrs_message(n->atrs, l, m);
+}
+
+static int on_heartbeat(struct msg_heartbeat *h, void *ctx)
+{
+	struct node *n = ctx;
+
+	return node_atrs_heartbeat(n->atrs, h);
+}
+
+static int on_next(uint64_t next, void *ctx)
+{
+	struct node *n = ctx;
+	uint64_t before = n->record.link_n;
+	int r;
+
+	n->record.link_n = next;
+	r = record_save(n->record_path, &n->record);
+	if (r < 0)
+		n->record.link_n = before;
+	return r;
+}
+
+static void on_hardware(void *ctx)
+{
+	struct node *n = ctx;
+	struct superior_config cfg = {
+		.base = n->env->base,
+		.q = n->env->q,
+		.name = n->env->config->name,
+		.issuer = n->record.issuer,
+		.role = ROLE_NODE,
+		.key = &n->record.key,
+		.n = n->record.link_n,
+		.n_addresses = n->record.n_addresses,
+		.heartbeat_ms = n->env->config->heartbeat_ms,
+		.heartbeat_missed = n->env->config->heartbeat_missed,
+		.evidence = n->evidence,
+		.ops = { on_hello, on_accept, on_up, on_down, on_message, on_heartbeat, on_next },
+		.ctx = n,
+	};
+	int r;
+
+	if (memcmp(n->env->hardware, n->record.hardware, AKM_DIGEST_LEN))
+		evidence_add(n->evidence, EVIDENCE_NOTE("hardware-mismatch", SEV_ALERT),
+			     "This machine's hardware value is not the one it was provisioned with: "
+			     "the manager will refuse the link");
+	memcpy(cfg.id, n->record.id, AKM_ID_LEN);
+	memcpy(cfg.hardware, n->env->hardware, AKM_DIGEST_LEN);
+	memcpy(cfg.addresses, n->record.addresses, sizeof(cfg.addresses));
+	r = superior_new(&cfg, &n->superior);
+	if (r < 0)
+		log_err("cannot start the link error=%s", strerror(-r));
+}
+
+static void start_link(struct node *n)
+{
+	int r;
+
+	superior_free(n->superior);
+	n->superior = NULL;
+	hardware_wait_free(n->hardware);
+	n->hardware = NULL;
+	r = hardware_wait_new(n->env, n->evidence, on_hardware, n, &n->hardware);
+	if (r < 0)
+		log_err("cannot start the link error=%s", strerror(-r));
+}
+
+/* ---- provisioning ---- */
+
+static const uint8_t *provisioned_id(void *ctx)
+{
+	const struct node *n = ctx;
+
+	return n->provisioned ? n->record.id : NULL;
+}
+
+static int commit(const struct provision_grant *g, void *ctx)
+{
+	struct node *n = ctx;
+	struct record record = {};
+	int r;
+
+	r = record_from_grant(g, &record);
+	r = r ?: record_save(n->record_path, &record);
+	if (r < 0) {
+		record_free(&record);
+		return r;
+	}
+	record_free(&n->record);
+	n->record = record;
+	n->provisioned = true;
+	return 0;
+}
+
+static void committed(void *ctx)
+{
+	struct node *n = ctx;
+
+	evidence_add(n->evidence, EVIDENCE_NOTE("provisioned", SEV_INFO), "Provisioned as %s by %s (%s)",
+		     n->record.subject, n->record.issuer, n->record.label);
+	superior_free(n->superior);
+	n->superior = NULL;
+	node_atrs_link_down(n->atrs);
+	node_atrs_provisioned(n->atrs, n->record.id, n->record.term);
+	start_link(n);
+}
+
+/* ---- what the kernel notices ---- */
+
+struct kernel_event { const char *kind; enum msg_severity severity; const char *text; };
+
+static const struct kernel_event kernel_events[] = {
+	[AKM_EVENT_AUTH_FAIL] = { "auth-fail", SEV_WARNING, "packets that do not authenticate" },
+	[AKM_EVENT_REPLAY] = { "replay", SEV_WARNING, "replayed packets" },
+	[AKM_EVENT_UNKNOWN_KEY] = { "unknown-key", SEV_WARNING, "packets under keys that are not held" },
+	[AKM_EVENT_MALFORMED] = { "malformed", SEV_WARNING, "malformed packets" },
+	[AKM_EVENT_PREFIX] = { "prefix", SEV_ALERT, "authentic packets with an inner address that is not the sender's" },
+	[AKM_EVENT_EPOCH_REFUSED] = { "epoch-refused", SEV_ALERT, "an epoch further ahead than time can explain" },
+	[AKM_EVENT_EXHAUSTED] = { "exhausted", SEV_ALERT, "packet numbers are used up: traffic has stopped" },
+	[AKM_EVENT_NO_KEY] = { "no-key", SEV_INFO, "packets dropped because there is nothing to send with" },
+	[AKM_EVENT_STATE_LOST] = { "state-lost", SEV_WARNING, "transmit keys were dropped after resume or fork" },
+};
+
+static void on_kernel_event(void *ctx, const struct nl_event *e)
+{
+	struct node *n = ctx;
+	char from[REPORT_ENDPOINT_MAX] = "", word[80];
+	struct evidence_note note = {
+		.atr_id = e->atr_id, .member = e->member, .count = 1 + (uint64_t)e->suppressed, .limit = word,
+	};
+	const struct kernel_event *k;
+
+	if (n->atrs)
+		node_atrs_event(n->atrs, e);
+	if (e->type >= ARRAY_SIZE(kernel_events) || !kernel_events[e->type].kind)
+		return;
+	k = &kernel_events[e->type];
+	if (e->source.ss_family)
+		report_sockaddr_text(&e->source, false, from, sizeof(from));
+	snprintf(word, sizeof(word), "%u %s", e->atr_id, from);
+	note.kind = k->kind;
+	note.severity = k->severity;
+	evidence_add(n->evidence, &note, "Kernel: %s%s%s", k->text, from[0] ? " from " : "", from);
+}
+
+static void on_kernel_lost(void *ctx)
+{
+	struct node *n = ctx;
+
+	log_warning("the kernel had more events than could be read");
+	if (n->atrs)
+		node_atrs_events_lost(n->atrs);
+}
+
+/* ---- control socket ---- */
+
+static void put_atr(const struct node_atr *atr, void *ctx)
+{
+	struct node_atr *a = (struct node_atr *)atr;
+	struct json_object *o = json_object_new_object(), *addresses = json_object_new_array();
+	const struct node_generation *g = node_atr_active(a);
+	char ifname[NODE_IFNAME_MAX];
+
+	node_ifname(a->def.atr_id, ifname);
+	json_object_object_add(o, "id", json_object_new_int64(a->def.atr_id));
+	json_object_object_add(o, "label", json_object_new_string(a->def.label));
+	json_object_object_add(o, "interface", json_object_new_string(ifname));
+	json_object_object_add(o, "suite", json_object_new_string(report_suite(a->def.suite)));
+	json_object_object_add(o, "self", json_object_new_int(a->def.self));
+	json_object_object_add(o, "members", json_object_new_uint64(a->def.n_members));
+	json_object_object_add(o, "generation", json_object_new_int64(g ? g->number : 0));
+	json_object_object_add(o, "state", json_object_new_string(a->in_kernel ? "in kernel" : "not in kernel"));
+	for (size_t i = 0; i < a->def.n_addresses; i++)
+		json_object_array_add(addresses, report_prefix(&a->def.addresses[i]));
+	json_object_object_add(o, "addresses", addresses);
+	json_object_array_add(ctx, o);
+}
+
+static int put_dev(const struct nl_dev *d, void *ctx)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_object_object_add(o, "interface", json_object_new_string(d->ifname));
+	json_object_object_add(o, "atr", json_object_new_int64(d->atr_id));
+	json_object_object_add(o, "generation", json_object_new_int64(d->active));
+	json_object_object_add(o, "generations", json_object_new_int64(d->generations));
+	json_object_object_add(o, "incarnation", json_object_new_int64(d->incarnation));
+	json_object_object_add(o, "members", json_object_new_int64(d->members));
+	json_object_array_add(ctx, o);
+	return 0;
+}
+
+static void ctl_status(struct ctl_request *req, struct json_object *args, void *ctx)
+{
+	struct node *n = ctx;
+	struct json_object *o = status_new(n->env, node_atrs_term(n->atrs));
+	struct json_object *atrs = json_object_new_array(), *kernel = json_object_new_array();
+	struct akm_error err = {};
+	int r;
+
+	(void)args;
+	status_add_peer(o, n->superior, n->provisioned ? &n->record : NULL, subject_progress(n->subject));
+	node_atrs_each(n->atrs, put_atr, atrs);
+	json_object_object_add(o, "atrs", atrs);
+	r = nl_dev_each(n->nl, put_dev, kernel, &err);
+	json_object_object_add(o, "kernel", kernel);
+	if (r < 0) {
+		json_object_put(o);
+		ctl_fail(req, r, &err);
+		return;
+	}
+	ctl_ok(req, o);
+}
+
+static void ctl_events(struct ctl_request *req, struct json_object *args, void *ctx)
+{
+	struct node *n = ctx;
+
+	evidence_ctl(n->evidence, req, args);
+}
+
+static void ctl_allow(struct ctl_request *req, struct json_object *args, void *ctx)
+{
+	struct node *n = ctx;
+
+	subject_ctl_allow(n->subject, req, args);
+}
+
+static const struct ctl_command commands[] = {
+	{ "status", { { .name = NULL } }, ctl_status },
+	{ "events", EVIDENCE_CTL_ARGS, ctl_events },
+	{ "provision-allow", SUBJECT_CTL_ARGS, ctl_allow },
+	{ .name = NULL }
+};
+
+/* ---- start and stop ---- */
+
+static void on_changed(void *ctx)
+{
+	struct node *n = ctx;
+
+	if (n->superior)
+		superior_heartbeat(n->superior);
+}
+
+static void on_atrs_ready(void *ctx, int r, const struct akm_error *err)
+{
+	struct node *n = ctx;
+	struct akm_error none = {};
+
+	if (r == -ENOKEY)
+		log_err("the sealed store belongs to another TPM: this is a copied disk, or the TPM was replaced. "
+			"Provision this node again (remove its state directory first) field=%s reason=%s dir=%s",
+			err->field, err->reason, n->sealed_path);
+	else if (r < 0)
+		log_err("the sealed store cannot be used field=%s reason=%s error=%s dir=%s", err->field,
+			err->reason, strerror(-r), n->sealed_path);
+	if (r < 0) {
+		n->env->failed(n->env->ctx, r);
+		return;
+	}
+	if (n->provisioned) {
+		start_link(n);
+	} else if (subject_start(n->subject, &none) < 0) {
+		log_warning("%s: %s", none.field, none.reason);
+	}
+	n->env->ready(n->env->ctx);
+}
+
+static int load_record(struct node *n, struct akm_error *err)
+{
+	int r = record_load(n->record_path, &n->record, err);
+
+	n->provisioned = !r;
+	return r == -ENOENT ? 0 : r;
+}
+
+static int open_evidence(struct node *n, struct akm_error *err)
+{
+	struct evidence_backend backend = { NULL, eventlog_add, eventlog_each, eventlog_acked, eventlog_outbox };
+	bool damaged;
+	int r;
+
+	r = eventlog_open(n->log_path, &n->log, &damaged, err);
+	if (r < 0)
+		return r;
+	backend.ctx = n->log;
+	r = evidence_new(n->env->base, n->env->config->name, &backend, &n->evidence);
+	if (!r && damaged)
+		evidence_add(n->evidence, EVIDENCE_NOTE("eventlog", SEV_WARNING),
+			     "Part of the record of events was damaged and is lost");
+	return r;
+}
+
+static int open_parts(struct node *n, struct akm_error *err)
+{
+	struct subject_config subject = {
+		.base = n->env->base, .q = n->env->q, .evidence = n->evidence, .config = n->env->config,
+		.provisioned = provisioned_id, .commit = commit, .committed = committed, .ctx = n,
+	};
+	struct node_atrs_config atrs = {
+		.base = n->env->base, .q = n->env->q, .nl = n->nl, .evidence = n->evidence, .dir = n->sealed_path,
+		.id = provisioned_id(n), .ready = on_atrs_ready, .changed = on_changed, .ctx = n,
+	};
+
+	return subject_new(&subject, &n->subject) ?:
+	       node_atrs_new(&atrs, &n->atrs) ?:
+	       ctl_new(n->env->base, n->env->config->socket, commands, n, &n->ctl, err);
+}
+
+static void node_stop(void *role)
+{
+	struct node *n = role;
+
+	ctl_free(n->ctl);
+	superior_free(n->superior);
+	hardware_wait_free(n->hardware);
+	subject_free(n->subject);
+	node_atrs_free(n->atrs);
+	evidence_free(n->evidence);
+	eventlog_close(n->log);
+	nl_free(n->nl);
+	record_free(&n->record);
+	free(n);
+}
+
+static int node_start(struct role_env *env, void **ret, struct akm_error *err)
+{
+	struct node *n = calloc(1, sizeof(*n));
+	int r;
+
+	if (!n)
+		return -ENOMEM;
+	n->env = env;
+	snprintf(n->record_path, sizeof(n->record_path), "%s/provision", env->config->state);
+	snprintf(n->log_path, sizeof(n->log_path), "%s/events", env->config->state);
+	snprintf(n->sealed_path, sizeof(n->sealed_path), "%s/sealed", env->config->state);
+	r = load_record(n, err);
+	r = r ?: open_evidence(n, err);
+	r = r ?: nl_open(env->base, on_kernel_event, on_kernel_lost, n, &n->nl, err);
+	r = r ?: open_parts(n, err);
+	if (r < 0) {
+		node_stop(n);
+		return r;
+	}
+	*ret = n;
+	return 0;
+}
+
+const struct role_ops role_node = { "node", true, node_start, node_stop };

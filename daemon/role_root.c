@@ -1,0 +1,457 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "role.h"
+
+#include <limits.h>
+
+#include "clock.h"
+#include "enroll.h"
+#include "evidence_db.h"
+#include "log.h"
+#include "peers.h"
+#include "status.h"
+
+#define DOMAIN_KEY	"domain"	/* in the database */
+#define TERM_KEY	"term"
+
+struct root {
+	struct role_env *env;
+	struct store *store;
+	struct evidence *evidence;
+	struct peers *peers;
+	struct issuer *issuer;
+	struct ctl *ctl;
+	struct domain_job *job;
+	struct event *start;
+	bool running;
+	struct akm_blob domain;
+};
+
+/* ---- the domain, made once ---- */
+
+struct domain_job { struct root *root; struct akm_blob domain; };
+
+static void serve(struct root *r);
+
+static int domain_work(struct keystore *ks, void *arg)
+{
+	struct domain_job *job = arg;
+
+	return keystore_domain_create(ks, &job->domain);
+}
+
+static void domain_done(void *arg, int e)
+{
+	struct domain_job *job = arg;
+	struct root *r = job->root;
+
+	if (r) {
+		r->job = NULL;
+		e = e ?: store_set(r->store, DOMAIN_KEY, job->domain.data, job->domain.len);
+	}
+	if (r && !e) {
+		r->domain = job->domain;
+		memset(&job->domain, 0, sizeof(job->domain));
+		evidence_add(r->evidence, EVIDENCE_NOTE("domain", SEV_INFO), "The domain was created in the TPM");
+		serve(r);
+	} else if (r) {
+		log_err("the domain cannot be created error=%s", strerror(-e));
+		r->env->failed(r->env->ctx, e);
+	}
+	akm_blob_free(&job->domain);
+	free(job);
+}
+
+static int create_domain(struct root *r)
+{
+	struct domain_job *job = calloc(1, sizeof(*job));
+	int e;
+
+	if (!job)
+		return -ENOMEM;
+	job->root = r;
+	e = tpmq_submit(r->env->q, domain_work, domain_done, job);
+	if (e < 0) {
+		free(job);
+		return e;
+	}
+	log_notice("first start: creating the domain in the TPM");
+	r->job = job;
+	return 0;
+}
+
+/* ---- managers ---- */
+
+static void on_hello(struct msg_hello *h, void *ctx)
+{
+	(void)h, (void)ctx;
+}
+
+static void on_peer(struct peer *p, void *ctx)
+{
+	(void)p, (void)ctx;
+}
+
+static void on_heartbeat(struct peer *p, const struct msg_heartbeat *before, void *ctx)
+{
+	(void)p, (void)before, (void)ctx;
+}
+
+static void inventory_key(const uint8_t id[AKM_ID_LEN], char ret[64])
+{
+	snprintf(ret, 64, "inventory:");
+	report_hex(id, AKM_ID_LEN, ret + strlen(ret));
+}
+
+/* The last one is kept whole: it is what a replacement manager will be given. No secret is in it. */
+static int take_inventory(struct root *r, const struct peer *p, const struct msg *m)
+{
+	_cleanup_secret_ struct akm_secret encoded = {};
+	char key[64];
+	int e = msg_encode(m, &encoded);
+
+	if (e < 0)
+		return e;
+	inventory_key(p->id, key);
+	return store_set(r->store, key, encoded.data, encoded.len);
+}
+
+static int on_message(struct peer *p, struct msg *m, void *ctx)
+{
+	return m->type == MSG_INVENTORY ? take_inventory(ctx, p, m) : -EPROTO;
+}
+
+/* ---- provisioning ---- */
+
+static uint64_t stored_term(const struct root *r)
+{
+	uint64_t v = 0;
+
+	if (store_get_u64(r->store, TERM_KEY, &v) < 0)
+		log_err("cannot read the term error=%s", store_strerror(r->store));
+	return v;
+}
+
+/* Each manager, and each replacement of one, has a higher term: nodes follow only the highest. */
+static uint64_t next_term(void *ctx)
+{
+	return stored_term(ctx) + 1;
+}
+
+static int on_commit(const struct store_node *n, const struct store_node *old, void *ctx)
+{
+	struct root *r = ctx;
+
+	(void)n, (void)old;
+	return store_set_u64(r->store, TERM_KEY, next_term(r));
+}
+
+static void on_committed(const struct store_node *n, const struct store_node *old, void *ctx)
+{
+	struct root *r = ctx;
+	int e;
+
+	if (old)
+		peers_remove(r->peers, old->id);
+	e = peers_add(r->peers, n);
+	if (e < 0)
+		log_err("cannot serve a new manager before a restart manager=%s error=%s", n->name, strerror(-e));
+}
+
+static struct json_object *report_manager(const struct store_node *n, void *ctx)
+{
+	struct root *r = ctx;
+	struct json_object *o = report_node(n);
+	const struct peer *p = peers_find(r->peers, n->id);
+	char *key_name = NULL;
+
+	if (!o)
+		return NULL;
+	json_object_object_add(o, "role", json_object_new_string("manager"));
+	json_object_object_add(o, "link", json_object_new_string(p && p->up ? "up" : "down"));
+	json_object_object_add(o, "last_seen", report_time(p ? p->last_seen_ms : 0));
+	if (!keystore_key_name(&n->key, &key_name))
+		json_object_object_add(o, "key_name", json_object_new_string(key_name));
+	free(key_name);
+	return o;
+}
+
+/* ---- what managers told of their nodes ---- */
+
+static int load_inventory(struct root *r, const uint8_t id[AKM_ID_LEN], struct msg *ret)
+{
+	_cleanup_(akm_blob_free) struct akm_blob b = {};
+	char key[64];
+	int e;
+
+	inventory_key(id, key);
+	e = store_get(r->store, key, &b);
+	return e ?: msg_decode(b.data, b.len, ret, NULL);
+}
+
+static struct json_object *report_inventory_node(const struct store_node *manager, const struct msg_inventory_node *n)
+{
+	struct json_object *o = json_object_new_object();
+	char hex[2 * AKM_DIGEST_LEN + 1], *key_name = NULL;
+
+	json_object_object_add(o, "name", json_object_new_string(n->name));
+	report_hex(n->id, AKM_ID_LEN, hex);
+	json_object_object_add(o, "id", json_object_new_string(hex));
+	json_object_object_add(o, "role", json_object_new_string("node"));
+	json_object_object_add(o, "manager", json_object_new_string(manager->name));
+	json_object_object_add(o, "state", json_object_new_string(n->evicted ? "evicted" : "provisioned"));
+	report_hex(n->hardware, AKM_DIGEST_LEN, hex);
+	json_object_object_add(o, "hardware", json_object_new_string(hex));
+	if (!keystore_key_name(&n->key, &key_name))
+		json_object_object_add(o, "key_name", json_object_new_string(key_name));
+	free(key_name);
+	return o;
+}
+
+struct walk { struct root *r; struct json_object *nodes, *atrs; };
+
+static int walk_manager(const struct store_node *n, void *ctx)
+{
+	struct walk *w = ctx;
+	_cleanup_msg_ struct msg m = {};
+	int e;
+
+	if (n->state == NODE_PENDING)
+		return 0;
+	json_object_array_add(w->nodes, report_manager(n, w->r));
+	e = load_inventory(w->r, n->id, &m);
+	if (e < 0)
+		return e == -ENOENT ? 0 : e;
+	for (size_t i = 0; i < m.inventory.n_nodes; i++)
+		json_object_array_add(w->nodes, report_inventory_node(n, &m.inventory.nodes[i]));
+	for (size_t i = 0; i < m.inventory.n_atrs; i++) {
+		struct json_object *atr = json_tokener_parse(m.inventory.atrs[i].json);
+
+		if (!json_object_is_type(atr, json_type_object)) {
+			json_object_put(atr);
+			continue;
+		}
+		json_object_object_add(atr, "manager", json_object_new_string(n->name));
+		json_object_object_add(atr, "generation", json_object_new_int64(m.inventory.atrs[i].generation));
+		json_object_array_add(w->atrs, atr);
+	}
+	return 0;
+}
+
+/* ---- control socket ---- */
+
+static bool is_running(const struct root *r, struct ctl_request *req)
+{
+	struct akm_error err = {};
+
+	if (r->running)
+		return true;
+	akm_error_set(&err, 0, "root", "is starting: its TPM has not answered yet");
+	ctl_fail(req, -EAGAIN, &err);
+	return false;
+}
+
+/* NULL and refused, or both lists */
+static int walk(struct root *r, struct ctl_request *req, struct walk *ret)
+{
+	struct walk w = { r, json_object_new_array(), json_object_new_array() };
+	struct akm_error err = {};
+	int e = store_node_each(r->store, walk_manager, &w);
+
+	if (!e) {
+		*ret = w;
+		return 0;
+	}
+	json_object_put(w.nodes);
+	json_object_put(w.atrs);
+	akm_error_set(&err, e, "database", "%s", e == -EBADMSG ? "an inventory is damaged" : store_strerror(r->store));
+	ctl_fail(req, e, &err);
+	return e;
+}
+
+static void ctl_status(struct ctl_request *req, struct json_object *args, void *ctx)
+{
+	struct root *r = ctx;
+	struct json_object *o, *nodes;
+	struct walk w;
+
+	(void)args;
+	if (!is_running(r, req) || walk(r, req, &w) < 0)
+		return;
+	o = status_new(r->env, stored_term(r));
+	nodes = json_object_new_object();
+	json_object_object_add(nodes, "total", json_object_new_uint64(peers_count(r->peers, false)));
+	json_object_object_add(nodes, "up", json_object_new_uint64(peers_count(r->peers, true)));
+	json_object_object_add(o, "nodes", nodes);
+	json_object_object_add(o, "managers", w.nodes);
+	json_object_object_add(o, "atrs", w.atrs);
+	json_object_object_add(o, "alerts", evidence_alerts(r->evidence));
+	ctl_ok(req, o);
+}
+
+static void ctl_events(struct ctl_request *req, struct json_object *args, void *ctx)
+{
+	struct root *r = ctx;
+
+	evidence_ctl(r->evidence, req, args);
+}
+
+static void ctl_provision(struct ctl_request *req, struct json_object *args, void *ctx)
+{
+	struct root *r = ctx;
+
+	if (is_running(r, req))
+		issuer_ctl(r->issuer, req, args);
+}
+
+static void ctl_list(struct ctl_request *req, struct json_object *args, void *ctx)
+{
+	struct root *r = ctx;
+	struct json_object *o;
+	struct walk w;
+
+	(void)args;
+	if (!is_running(r, req) || walk(r, req, &w) < 0)
+		return;
+	o = json_object_new_object();
+	json_object_object_add(o, "nodes", w.nodes);
+	json_object_put(w.atrs);
+	ctl_ok(req, o);
+}
+
+static void ctl_show(struct ctl_request *req, struct json_object *args, void *ctx)
+{
+	struct root *r = ctx;
+	const char *name = ctl_str(args, "node");
+	struct json_object *found = NULL;
+	struct akm_error err = {};
+	struct walk w;
+
+	if (!is_running(r, req) || walk(r, req, &w) < 0)
+		return;
+	for (size_t i = 0; !found && i < json_object_array_length(w.nodes); i++) {
+		struct json_object *o = json_object_array_get_idx(w.nodes, i);
+
+		if (!strcmp(json_object_get_string(json_object_object_get(o, "name")), name))
+			found = json_object_get(o);
+	}
+	json_object_put(w.nodes);
+	json_object_put(w.atrs);
+	if (found) {
+		ctl_ok(req, found);
+		return;
+	}
+	akm_error_set(&err, 0, "node", "there is no node %.63s", name);
+	ctl_fail(req, -ENOENT, &err);
+}
+
+static const struct ctl_command commands[] = {
+	{ "status", { { .name = NULL } }, ctl_status },
+	{ "events", EVIDENCE_CTL_ARGS, ctl_events },
+	{ "node-provision", ISSUER_CTL_ARGS, ctl_provision },
+	{ "node-list", { { .name = NULL } }, ctl_list },
+	{ "node-show", { { "node", CTL_STRING, true } }, ctl_show },
+	{ .name = NULL }
+};
+
+/* ---- start and stop ---- */
+
+static void serve(struct root *r)
+{
+	struct peers_config peers = {
+		.base = r->env->base, .q = r->env->q, .store = r->store, .evidence = r->evidence,
+		.config = r->env->config, .name = r->env->config->name, .role = ROLE_ROOT,
+		.ops = { on_hello, on_peer, on_peer, on_heartbeat, on_message }, .ctx = r,
+	};
+	struct akm_error err = {};
+	int e = peers_new(&peers, &r->peers, &err);
+
+	if (e < 0) {
+		log_err("cannot serve managers field=%s reason=%s", err.field, err.reason);
+		r->env->failed(r->env->ctx, e);
+		return;
+	}
+	r->running = true;
+	r->env->ready(r->env->ctx);
+}
+
+static int open_store(struct root *r, struct akm_error *err)
+{
+	struct evidence_backend backend;
+	char path[PATH_MAX];
+	int e;
+
+	snprintf(path, sizeof(path), "%s/akm.db", r->env->config->state);
+	e = store_open(path, &r->store, err);
+	if (e < 0)
+		return e;
+	backend = evidence_db(r->store);
+	return evidence_new(r->env->base, r->env->config->name, &backend, &r->evidence);
+}
+
+static int open_parts(struct root *r, struct akm_error *err)
+{
+	const struct role_env *env = r->env;
+	struct issuer_config issuer = {
+		.base = env->base, .q = env->q, .store = r->store, .evidence = r->evidence, .config = env->config,
+		.domain = &r->domain, .give_domain = true, .term = next_term, .commit = on_commit,
+		.committed = on_committed, .report = report_manager, .ctx = r,
+	};
+
+	return issuer_new(&issuer, &r->issuer) ?:
+	       ctl_new(env->base, env->config->socket, commands, r, &r->ctl, err);
+}
+
+static void root_stop(void *role)
+{
+	struct root *r = role;
+
+	issuer_free(r->issuer);
+	peers_free(r->peers);
+	ctl_free(r->ctl);
+	if (r->job)
+		r->job->root = NULL;
+	if (r->start)
+		event_free(r->start);
+	evidence_free(r->evidence);
+	store_close(r->store);
+	akm_blob_free(&r->domain);
+	free(r);
+}
+
+static void serve_later(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	serve(arg);
+}
+
+static int begin(struct root *r)
+{
+	int e = store_get(r->store, DOMAIN_KEY, &r->domain);
+
+	if (e == -ENOENT)
+		return create_domain(r);
+	if (e < 0)
+		return e;
+	/* Not before start() has returned. */
+	r->start = evtimer_new(r->env->base, serve_later, r);
+	return r->start ? timer_set(r->start, 0) : -ENOMEM;
+}
+
+static int root_start(struct role_env *env, void **ret, struct akm_error *err)
+{
+	struct root *r = calloc(1, sizeof(*r));
+	int e;
+
+	if (!r)
+		return -ENOMEM;
+	r->env = env;
+	e = open_store(r, err) ?: open_parts(r, err) ?: begin(r);
+	if (e < 0) {
+		root_stop(r);
+		return e;
+	}
+	*ret = r;
+	return 0;
+}
+
+const struct role_ops role_root = { "root", false, root_start, root_stop };

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "status.h"
+
+static const char *role_name(enum msg_role role)
+{
+	switch (role) {
+	case ROLE_ROOT:
+		return "root";
+	case ROLE_MANAGER:
+		return "manager";
+	case ROLE_NODE:
+		return "node";
+	}
+	return "?";
+}
+
+static void put_text(struct json_object *o, const char *key, const char *v)
+{
+	json_object_object_add(o, key, json_object_new_string(v));
+}
+
+static void put_hex(struct json_object *o, const char *key, const uint8_t *p, size_t len)
+{
+	char text[2 * AKM_DIGEST_LEN + 1];
+
+	report_hex(p, len, text);
+	put_text(o, key, text);
+}
+
+struct json_object *status_new(const struct role_env *env, uint64_t term)
+{
+	struct json_object *o = json_object_new_object(), *tpm = json_object_new_object();
+
+	put_text(o, "role", role_name(env->config->role));
+	put_text(o, "name", env->config->name);
+	put_text(o, "version", AKM_VERSION);
+	put_text(tpm, "state", "ok");
+	json_object_object_add(tpm, "commands", json_object_new_uint64(keystore_commands(env->keystore)));
+	json_object_object_add(tpm, "depth", json_object_new_uint64(tpmq_depth(env->q)));
+	json_object_object_add(o, "tpm", tpm);
+	json_object_object_add(o, "term", json_object_new_uint64(term));
+	if (env->hardware_known)
+		put_hex(o, "hardware", env->hardware, AKM_DIGEST_LEN);
+	return o;
+}
+
+void status_add_peer(struct json_object *o, const struct superior *s, const struct record *record,
+		     const char *progress)
+{
+	struct json_object *peer = json_object_new_object();
+	struct superior_status st;
+
+	superior_status(s, &st);
+	put_text(peer, "state", !record ? "not provisioned" : st.up ? "up" : "down");
+	if (record) {
+		put_text(peer, "name", record->issuer);
+		put_text(peer, "label", record->label);
+		put_hex(peer, "id", record->id, AKM_ID_LEN);
+		put_text(peer, "address", st.address);
+		json_object_object_add(peer, "link_n", json_object_new_uint64(record->link_n));
+	}
+	json_object_object_add(peer, "since", report_time(st.since_ms));
+	if (st.reason[0])
+		put_text(peer, "reason", st.reason);
+	if (progress && progress[0])
+		put_text(peer, "provisioning", progress);
+	json_object_object_add(o, "peer", peer);
+}
