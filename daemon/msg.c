@@ -53,7 +53,7 @@ static int decode(struct wire_reader *c, struct msg *m)
 	size_t n;
 	int r;
 
-	r = rd_array(c, "envelope", 3, 3, &n) ?:
+	r = rd_array(c, "", 3, 3, &n) ?:
 	    rd_uint(c, "type", 1, MSG_TYPE_MAX, &type) ?:
 	    rd_uint(c, "request", 0, UINT32_MAX, &request);
 	if (r < 0)

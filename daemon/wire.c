@@ -386,11 +386,13 @@ static void path(const struct wire_reader *c, const char *name, char *buf, size_
 
 	for (unsigned int i = 0; i <= c->depth && at < size; i++) {
 		const struct wire_level *l = &c->level[i];
+		const char *inner;
 
 		if (*l->name)
 			at += (size_t)snprintf(buf + at, size - at, "%s%s", at ? "." : "", l->name);
-		/* The element in question: inside it, or it has no name of its own */
-		if (i && !l->map && l->index && at < size && (i < c->depth || (name && !*name)))
+		/* An element without a name of its own goes by its index. */
+		inner = i < c->depth ? l[1].name : name;
+		if (i && !l->map && l->index && at < size && inner && !*inner)
 			at += (size_t)snprintf(buf + at, size - at, "[%zu]", l->index - 1);
 	}
 	if (name && *name && at < size)

@@ -817,8 +817,8 @@ static const struct rogue rogues[] = {
 	{ "length 0", { 0, 0, 0, 0 }, 4, LINK_DOWN_PROTOCOL, "message" },
 	{ "length over the limit", { 0x00, 0x40, 0x00, 0x01 }, 4, LINK_DOWN_PROTOCOL, "message" },
 	{ "length of 4 GiB", { 0xff, 0xff, 0xff, 0xff }, 4, LINK_DOWN_PROTOCOL, "message" },
-	{ "not CBOR", { 0, 0, 0, 1, 0xff }, 5, LINK_DOWN_PROTOCOL, "message.envelope" },
-	{ "unknown type", { 0, 0, 0, 4, 0x83, 0x18, 0x63, 0x00 }, 8, LINK_DOWN_PROTOCOL, "message.envelope.type" },
+	{ "not CBOR", { 0, 0, 0, 1, 0xff }, 5, LINK_DOWN_PROTOCOL, "message" },
+	{ "unknown type", { 0, 0, 0, 4, 0x83, 0x18, 0x63, 0x00 }, 8, LINK_DOWN_PROTOCOL, "message.type" },
 	{ "cut message", { 0, 0, 0, 9, 0x83 }, 5, LINK_DOWN_LOST, "connection" },
 };
 
