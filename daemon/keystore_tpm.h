@@ -37,7 +37,7 @@ struct ks_tcti {
 	bool broken;			/* the connection failed: open it again before the next operation */
 };
 
-int ks_tcti_open(const char *conf, struct ks_tcti *t);		/* also again, after ks_tcti_close() */
+int ks_tcti_open(const char *conf, struct ks_tcti *t);	/* also again, after ks_tcti_close() */
 void ks_tcti_close(struct ks_tcti *t);
 
 /* --- keystore_tpm_error.c ---------------------------------------------------- */
@@ -45,7 +45,7 @@ void ks_tcti_close(struct ks_tcti *t);
 /* A response code without the number of the parameter, handle or session it blames. */
 TPM2_RC ks_rc_base(TSS2_RC rc);
 int ks_errno(TSS2_RC rc);
-/* As ks_errno(), where the parameters came out of a blob or from a peer: @bad for whatever the TPM finds wrong in them. */
+/* As ks_errno(), where the parameters came out of a blob or from a peer: @bad for what the TPM finds wrong in them. */
 int ks_errno_input(TSS2_RC rc, int bad);
 
 /* --- keystore_tpm_blob.c ----------------------------------------------------- */
@@ -188,7 +188,7 @@ static inline void ks_esys_freep(void *p)
 
 /* --- keystore_tpm_dup.c ------------------------------------------------------- */
 
-/* @object, whose policy session @op->policy is ready, to @parent. Its own function so that a test can try what must fail. */
+/* @object, for which @op->policy is ready, to @parent. Its own function so that a test can try what must fail. */
 int ks_duplicate(struct ks_op *op, ESYS_TR object, ESYS_TR parent, struct ks_parts *dup);
 int ks_peer_parent(struct keystore *ks, const struct keystore_identity *peer, TPM2B_PUBLIC *ret_public,
 		   TPM2B_NAME *ret_name);

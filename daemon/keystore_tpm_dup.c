@@ -189,7 +189,7 @@ static int import(struct ks_op *op, struct ks_parts *parts, TPM2B_PRIVATE *ret)
 	return 0;
 }
 
-/* Takes @dup in; its object must look like @template. The policy, where the caller can know it, is the caller's to check. */
+/* Takes @dup in; its object must look like @template, with its policy where the caller can know that. */
 static int take_in(struct keystore *ks, struct ks_parts *dup, enum ks_blob_type type, const TPM2B_PUBLIC *template,
 		   bool with_policy, struct akm_blob *ret)
 {

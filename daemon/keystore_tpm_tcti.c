@@ -23,7 +23,7 @@ static uint32_t response_code(const uint8_t *r)
 	return (uint32_t)r[6] << 24 | (uint32_t)r[7] << 16 | (uint32_t)r[8] << 8 | r[9];
 }
 
-/* Warnings (part 2, 6.6.3): the command was not begun, session nonces have not rolled, it may be sent again as it is. */
+/* Warnings (part 2, 6.6.3): the command was not begun, no nonce has rolled, it may be sent again as it is. */
 static bool not_ready(uint32_t rc)
 {
 	return rc == TPM2_RC_RETRY || rc == TPM2_RC_YIELDED || rc == TPM2_RC_TESTING || rc == TPM2_RC_NV_RATE;

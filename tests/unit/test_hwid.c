@@ -196,8 +196,8 @@ static void a_makers_filler_is_no_identity(void **state)
 static void a_bad_mac_is_refused(void **state)
 {
 	static const char *const bad[] = {
-		"00:00:00:00:00:00\n", "02:00:5e:10:00\n", "02:00:5e:10:00:fff\n", "02-00-5e-10-00-ff\n", "02:00:5e:10:00:0x\n",
-		"0200.5e10.00ff.00\n", "\n", "02:00:5e:10:00:ff:02:00:5e:10:00:ff\n",
+		"00:00:00:00:00:00\n", "02:00:5e:10:00\n", "02:00:5e:10:00:fff\n", "02-00-5e-10-00-ff\n",
+		"02:00:5e:10:00:0x\n", "0200.5e10.00ff.00\n", "\n", "02:00:5e:10:00:ff:02:00:5e:10:00:ff\n",
 	};
 
 	(void)state;

@@ -171,7 +171,8 @@ static void another_index_is_no_counter(void **state)
 	next(KEYSTORE_INCARNATION);
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
 		undefine(KEYSTORE_COUNTER_NV);
-		define(KEYSTORE_COUNTER_NV, wrong[i].attributes, wrong[i].attributes == DATA ? low : NULL, wrong[i].len);
+		define(KEYSTORE_COUNTER_NV, wrong[i].attributes, wrong[i].attributes == DATA ? low : NULL,
+		       wrong[i].len);
 		assert_ks(&p, keystore_counter_read(p.ks, KEYSTORE_INCARNATION, &v), -EBADMSG);
 		assert_ks(&p, keystore_counter_next(p.ks, KEYSTORE_INCARNATION, &v), -EBADMSG);
 		assert_int_equal(v, 7);
