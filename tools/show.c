@@ -179,8 +179,10 @@ static void put_member(struct akm_ctx *ctx, struct json_object *m, bool self)
 	snprintf(number, sizeof(number), "%" PRIu64, akm_json_u64(m, "index"));
 	fputc('\n', ctx->out);
 	heading(ctx, AKM_YELLOW, "member", number);
-	fputc(' ', ctx->out);
-	akm_put_coloured(ctx->out, ctx->colour, AKM_BOLD, text_or(m, "name", ""));
+	if (akm_json_str(m, "name")) {
+		fputc(' ', ctx->out);
+		akm_put_coloured(ctx->out, ctx->colour, AKM_BOLD, akm_json_str(m, "name"));
+	}
 	fputs(self ? " (self)\n" : "\n", ctx->out);
 	line(ctx, "prefixes", "%s", join(m, "prefixes", prefixes, sizeof(prefixes)));
 	if (self)

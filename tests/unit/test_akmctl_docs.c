@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The table of commands against the manual page and the completions, and the keys
- * of the daemon's configuration against its page. Runs in the source tree
+ * The table of commands against the manual page and the completions, and the options
+ * and configuration keys of the daemon against theirs. Runs in the source tree
  * (or AKM_SRCDIR).
  */
 #include <setjmp.h>
@@ -277,6 +277,29 @@ static void test_configuration(void **state)
 	free(source);
 }
 
+/* The long options of akmd, as its source lists them. */
+static void test_daemon_options(void **state)
+{
+	char *page = slurp("Documentation/man/akmd.8"), *source = slurp("daemon/main.c"), item[64];
+	const char *p = strstr(source, "static const struct option longs[] = {"), *end;
+	char option[32];
+	size_t n = 0;
+
+	(void)state;
+	assert_non_null(p);
+	end = strstr(p, "};\n");
+	for (; (p = strstr(p, "{ \"")) && p < end; p++) {
+		assert_int_equal(sscanf(p, "{ \"%31[a-z-]\"", option), 1);
+		snprintf(item, sizeof(item), "\n.It Fl -%s", option);
+		if (!strstr(page, item))
+			fail_msg("akmd(8) does not have --%s", option);
+		n++;
+	}
+	assert_true(n >= 3);
+	free(page);
+	free(source);
+}
+
 /* Two arguments of a command never share a word, an attribute or a member of the request. */
 static void test_table(void **state)
 {
@@ -311,6 +334,7 @@ int main(void)
 		cmocka_unit_test(test_zsh),
 		cmocka_unit_test(test_no_more),
 		cmocka_unit_test(test_configuration),
+		cmocka_unit_test(test_daemon_options),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
