@@ -6,51 +6,7 @@
 #include <cmocka.h>
 
 #include "support_cddl.h"
-
-static struct akm_blob blob(const char *s)
-{
-	struct akm_blob b = {};
-
-	assert_int_equal(akm_blob_dup(s, strlen(s), &b), 0);
-	return b;
-}
-
-static struct provision_msg sample(enum provision_type type)
-{
-	struct provision_msg m = { .type = type };
-
-	switch (type) {
-	case PROVISION_HELLO:
-		m.hello = (struct provision_hello) { .issuer = "MgmtMod", .nonce = { 1 } };
-		break;
-	case PROVISION_IDENTITY:
-		m.identity = (struct provision_identity) {
-			.nonce = { 2 }, .hardware = { 3 }, .sources = "ek,dmi:product_uuid", .ek_public = blob("ek"),
-			.ek_cert = blob("cert"), .parent_public = blob("parent"), .provisioned = true, .id = { 4 },
-		};
-		break;
-	case PROVISION_CHALLENGE:
-		m.challenge = blob("credential");
-		break;
-	case PROVISION_PROOF:
-	case PROVISION_CONFIRM:
-	case PROVISION_COMMIT:
-		memset(m.mac, 0x5a, sizeof(m.mac));
-		break;
-	case PROVISION_GRANT:
-		m.offer = (struct provision_offer) {
-			.id = { 5 }, .label = "MgmtMod-A", .subject = "A", .key = blob("key"), .domain = blob("domain"),
-			.n_addresses = 2, .addresses = { "192.0.2.1:7646", "[::1]:1" }, .term = 3, .hardware = { 6 },
-		};
-		break;
-	case PROVISION_DONE:
-		break;
-	case PROVISION_ERROR:
-		m.failure = (struct provision_failure) { EEXIST, "state", "is provisioned" };
-		break;
-	}
-	return m;
-}
+#include "support_sample.h"
 
 static struct akm_blob encoded(const struct provision_msg *m)
 {
@@ -62,7 +18,7 @@ static struct akm_blob encoded(const struct provision_msg *m)
 
 static struct akm_blob encoded_sample(enum provision_type type)
 {
-	_cleanup_provision_msg_ struct provision_msg m = sample(type);
+	_cleanup_provision_msg_ struct provision_msg m = sample_provision_msg(type);
 
 	return encoded(&m);
 }
@@ -144,7 +100,7 @@ static void another_version_is_named(void **state)
 
 static void optional_fields_may_be_absent(void **state)
 {
-	_cleanup_provision_msg_ struct provision_msg identity = sample(PROVISION_IDENTITY), grant = sample(PROVISION_GRANT);
+	_cleanup_provision_msg_ struct provision_msg identity = sample_provision_msg(PROVISION_IDENTITY), grant = sample_provision_msg(PROVISION_GRANT);
 	_cleanup_(akm_blob_free) struct akm_blob a = {}, b = {};
 
 	(void)state;
