@@ -427,15 +427,13 @@ static int take_activate(struct node_atrs *a, struct link *l, const struct msg *
 {
 	struct node_atr *atr = node_state_find(&a->state, m->activate.atr_id);
 	struct node_generation *g = atr ? node_atr_generation(atr, m->activate.generation) : NULL;
-	char ifname[NODE_IFNAME_MAX];
 	int r;
 
 	if (!g)
 		return akm_error_set(err, -ENOENT, "generation", "%u is not prepared here", m->activate.generation);
 	if (!atr->in_kernel)
 		return akm_error_set(err, -EAGAIN, "kernel", "the device is not there yet");
-	node_ifname(m->activate.atr_id, ifname);
-	r = nl_generation_activate(a->c.nl, ifname, g->number, m->activate.grace_ms, err);
+	r = node_kernel_activate(a->c.nl, m->activate.atr_id, g->number, m->activate.grace_ms, err);
 	if (r < 0)
 		return r;
 	if (!g->active) {

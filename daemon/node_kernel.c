@@ -170,6 +170,29 @@ static bool is_held(const struct held *h, uint32_t number)
 	return false;
 }
 
+/* What is older than the active one and never was active itself has no deadline: it goes here. */
+static int retire_leftovers(struct nl *nl, const char *ifname, const struct held *h, uint32_t active,
+			    struct akm_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < h->n; i++)
+		if (h->g[i].state == AKM_GEN_PENDING && h->g[i].number < active)
+			r = nl_generation_retire(nl, ifname, h->g[i].number, err);
+	return r;
+}
+
+int node_kernel_activate(struct nl *nl, uint32_t atr_id, uint32_t number, uint32_t grace_ms, struct akm_error *err)
+{
+	char ifname[NODE_IFNAME_MAX];
+	struct held h = {};
+
+	node_ifname(atr_id, ifname);
+	return nl_generation_activate(nl, ifname, number, grace_ms, err) ?:
+	       nl_generation_each(nl, ifname, note_held, &h, err) ?:
+	       retire_leftovers(nl, ifname, &h, number, err);
+}
+
 /* The kernel activated what the sealed store calls pending: the power went in between. */
 static bool note_active(struct node_atr *a, uint32_t number)
 {
@@ -213,6 +236,9 @@ int node_kernel_sync(struct nl *nl, struct node_atr *a, bool *ret_noted, struct 
 	r = note_epochs(a, &h, ret_noted);
 	if (r < 0)
 		return akm_error_set(err, r, "epoch", "the sealed chains cannot follow: %s", strerror(-r));
+	r = retire_leftovers(nl, ifname, &h, h.active, err);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < a->n_generations; i++) {
 		const struct node_generation *g = &a->generations[i];
 
@@ -225,7 +251,7 @@ int node_kernel_sync(struct nl *nl, struct node_atr *a, bool *ret_noted, struct 
 				return r;
 		}
 		if (g->active && h.active < g->number)
-			r = nl_generation_activate(nl, ifname, g->number, 0, err);
+			r = node_kernel_activate(nl, a->def.atr_id, g->number, 0, err);
 		if (r < 0)
 			return r;
 	}

@@ -29,6 +29,8 @@ int node_kernel_speak(struct nl *nl, const struct node_atr *a, uint32_t incarnat
 int node_kernel_sync(struct nl *nl, struct node_atr *a, bool *ret_noted, struct akm_error *err);
 /* Makes room by retiring the oldest that is not active, if it must. Repeating it is fine. */
 int node_kernel_install(struct nl *nl, const struct node_atr *a, const struct node_generation *g, struct akm_error *err);
+/* Older ones that are still pending are erased with it. */
+int node_kernel_activate(struct nl *nl, uint32_t atr_id, uint32_t number, uint32_t grace_ms, struct akm_error *err);
 int node_kernel_delete(struct nl *nl, uint32_t atr_id, struct akm_error *err);	/* absent is fine */
 /* As the kernel has it; zeros where it has none. */
 int node_kernel_state(struct nl *nl, uint32_t atr_id, struct msg_atr_state *ret, struct akm_error *err);

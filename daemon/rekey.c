@@ -82,6 +82,17 @@ static struct tally count(const struct rekey_atr *a, size_t g)
 	return t;
 }
 
+/* One change at a time: a kernel holds few generations beside each other. */
+static bool is_quiet(const struct rekey_atr *a, int current)
+{
+	if (current >= 0 && a->generations[current].state != GEN_ACTIVE)
+		return false;
+	for (int i = 0; i < current; i++)
+		if (a->generations[i].state != GEN_RETIRED)
+			return false;
+	return true;
+}
+
 /* May the generation that is PREPARING be used? */
 static bool may_activate(const struct rekey_atr *a, size_t next, uint64_t now, struct rekey_plan *plan)
 {
@@ -91,8 +102,7 @@ static bool may_activate(const struct rekey_atr *a, size_t next, uint64_t now, s
 
 	if (a->n_members && !t.prepared && !t.activated)
 		return false;			/* nobody to use it: nothing is gained */
-	/* One change at a time, so that a third generation need not be received beside it. */
-	if (!g->urgent && current >= 0 && a->generations[current].state == GEN_ACTIVATING)
+	if (!g->urgent && !is_quiet(a, current))
 		return false;
 	if (t.up_without &&
 	    !elapsed(plan, g->since_ms, g->urgent ? a->prepare_timeout_ms : REKEY_PATIENCE_MS, now))
@@ -120,11 +130,11 @@ static uint32_t grace_of(const struct rekey_atr *a, const struct rekey_generatio
 	return g->urgent ? REKEY_URGENT_GRACE_MS : a->grace_ms;
 }
 
-/* May what @current replaced be erased? */
-static bool may_retire(const struct rekey_atr *a, size_t current, uint64_t now, struct rekey_plan *plan)
+/* Have all members, but those that are away, sent on @by (or newer) for long enough that older ones can be erased? */
+static bool has_replaced(const struct rekey_atr *a, size_t by, uint64_t now, struct rekey_plan *plan)
 {
-	const struct rekey_generation *g = &a->generations[current];
-	struct tally t = count(a, current);
+	const struct rekey_generation *g = &a->generations[by];
+	struct tally t = count(a, by);
 
 	if (g->state != GEN_ACTIVE)
 		return false;
@@ -133,6 +143,14 @@ static bool may_retire(const struct rekey_atr *a, size_t current, uint64_t now, 
 	/* A member that is up and still sends on the old one is heard for longer. */
 	return g->urgent || !(t.up_without + t.up_prepared) ||
 	       elapsed(plan, g->since_ms, REKEY_PATIENCE_MS, now);
+}
+
+static bool may_retire(const struct rekey_atr *a, size_t old, size_t current, uint64_t now, struct rekey_plan *plan)
+{
+	for (size_t by = old + 1; by <= current; by++)
+		if (has_replaced(a, by, now, plan))
+			return true;
+	return false;
 }
 
 /* At most one change of state. Return: is there one? */
@@ -150,7 +168,7 @@ static bool plan_state(const struct rekey_atr *a, uint64_t now, struct rekey_pla
 	if (a->generations[current].state == GEN_ACTIVATING && is_active(a, current, now, plan))
 		return set_state(plan, current, GEN_ACTIVE);
 	for (int i = 0; i < current; i++)
-		if (a->generations[i].state != GEN_RETIRED && may_retire(a, current, now, plan))
+		if (a->generations[i].state != GEN_RETIRED && may_retire(a, (size_t)i, (size_t)current, now, plan))
 			return set_state(plan, i, GEN_RETIRED);
 	return false;
 }
@@ -270,8 +288,8 @@ bool rekey_done_with(const struct rekey_atr *a, size_t pos)
 	if (a->generations[pos].state != GEN_RETIRED)
 		return false;
 	for (size_t i = 0; i < a->n_members; i++)
-		if (holds(a->members[i].step[pos]))
-			return false;
+		if (holds(a->members[i].step[pos]) || a->members[i].busy)
+			return false;		/* what is under way may bring it there */
 	return true;
 }
 

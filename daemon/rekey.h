@@ -13,7 +13,9 @@
  *  - A generation is ACTIVE when every member that is up and holds it sends on it.
  *  - Older ones retire a grace later: everybody who will send on the new one does so,
  *    and what was under way has arrived. No packet is lost.
- *  - A newer generation supersedes one that is still PREPARING.
+ *  - One change at a time: the next one is prepared, but starts to activate only when
+ *    the one before has come through and what that replaced is erased; an urgent one
+ *    does not wait. A newer generation supersedes one that is still PREPARING.
  *  - A member that was away gets the generation in use, then is told to erase the old.
  *  - Numbers only grow at a member: it is never given one below what it holds.
  */
