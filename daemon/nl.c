@@ -16,49 +16,66 @@
 
 /* Requests */
 
-void nl_msg_wipe(struct nl_msg *msg)
+static void free_wiped(struct nl_msg *msg)
 {
-	struct nlmsghdr *h = nlmsg_hdr(msg);
-	size_t header = sizeof(*h);
-
-	explicit_bzero((uint8_t *)h + header, nlmsg_get_max_size(msg) - header);
-	h->nlmsg_len = (uint32_t)header;
+	if (!msg)
+		return;
+	explicit_bzero(nlmsg_hdr(msg), nlmsg_get_max_size(msg));
+	nlmsg_free(msg);
 }
 
-void nl_put(int *r, struct nl_msg *msg, int type, const void *data, size_t len)
+void nl_put(struct nl_request *q, int type, const void *data, size_t len)
 {
-	if (*r == 0 && nla_put(msg, type, (int)len, data) < 0)
-		*r = -EMSGSIZE;
+	if (!q->msg)
+		q->r = -ENOMEM;
+	else if (!q->r && nla_put(q->msg, type, (int)len, data) < 0)
+		q->r = -EMSGSIZE;
 }
 
-void nl_put_u8(int *r, struct nl_msg *msg, int type, uint8_t v)
+void nl_put_u8(struct nl_request *q, int type, uint8_t v)
 {
-	nl_put(r, msg, type, &v, sizeof(v));
+	nl_put(q, type, &v, sizeof(v));
 }
 
-void nl_put_u16(int *r, struct nl_msg *msg, int type, uint16_t v)
+void nl_put_u16(struct nl_request *q, int type, uint16_t v)
 {
-	nl_put(r, msg, type, &v, sizeof(v));
+	nl_put(q, type, &v, sizeof(v));
 }
 
-void nl_put_u32(int *r, struct nl_msg *msg, int type, uint32_t v)
+void nl_put_u32(struct nl_request *q, int type, uint32_t v)
 {
-	nl_put(r, msg, type, &v, sizeof(v));
+	nl_put(q, type, &v, sizeof(v));
 }
 
-void nl_put_u64(int *r, struct nl_msg *msg, int type, uint64_t v)
+void nl_put_u64(struct nl_request *q, int type, uint64_t v)
 {
-	nl_put(r, msg, type, &v, sizeof(v));
+	nl_put(q, type, &v, sizeof(v));
 }
 
-void nl_put_text(int *r, struct nl_msg *msg, int type, const char *s)
+void nl_put_text(struct nl_request *q, int type, const char *s)
 {
-	nl_put(r, msg, type, s, strlen(s) + 1);
+	nl_put(q, type, s, strlen(s) + 1);
 }
 
-size_t nl_room(const struct nl_msg *msg)
+struct nlattr *nl_nest(struct nl_request *q, int type)
 {
-	return nlmsg_get_max_size((struct nl_msg *)msg) - nlmsg_hdr((struct nl_msg *)msg)->nlmsg_len;
+	struct nlattr *nest = q->msg && !q->r ? nla_nest_start(q->msg, type | NLA_F_NESTED) : NULL;
+
+	if (!nest && !q->r)
+		q->r = q->msg ? -EMSGSIZE : -ENOMEM;
+	return nest;
+}
+
+void nl_nest_end(struct nl_request *q, struct nlattr *nest)
+{
+	/* Fails where the nest would be too long for its length field; none of ours can be. */
+	if (nest && nla_nest_end(q->msg, nest) < 0 && !q->r)
+		q->r = -EMSGSIZE;
+}
+
+size_t nl_room(const struct nl_request *q)
+{
+	return q->msg ? nlmsg_get_max_size(q->msg) - nlmsg_hdr(q->msg)->nlmsg_len : 0;
 }
 
 /* Errors */
@@ -272,23 +289,31 @@ static int transact_once(struct nl *n, struct nl_sock *sk, struct nl_request *q,
 	return r;
 }
 
-int nl_transact(struct nl *n, struct nl_sock *sk, struct nl_request *q, struct akm_error *err)
+static int transact(struct nl *n, struct nl_sock *sk, struct nl_request *q, struct akm_error *err)
 {
 	bool again = false;
-	int tries, r;
+	int tries, r = 0;
 
-	if (!q->msg)
-		return akm_error_set(err, -ENOMEM, q->subject, "%s", strerror(ENOMEM));
 	for (tries = 0; tries < DUMP_TRIES; tries++) {
 		r = transact_once(n, sk, q, &again, err);
 		if (!again || !q->again)
-			break;
+			return r;
 		q->again(q->ctx);
 	}
-	if (!r && again && q->again)
-		r = akm_error_set(err, -EAGAIN, q->subject, "changes faster than it can be read");
-	nl_msg_wipe(q->msg);
-	nlmsg_free(q->msg);
+	return akm_error_set(err, -EAGAIN, q->subject, "changes faster than it can be read");
+}
+
+int nl_transact(struct nl *n, struct nl_sock *sk, struct nl_request *q, struct akm_error *err)
+{
+	int r;
+
+	if (!q->msg)
+		r = akm_error_set(err, -ENOMEM, q->subject, "%s", strerror(ENOMEM));
+	else if (q->r < 0)
+		r = akm_error_set(err, q->r, q->subject, "the request cannot be made: %s", strerror(-q->r));
+	else
+		r = transact(n, sk, q, err);
+	free_wiped(q->msg);
 	q->msg = NULL;
 	return r;
 }
@@ -364,10 +389,11 @@ static int read_family(const struct nlmsghdr *h, void *ctx)
 int nl_resolve(struct nl *n, struct akm_error *err)
 {
 	struct nl_request q = { .msg = nlmsg_alloc(), .subject = "kernel", .row = read_family, .ctx = n };
-	int r = 0;
+	int r;
 
-	if (q.msg && genlmsg_put(q.msg, NL_AUTO_PORT, NL_AUTO_SEQ, GENL_ID_CTRL, 0, 0, CTRL_CMD_GETFAMILY, 1))
-		nl_put_text(&r, q.msg, CTRL_ATTR_FAMILY_NAME, AKM_GENL_NAME);
+	if (q.msg && !genlmsg_put(q.msg, NL_AUTO_PORT, NL_AUTO_SEQ, GENL_ID_CTRL, 0, 0, CTRL_CMD_GETFAMILY, 1))
+		q.r = -EMSGSIZE;
+	nl_put_text(&q, CTRL_ATTR_FAMILY_NAME, AKM_GENL_NAME);
 	r = nl_transact(n, n->genl, &q, err);
 	if (r == -ENOENT)
 		return akm_error_set(err, -ENOPKG, "kernel", "the module akm is not loaded: try modprobe akm");

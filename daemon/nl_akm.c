@@ -39,27 +39,16 @@ static const struct nl_names generation_names = {
 /* IFNAME has the same number in all three: one request() serves them. */
 _Static_assert((int)AKM_A_DEV_IFNAME == (int)AKM_A_MEMBER_IFNAME && (int)AKM_A_DEV_IFNAME == (int)AKM_A_GENERATION_IFNAME, "");
 
-/* A request with the device's name in it, of at most @max bytes; q->msg NULL: no memory. @ifname NULL: all devices. */
+/* A request with the device's name in it, of at most @max bytes. @ifname NULL: all devices. */
 static struct nl_request request(struct nl *n, uint8_t cmd, int flags, size_t max, const char *ifname, const struct nl_names *names)
 {
 	struct nl_request q = { .msg = nlmsg_alloc_size(max), .names = names, .subject = ifname ?: "kernel" };
-	int r = 0;
 
-	if (!q.msg)
-		return q;
-	if (genlmsg_put(q.msg, NL_AUTO_PORT, NL_AUTO_SEQ, n->family, 0, flags, cmd, AKM_GENL_VERSION) && ifname)
-		nl_put_text(&r, q.msg, AKM_A_DEV_IFNAME, ifname);
+	if (q.msg && !genlmsg_put(q.msg, NL_AUTO_PORT, NL_AUTO_SEQ, n->family, 0, flags, cmd, AKM_GENL_VERSION))
+		q.r = -EMSGSIZE;
+	if (ifname)
+		nl_put_text(&q, AKM_A_DEV_IFNAME, ifname);
 	return q;
-}
-
-/* Sends if building went well, else only wipes. */
-static int finish(struct nl *n, struct nl_request *q, int r, struct akm_error *err)
-{
-	if (!r || !q->msg)
-		return nl_transact(n, n->genl, q, err);
-	nl_msg_wipe(q->msg);
-	nlmsg_free(q->msg);
-	return akm_error_set(err, r, q->subject, "the request does not fit a message");
 }
 
 /* Decoding */
@@ -100,8 +89,8 @@ static int decode_stats(struct nlattr *nest, struct nl_stats *ret)
 int nl_decode_dev(const struct nlmsghdr *h, void *ret)
 {
 	static const struct nla_policy policy[AKM_A_DEV_MAX + 1] = {
-		[AKM_A_DEV_IFINDEX] = { .type = NLA_U32 }, [AKM_A_DEV_IFNAME] = { .type = NLA_NUL_STRING, .maxlen = 16 },
-		[AKM_A_DEV_ATR_ID] = { .type = NLA_U32 }, [AKM_A_DEV_LABEL] = { .type = NLA_NUL_STRING, .maxlen = AKM_LABEL_MAX + 1 },
+		[AKM_A_DEV_IFINDEX] = { .type = NLA_U32 }, [AKM_A_DEV_IFNAME] = { .type = NLA_STRING, .maxlen = 16 },
+		[AKM_A_DEV_ATR_ID] = { .type = NLA_U32 }, [AKM_A_DEV_LABEL] = { .type = NLA_STRING, .maxlen = AKM_LABEL_MAX + 1 },
 		[AKM_A_DEV_SELF] = { .type = NLA_U16 }, [AKM_A_DEV_SUITE] = { .type = NLA_U32 }, [AKM_A_DEV_PORT] = { .type = NLA_U16 },
 		[AKM_A_DEV_INCARNATION] = { .type = NLA_U32 }, [AKM_A_DEV_FWMARK] = { .type = NLA_U32 },
 		[AKM_A_DEV_EPOCH_INTERVAL] = { .type = NLA_U32 }, [AKM_A_DEV_EPOCH_GRACE] = { .type = NLA_U32 },
@@ -139,7 +128,7 @@ struct member_row { uint16_t index; char name[AKM_NAME_LEN]; struct nl_stats sta
 static int decode_member(const struct nlmsghdr *h, void *ret)
 {
 	static const struct nla_policy policy[AKM_A_MEMBER_MAX + 1] = {
-		[AKM_A_MEMBER_INDEX] = { .type = NLA_U16 }, [AKM_A_MEMBER_NAME] = { .type = NLA_NUL_STRING, .maxlen = AKM_NAME_LEN },
+		[AKM_A_MEMBER_INDEX] = { .type = NLA_U16 }, [AKM_A_MEMBER_NAME] = { .type = NLA_STRING, .maxlen = AKM_NAME_LEN },
 		[AKM_A_MEMBER_STATS] = { .type = NLA_NESTED },
 	};
 	struct nlattr *tb[AKM_A_MEMBER_MAX + 1];
@@ -250,7 +239,7 @@ int nl_dev_get(struct nl *n, const char *ifname, struct nl_dev *ret, struct akm_
 
 	q.row = one_dev;
 	q.ctx = &one;
-	r = finish(n, &q, 0, err);
+	r = nl_transact(n, n->genl, &q, err);
 	if (!r && !one.seen)
 		r = akm_error_set(err, -EPROTO, ifname, "the kernel's answer is empty");
 	if (!r)
@@ -266,7 +255,7 @@ static int dump(struct nl *n, uint8_t cmd, const char *ifname, const struct nl_n
 	q.row = nl_rows_add;
 	q.again = nl_rows_again;
 	q.ctx = rows;
-	return finish(n, &q, 0, err);
+	return nl_transact(n, n->genl, &q, err);
 }
 
 int nl_dev_each(struct nl *n, int (*fn)(const struct nl_dev *d, void *ctx), void *ctx, struct akm_error *err)
@@ -295,28 +284,25 @@ int nl_dev_set(struct nl *n, const struct nl_dev *d, uint32_t fields, struct akm
 	};
 	struct nl_request q;
 	size_t i;
-	int r = 0;
 
 	if (fields & ~known)
 		return akm_error_set(err, -EINVAL, d->ifname, "fields 0x%x cannot be set", fields & ~known);
 	q = request(n, AKM_CMD_DEV_SET, 0, 512, d->ifname, &dev_names);
-	if (!q.msg)
-		return finish(n, &q, 0, err);
 	for (i = 0; i < ARRAY_SIZE(numbers); i++)
 		if (fields & 1U << numbers[i].type)
-			nl_put_u32(&r, q.msg, numbers[i].type, numbers[i].value);
+			nl_put_u32(&q, numbers[i].type, numbers[i].value);
 	if (fields & 1U << AKM_A_DEV_LABEL)
-		nl_put_text(&r, q.msg, AKM_A_DEV_LABEL, d->label);
+		nl_put_text(&q, AKM_A_DEV_LABEL, d->label);
 	if (fields & 1U << AKM_A_DEV_SELF)
-		nl_put_u16(&r, q.msg, AKM_A_DEV_SELF, d->self);
+		nl_put_u16(&q, AKM_A_DEV_SELF, d->self);
 	if (fields & 1U << AKM_A_DEV_PORT)
-		nl_put_u16(&r, q.msg, AKM_A_DEV_PORT, d->port);
-	return finish(n, &q, r, err);
+		nl_put_u16(&q, AKM_A_DEV_PORT, d->port);
+	return nl_transact(n, n->genl, &q, err);
 }
 
 /* Members */
 
-static void put_endpoint(int *r, struct nl_msg *msg, const struct msg_endpoint *e, uint16_t default_port)
+static void put_endpoint(struct nl_request *q, const struct msg_endpoint *e, uint16_t default_port)
 {
 	const uint16_t port = htons(e->port ? e->port : default_port);
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = port };
@@ -324,51 +310,42 @@ static void put_endpoint(int *r, struct nl_msg *msg, const struct msg_endpoint *
 
 	if (e->addr_len == 4) {
 		memcpy(&in4.sin_addr, e->addr, 4);
-		nl_put(r, msg, AKM_A_MEMBER_ENDPOINT, &in4, sizeof(in4));
+		nl_put(q, AKM_A_MEMBER_ENDPOINT, &in4, sizeof(in4));
 	} else if (e->addr_len == 16) {
 		memcpy(&in6.sin6_addr, e->addr, 16);
-		nl_put(r, msg, AKM_A_MEMBER_ENDPOINT, &in6, sizeof(in6));
+		nl_put(q, AKM_A_MEMBER_ENDPOINT, &in6, sizeof(in6));
 	}
 }
 
-static void put_prefix(int *r, struct nl_msg *msg, const struct msg_prefix *p)
+static void put_prefix(struct nl_request *q, const struct msg_prefix *p)
 {
-	struct nlattr *nest = nla_nest_start(msg, AKM_A_MEMBER_PREFIX | NLA_F_NESTED);
+	struct nlattr *nest = nl_nest(q, AKM_A_MEMBER_PREFIX);
 
-	if (!nest) {
-		*r = *r ?: -EMSGSIZE;
-		return;
-	}
-	nl_put(r, msg, AKM_A_PREFIX_ADDR, p->addr, p->addr_len);
-	nl_put_u8(r, msg, AKM_A_PREFIX_LEN, p->prefix_len);
-	nla_nest_end(msg, nest);
+	nl_put(q, AKM_A_PREFIX_ADDR, p->addr, p->addr_len);
+	nl_put_u8(q, AKM_A_PREFIX_LEN, p->prefix_len);
+	nl_nest_end(q, nest);
 }
 
 int nl_member_set(struct nl *n, const char *ifname, const struct msg_member *m, uint16_t default_port, struct akm_error *err)
 {
 	struct nl_request q = request(n, AKM_CMD_MEMBER_SET, 0, 2048, ifname, &member_names);
 	size_t i;
-	int r = 0;
 
-	if (!q.msg)
-		return finish(n, &q, 0, err);
-	nl_put_u16(&r, q.msg, AKM_A_MEMBER_INDEX, m->index);
+	nl_put_u16(&q, AKM_A_MEMBER_INDEX, m->index);
 	if (m->name[0])
-		nl_put_text(&r, q.msg, AKM_A_MEMBER_NAME, m->name);
+		nl_put_text(&q, AKM_A_MEMBER_NAME, m->name);
 	for (i = 0; i < m->n_prefixes; i++)
-		put_prefix(&r, q.msg, &m->prefixes[i]);
-	put_endpoint(&r, q.msg, &m->endpoint, default_port);
-	return finish(n, &q, r, err);
+		put_prefix(&q, &m->prefixes[i]);
+	put_endpoint(&q, &m->endpoint, default_port);
+	return nl_transact(n, n->genl, &q, err);
 }
 
 int nl_member_del(struct nl *n, const char *ifname, uint16_t index, struct akm_error *err)
 {
 	struct nl_request q = request(n, AKM_CMD_MEMBER_DEL, 0, 256, ifname, &member_names);
-	int r = 0;
 
-	if (q.msg)
-		nl_put_u16(&r, q.msg, AKM_A_MEMBER_INDEX, index);
-	return finish(n, &q, r, err);
+	nl_put_u16(&q, AKM_A_MEMBER_INDEX, index);
+	return nl_transact(n, n->genl, &q, err);
 }
 
 int nl_member_each(struct nl *n, const char *ifname, int (*fn)(uint16_t index, const char *name, const struct nl_stats *s, void *ctx),
@@ -389,48 +366,38 @@ int nl_member_each(struct nl *n, const char *ifname, int (*fn)(uint16_t index, c
 /* Generations */
 
 /* As many pairs from *@next on as fit; moves it. */
-static void put_pairs(int *r, struct nl_msg *msg, const struct msg_atr_prepare *p, size_t *next)
+static void put_pairs(struct nl_request *q, const struct msg_atr_prepare *p, size_t *next)
 {
 	struct nlattr *nest;
 
-	for (; !*r && *next < p->n_pairs && nl_room(msg) >= PAIR_BYTES; ++*next) {
-		nest = nla_nest_start(msg, AKM_A_GENERATION_PAIR | NLA_F_NESTED);
-		if (!nest) {
-			*r = -EMSGSIZE;
-			return;
-		}
-		nl_put_u16(r, msg, AKM_A_PAIR_INDEX, p->pairs[*next].index);
-		nl_put(r, msg, AKM_A_PAIR_CHAIN, p->pair_chains.data + *next * AKM_CHAIN_LEN, AKM_CHAIN_LEN);
-		nla_nest_end(msg, nest);
+	for (; !q->r && *next < p->n_pairs && nl_room(q) >= PAIR_BYTES; ++*next) {
+		nest = nl_nest(q, AKM_A_GENERATION_PAIR);
+		nl_put_u16(q, AKM_A_PAIR_INDEX, p->pairs[*next].index);
+		nl_put(q, AKM_A_PAIR_CHAIN, p->pair_chains.data + *next * AKM_CHAIN_LEN, AKM_CHAIN_LEN);
+		nl_nest_end(q, nest);
 	}
 }
 
 static int install_first(struct nl *n, const char *ifname, const struct msg_atr_prepare *p, size_t *next, struct akm_error *err)
 {
 	struct nl_request q = request(n, AKM_CMD_GENERATION_INSTALL, 0, NL_REQUEST_MAX, ifname, &generation_names);
-	int r = 0;
 
-	if (!q.msg)
-		return finish(n, &q, 0, err);
-	nl_put_u32(&r, q.msg, AKM_A_GENERATION_NUMBER, p->generation);
-	nl_put_u32(&r, q.msg, AKM_A_GENERATION_KEY_ID, p->key_id);
-	nl_put_u64(&r, q.msg, AKM_A_GENERATION_EPOCH, p->epoch);
-	nl_put(&r, q.msg, AKM_A_GENERATION_CHAIN, p->chain.data, AKM_CHAIN_LEN);
-	put_pairs(&r, q.msg, p, next);
-	return finish(n, &q, r, err);
+	nl_put_u32(&q, AKM_A_GENERATION_NUMBER, p->generation);
+	nl_put_u32(&q, AKM_A_GENERATION_KEY_ID, p->key_id);
+	nl_put_u64(&q, AKM_A_GENERATION_EPOCH, p->epoch);
+	nl_put(&q, AKM_A_GENERATION_CHAIN, p->chain.data, AKM_CHAIN_LEN);
+	put_pairs(&q, p, next);
+	return nl_transact(n, n->genl, &q, err);
 }
 
 static int install_more(struct nl *n, const char *ifname, const struct msg_atr_prepare *p, size_t *next, struct akm_error *err)
 {
 	struct nl_request q = request(n, AKM_CMD_PAIR_SET, 0, NL_REQUEST_MAX, ifname, &generation_names);
-	int r = 0;
 
-	if (!q.msg)
-		return finish(n, &q, 0, err);
-	nl_put_u32(&r, q.msg, AKM_A_GENERATION_NUMBER, p->generation);
-	nl_put_u64(&r, q.msg, AKM_A_GENERATION_EPOCH, p->epoch);
-	put_pairs(&r, q.msg, p, next);
-	return finish(n, &q, r, err);
+	nl_put_u32(&q, AKM_A_GENERATION_NUMBER, p->generation);
+	nl_put_u64(&q, AKM_A_GENERATION_EPOCH, p->epoch);
+	put_pairs(&q, p, next);
+	return nl_transact(n, n->genl, &q, err);
 }
 
 int nl_generation_install(struct nl *n, const char *ifname, const struct msg_atr_prepare *p, struct akm_error *err)
@@ -449,23 +416,18 @@ int nl_generation_install(struct nl *n, const char *ifname, const struct msg_atr
 int nl_generation_activate(struct nl *n, const char *ifname, uint32_t number, uint32_t grace_ms, struct akm_error *err)
 {
 	struct nl_request q = request(n, AKM_CMD_GENERATION_ACTIVATE, 0, 256, ifname, &generation_names);
-	int r = 0;
 
-	if (q.msg) {
-		nl_put_u32(&r, q.msg, AKM_A_GENERATION_NUMBER, number);
-		nl_put_u32(&r, q.msg, AKM_A_GENERATION_GRACE, grace_ms);
-	}
-	return finish(n, &q, r, err);
+	nl_put_u32(&q, AKM_A_GENERATION_NUMBER, number);
+	nl_put_u32(&q, AKM_A_GENERATION_GRACE, grace_ms);
+	return nl_transact(n, n->genl, &q, err);
 }
 
 int nl_generation_retire(struct nl *n, const char *ifname, uint32_t number, struct akm_error *err)
 {
 	struct nl_request q = request(n, AKM_CMD_GENERATION_RETIRE, 0, 256, ifname, &generation_names);
-	int r = 0;
 
-	if (q.msg)
-		nl_put_u32(&r, q.msg, AKM_A_GENERATION_NUMBER, number);
-	return finish(n, &q, r, err);
+	nl_put_u32(&q, AKM_A_GENERATION_NUMBER, number);
+	return nl_transact(n, n->genl, &q, err);
 }
 
 int nl_generation_each(struct nl *n, const char *ifname, int (*fn)(const struct nl_generation *g, void *ctx), void *ctx,

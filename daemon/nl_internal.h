@@ -36,6 +36,7 @@ struct nl_names {
 
 struct nl_request {
 	struct nl_msg *msg;
+	int r;					/* first failure of building it */
 	const struct nl_names *names;
 	const char *subject;			/* what an error is about where no attribute is to blame */
 	/* Each answer of a get or dump. */
@@ -45,21 +46,24 @@ struct nl_request {
 	void (*again)(void *ctx);
 };
 
-/* Sends, waits for the answer, wipes and frees the message (also NULL: -ENOMEM). */
+/*
+ * Sends, waits for the answer; or returns what failed in building. Wipes and frees the message in
+ * any case (NULL: -ENOMEM).
+ */
 int nl_transact(struct nl *n, struct nl_sock *sk, struct nl_request *q, struct akm_error *err);
-/* Wipes what the message held. */
-void nl_msg_wipe(struct nl_msg *msg);
 int nl_resolve(struct nl *n, struct akm_error *err);
 
-/* Attributes; the first failure sticks in *r. */
-void nl_put(int *r, struct nl_msg *msg, int type, const void *data, size_t len);
-void nl_put_u8(int *r, struct nl_msg *msg, int type, uint8_t v);
-void nl_put_u16(int *r, struct nl_msg *msg, int type, uint16_t v);
-void nl_put_u32(int *r, struct nl_msg *msg, int type, uint32_t v);
-void nl_put_u64(int *r, struct nl_msg *msg, int type, uint64_t v);
-void nl_put_text(int *r, struct nl_msg *msg, int type, const char *s);
+/* Attributes; the first failure sticks in the request, also that there is no message. */
+void nl_put(struct nl_request *q, int type, const void *data, size_t len);
+void nl_put_u8(struct nl_request *q, int type, uint8_t v);
+void nl_put_u16(struct nl_request *q, int type, uint16_t v);
+void nl_put_u32(struct nl_request *q, int type, uint32_t v);
+void nl_put_u64(struct nl_request *q, int type, uint64_t v);
+void nl_put_text(struct nl_request *q, int type, const char *s);
+struct nlattr *nl_nest(struct nl_request *q, int type);
+void nl_nest_end(struct nl_request *q, struct nlattr *nest);
 /* Room left, in bytes */
-size_t nl_room(const struct nl_msg *msg);
+size_t nl_room(const struct nl_request *q);
 
 /* Rows of a dump */
 struct nl_rows {

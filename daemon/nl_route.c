@@ -12,18 +12,10 @@ static struct nl_request request(int type, int flags, const void *header, size_t
 {
 	struct nl_request q = { .msg = nlmsg_alloc_size(REQUEST_BYTES), .subject = subject };
 
-	/* Cannot fail: the message has room for every header of rtnetlink's. */
-	if (q.msg && nlmsg_put(q.msg, NL_AUTO_PORT, NL_AUTO_SEQ, type, 0, flags))
-		(void)nlmsg_append(q.msg, (void *)header, len, NLMSG_ALIGNTO);
+	if (q.msg && (!nlmsg_put(q.msg, NL_AUTO_PORT, NL_AUTO_SEQ, type, 0, flags) ||
+		      nlmsg_append(q.msg, (void *)header, len, NLMSG_ALIGNTO) < 0))
+		q.r = -EMSGSIZE;
 	return q;
-}
-
-static int finish(struct nl *n, struct nl_request *q, int r, struct akm_error *err)
-{
-	if (!r || !q->msg)
-		return nl_transact(n, n->route, q, err);
-	nlmsg_free(q->msg);
-	return akm_error_set(err, r, q->subject, "the request does not fit a message");
 }
 
 /* Devices */
@@ -33,19 +25,16 @@ static int link_request(struct nl *n, int type, int flags, const struct ifinfoms
 {
 	struct nl_request q = request(type, flags, ifi, sizeof(*ifi), ifname);
 	struct nlattr *info;
-	int r = 0;
 
-	if (!q.msg)
-		return finish(n, &q, 0, err);
 	if (strlen(ifname) >= IFNAMSIZ)
-		r = -ENAMETOOLONG;
-	nl_put_text(&r, q.msg, IFLA_IFNAME, ifname);
-	if (kind && !r) {
-		info = nla_nest_start(q.msg, IFLA_LINKINFO | NLA_F_NESTED);
-		nl_put_text(&r, q.msg, IFLA_INFO_KIND, "akm");
-		nla_nest_end(q.msg, info);
+		q.r = -ENAMETOOLONG;
+	nl_put_text(&q, IFLA_IFNAME, ifname);
+	if (kind) {
+		info = nl_nest(&q, IFLA_LINKINFO);
+		nl_put_text(&q, IFLA_INFO_KIND, "akm");
+		nl_nest_end(&q, info);
 	}
-	return finish(n, &q, r, err);
+	return nl_transact(n, n->route, &q, err);
 }
 
 int nl_dev_add(struct nl *n, const char *ifname, struct akm_error *err)
@@ -93,13 +82,11 @@ static int find_index(struct nl *n, const char *ifname, uint32_t *ret, struct ak
 {
 	const struct ifinfomsg ifi = {};
 	struct nl_request q = request(RTM_GETLINK, 0, &ifi, sizeof(ifi), ifname);
-	int r = 0;
 
-	if (q.msg)
-		nl_put_text(&r, q.msg, IFLA_IFNAME, ifname);
+	nl_put_text(&q, IFLA_IFNAME, ifname);
 	q.row = decode_index;
 	q.ctx = ret;
-	return finish(n, &q, r, err);
+	return nl_transact(n, n->route, &q, err);
 }
 
 static int decode_address(const struct nlmsghdr *h, void *ret)
@@ -129,7 +116,7 @@ static int list_addresses(struct nl *n, const char *ifname, struct nl_rows *rows
 	q.row = nl_rows_add;
 	q.again = nl_rows_again;
 	q.ctx = rows;
-	return finish(n, &q, 0, err);
+	return nl_transact(n, n->route, &q, err);
 }
 
 static int change_address(struct nl *n, const char *ifname, int type, int flags, uint32_t ifindex, const struct msg_prefix *p,
@@ -139,16 +126,13 @@ static int change_address(struct nl *n, const char *ifname, int type, int flags,
 		.ifa_family = p->addr_len == 4 ? AF_INET : AF_INET6, .ifa_prefixlen = p->prefix_len, .ifa_index = ifindex,
 	};
 	struct nl_request q = request(type, flags, &ifa, sizeof(ifa), ifname);
-	int r = 0;
 
-	if (q.msg) {
-		nl_put(&r, q.msg, IFA_LOCAL, p->addr, p->addr_len);
-		nl_put(&r, q.msg, IFA_ADDRESS, p->addr, p->addr_len);
-		/* The manager gives addresses out: nobody else has it, and it is wanted at once. */
-		if (type == RTM_NEWADDR && p->addr_len == 16)
-			nl_put_u32(&r, q.msg, IFA_FLAGS, IFA_F_NODAD);
-	}
-	return finish(n, &q, r, err);
+	nl_put(&q, IFA_LOCAL, p->addr, p->addr_len);
+	nl_put(&q, IFA_ADDRESS, p->addr, p->addr_len);
+	/* The manager gives addresses out: nobody else has it, and it is wanted at once. */
+	if (type == RTM_NEWADDR && p->addr_len == 16)
+		nl_put_u32(&q, IFA_FLAGS, IFA_F_NODAD);
+	return nl_transact(n, n->route, &q, err);
 }
 
 static bool same(const struct msg_prefix *a, const struct msg_prefix *b)
