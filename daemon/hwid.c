@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <strings.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -149,6 +150,21 @@ static bool permanent_mac(const char *iface, uint8_t mac[MAC_LEN])
 	return !is_zero(mac);
 }
 
+/* The one in use; by ioctl, because a mounted sysfs shows the network namespace that it was mounted in. */
+static bool current_mac(const char *iface, uint8_t mac[MAC_LEN])
+{
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq ifr = { 0 };
+
+	if (fd < 0)
+		return false;
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", iface);
+	if (ioctl(fd, SIOCGIFHWADDR, &ifr) < 0 || ifr.ifr_hwaddr.sa_family != ARPHRD_ETHER)
+		return false;
+	memcpy(mac, ifr.ifr_hwaddr.sa_data, MAC_LEN);
+	return !is_zero(mac);
+}
+
 static int hex_digit(uint8_t c)
 {
 	if (c >= '0' && c <= '9')
@@ -179,7 +195,7 @@ static int read_mac(const char *source, const char *arg, const struct from *from
 	char path[512];
 	int r;
 
-	if (!permanent_mac(arg, mac)) {
+	if (!permanent_mac(arg, mac) && !current_mac(arg, mac)) {
 		snprintf(path, sizeof(path), "%s/class/net/%s/address", from->sysfs, arg);
 		r = read_path(source, path, ret, err);
 		if (r < 0)
