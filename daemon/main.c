@@ -321,6 +321,8 @@ static int start(struct daemon *d)
 		log_err("cannot harden the process field=%s reason=%s", err.field, err.reason);
 		return r;
 	}
+	if (r > 0)
+		log_warning("hardening is incomplete field=%s reason=%s", err.field, err.reason);
 	r = akm_secret_init(d->config.secret_memory);
 	if (r < 0) {
 		log_err("cannot lock memory for secrets: raise the memlock limit to %zu bytes error=%s",
