@@ -13,17 +13,18 @@ logs=build/lanes/unit
 rm -rf "$logs"
 mkdir -p "$logs"
 scratch=$(mktemp -d)
+chmod 711 "$scratch"			# some tests act as another user
 trap 'rm -rf "$scratch"' EXIT
 
 count() { # PATTERN FILE: sum of the numbers that cmocka's summary lines give
-	sed -nE "s/^\[  $1 \] .*[^0-9]?([0-9]+) test\(s\).*/\1/p" "$2" | awk '{n += $1} END {print n + 0}'
+	sed -nE "s/^\[  $1 \] ([0-9]+) test\(s\).*/\1/p" "$2" | awk '{n += $1} END {print n + 0}'
 }
 
 [ $# -gt 0 ] || echo "no unit tests"
 for program; do
 	name=$(basename "$program")
 	log=$logs/$name.log
-	mkdir -p "$scratch/$name"
+	mkdir -pm 711 "$scratch/$name"
 	TMPDIR=$scratch/$name timeout 120 "${wrap[@]}" "$program" >"$log" 2>&1
 	status=$?
 	passed=$(count 'PASSED ' "$log") failed=$(count 'FAILED ' "$log") skipped=$(count 'SKIPPED' "$log")
