@@ -57,7 +57,7 @@ modules:				## akm.ko for every kernel of the VM lane
 		k=$$(tests/lib/kernels.sh find $$v) && $(MAKE) --no-print-directory module KREL=$$k || exit; \
 	done
 unit-tests: $(UNIT_TESTS)
-vm-tools: $(VM_TOOLS)
+vm-tools: $(VM_TOOLS) $(U)/tests/unit/test_nl_live
 
 $(U)/akmd: $(U)/daemon/main.o $(U)/libakmd.a
 $(U)/akmctl: $(U)/tools/main.o $(U)/libakmctl.a
