@@ -24,7 +24,7 @@ count() { # PATTERN FILE: sum of the numbers that cmocka's summary lines give
 for program; do
 	name=$(basename "$program")
 	log=$logs/$name.log
-	mkdir -pm 711 "$scratch/$name"
+	mkdir -m 711 "$scratch/$name"
 	TMPDIR=$scratch/$name timeout 120 "${wrap[@]}" "$program" >"$log" 2>&1
 	status=$?
 	passed=$(count 'PASSED ' "$log") failed=$(count 'FAILED ' "$log") skipped=$(count 'SKIPPED' "$log")
