@@ -67,7 +67,8 @@ static int number(const struct key *k, const char *value, struct reason *why, ui
 	if (parse_number(value, 10, &v) < 0)
 		return refuse(why, "'%s' is not a whole number", value);
 	if (v < k->min || v > k->max)
-		return refuse(why, "%s is not within %llu … %llu", value, (unsigned long long)k->min, (unsigned long long)k->max);
+		return refuse(why, "%s is not within %llu … %llu", value,
+			      (unsigned long long)k->min, (unsigned long long)k->max);
 	*ret = v;
 	return 0;
 }
@@ -108,7 +109,8 @@ static int set_nv(struct config *c, const struct key *k, const char *value, stru
 {
 	uint64_t v;
 
-	if (strncmp(value, "0x", 2) != 0 || parse_number(value + 2, 16, &v) < 0 || v < NV_FIRST || v > NV_LAST)
+	if (strncmp(value, "0x", 2) != 0 || parse_number(value + 2, 16, &v) < 0 || v < NV_FIRST ||
+	    v > NV_LAST)
 		return refuse(why, "'%s' is not an NV index 0x%08x … 0x%08x", value, NV_FIRST, NV_LAST);
 	*(uint32_t *)field_of(c, k) = (uint32_t)v;
 	return 0;
@@ -144,7 +146,9 @@ static int set_via(struct config *c, const struct key *k, const char *value, str
 	for (i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (strncmp(value, kinds[i], strlen(kinds[i])) == 0)
 			return set_string(c, k, value, why);
-	return refuse(why, "'%s' is neither serial:/DEVICE[,BAUD] nor unix:/PATH nor unix-listen:/PATH", value);
+	return refuse(why,
+		      "'%s' is neither serial:/DEVICE[,BAUD] nor unix:/PATH nor unix-listen:/PATH",
+		      value);
 }
 
 static int set_sources(struct config *c, const struct key *k, const char *value, struct reason *why)
@@ -159,7 +163,9 @@ static int set_sources(struct config *c, const struct key *k, const char *value,
 
 static int set_role(struct config *c, const struct key *k, const char *value, struct reason *why)
 {
-	static const char *const names[] = { [ROLE_ROOT] = "root", [ROLE_MANAGER] = "manager", [ROLE_NODE] = "node" };
+	static const char *const names[] = {
+		[ROLE_ROOT] = "root", [ROLE_MANAGER] = "manager", [ROLE_NODE] = "node"
+	};
 	size_t i;
 
 	(void)k;
@@ -468,7 +474,8 @@ static int check_line(struct parse *p, const char *line, size_t len, size_t size
 	if (blank == len || strchr(";#", line[blank]))
 		return 0;
 	if (blank)
-		return fail(p, -EINVAL, p->line, NULL, "starts with a blank: a value cannot go on in the next line");
+		return fail(p, -EINVAL, p->line, NULL,
+			    "starts with a blank: a value cannot go on in the next line");
 	return line[0] == '[' ? check_section(p, line) : 0;
 }
 
@@ -604,7 +611,8 @@ static int parse_file(struct parse *p)
 	if (p->r < 0)
 		return p->r;
 	if (r > 0)
-		return fail(p, -EINVAL, (unsigned int)r, NULL, "is neither [section] nor key = value nor a comment");
+		return fail(p, -EINVAL, (unsigned int)r, NULL,
+			    "is neither [section] nor key = value nor a comment");
 	if (r < 0)
 		return fail(p, -ENOMEM, 0, NULL, "%s", strerror(ENOMEM));
 	r = check_whole(p);

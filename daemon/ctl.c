@@ -104,7 +104,8 @@ static void client_kill(struct client *cl)
 
 static void client_done(struct client *cl)
 {
-	if (cl->finished && LIST_EMPTY(&cl->requests) && !evbuffer_get_length(bufferevent_get_output(cl->bev)))
+	if (cl->finished && LIST_EMPTY(&cl->requests) &&
+	    !evbuffer_get_length(bufferevent_get_output(cl->bev)))
 		client_kill(cl);
 }
 
@@ -119,8 +120,10 @@ static void client_send(struct client *cl, struct json_object *o)
 
 	if (cl->dead)
 		goto end;
-	s = json_object_to_json_string_length(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
-	if (!s || evbuffer_get_length(out) + len >= CTL_OUTPUT_MAX || evbuffer_add(out, s, len) < 0 || evbuffer_add(out, "\n", 1) < 0)
+	s = json_object_to_json_string_length(
+		o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
+	if (!s || evbuffer_get_length(out) + len >= CTL_OUTPUT_MAX ||
+	    evbuffer_add(out, s, len) < 0 || evbuffer_add(out, "\n", 1) < 0)
 		client_kill(cl);
 end:
 	json_object_put(o);
@@ -176,7 +179,8 @@ static bool fits_line(struct json_object *o)
 	size_t len;
 
 	/* Room for {"id":…,"ok":true,"result":…} */
-	return json_object_to_json_string_length(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len) &&
+	return json_object_to_json_string_length(
+		       o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len) &&
 	       len < AKM_CTL_LINE_MAX - 128;
 }
 
@@ -203,7 +207,8 @@ void ctl_ok(struct ctl_request *req, struct json_object *result)
 void ctl_fail(struct ctl_request *req, int r, const struct akm_error *err)
 {
 	if (req->client)
-		refuse(req->client, req->id, r, err ? err->field : "", err && err->reason[0] ? err->reason : strerror(-r));
+		refuse(req->client, req->id, r, err ? err->field : "",
+		       err && err->reason[0] ? err->reason : strerror(-r));
 	request_end(req);
 }
 
@@ -415,7 +420,8 @@ static int parse_line(const char *line, size_t len, struct json_object **ret, st
 	e = json_tokener_get_error(tok);
 	end = json_tokener_get_parse_end(tok);
 	json_tokener_free(tok);
-	if (e == json_tokener_continue || (e == json_tokener_success && !json_object_is_type(o, json_type_object)))
+	if (e == json_tokener_continue ||
+	    (e == json_tokener_success && !json_object_is_type(o, json_type_object)))
 		akm_error_set(err, -EBADMSG, "request", "is not a JSON object");
 	else if (e != json_tokener_success || end != len)
 		akm_error_set(err, -EBADMSG, "request", "is not JSON: %s at byte %zu",
@@ -461,7 +467,8 @@ static bool id_open(const struct client *cl, int64_t id)
 	return false;
 }
 
-static int find_command(const struct ctl *c, struct json_object *o, const struct ctl_command **ret, struct akm_error *err)
+static int find_command(const struct ctl *c, struct json_object *o, const struct ctl_command **ret,
+			struct akm_error *err)
 {
 	struct json_object *cmd = arg(o, "cmd");
 	const struct ctl_command *t;
@@ -474,7 +481,8 @@ static int find_command(const struct ctl *c, struct json_object *o, const struct
 			return 0;
 		}
 	}
-	return akm_error_set(err, -EOPNOTSUPP, "cmd", "%.64s: there is no such command here", json_object_get_string(cmd));
+	return akm_error_set(err, -EOPNOTSUPP, "cmd", "%.64s: there is no such command here",
+			     json_object_get_string(cmd));
 }
 
 static int check_request(struct client *cl, struct json_object *o, const struct ctl_command **ret,
@@ -495,7 +503,8 @@ static int check_request(struct client *cl, struct json_object *o, const struct 
 	r = find_command(cl->ctl, o, ret, err);
 	if (r < 0)
 		return r;
-	if (arg(o, "args") ? !json_object_is_type(args, json_type_object) : json_object_object_get_ex(o, "args", NULL))
+	if (arg(o, "args") ? !json_object_is_type(args, json_type_object)
+			   : json_object_object_get_ex(o, "args", NULL))
 		return akm_error_set(err, -EINVAL, "args", "must be an object");
 	args = args ? json_object_get(args) : json_object_new_object();
 	r = check_args(*ret, args, err);
@@ -506,7 +515,8 @@ static int check_request(struct client *cl, struct json_object *o, const struct 
 	return r;
 }
 
-static void run_request(struct client *cl, const struct ctl_command *c, int64_t id, struct json_object *args)
+static void run_request(struct client *cl, const struct ctl_command *c, int64_t id,
+			struct json_object *args)
 {
 	struct ctl_request *req = calloc(1, sizeof(*req));
 
@@ -626,7 +636,8 @@ static struct client *client_new(struct ctl *c, int fd)
 	return cl;
 }
 
-static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa, int len, void *arg)
+static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa, int len,
+		      void *arg)
 {
 	static const char full[] =
 		"{\"id\":0,\"ok\":false,\"error\":{\"code\":\"EBUSY\",\"field\":\"connection\",\"reason\":\"too many clients\"}}\n";
@@ -686,13 +697,17 @@ static int clear_path(const struct sockaddr_un *un, struct akm_error *err)
 	int r;
 
 	if (lstat(un->sun_path, &st) < 0)
-		return errno == ENOENT ? 0 : akm_error_set(err, -errno, "socket", "%s: %s", un->sun_path, strerror(errno));
+		return errno == ENOENT ? 0
+				       : akm_error_set(err, -errno, "socket", "%s: %s",
+						       un->sun_path, strerror(errno));
 	if (!S_ISSOCK(st.st_mode))
 		return akm_error_set(err, -EEXIST, "socket", "%s is there and is no socket", un->sun_path);
 	r = try_connect(un);
 	if (r != -ECONNREFUSED)
 		return akm_error_set(err, -EADDRINUSE, "socket", "%s is served by another process", un->sun_path);
-	return unlink(un->sun_path) < 0 ? akm_error_set(err, -errno, "socket", "%s: %s", un->sun_path, strerror(errno)) : 0;
+	return unlink(un->sun_path) < 0
+		       ? akm_error_set(err, -errno, "socket", "%s: %s", un->sun_path, strerror(errno))
+		       : 0;
 }
 
 static int bind_socket(int fd, const struct sockaddr_un *un)
@@ -712,7 +727,8 @@ static int listen_at(struct ctl *c, const char *path, int *ret_fd, struct akm_er
 	int r;
 
 	if (strlen(path) >= sizeof(un.sun_path))
-		return akm_error_set(err, -ENAMETOOLONG, "socket", "%s is longer than %zu bytes", path, sizeof(un.sun_path) - 1);
+		return akm_error_set(err, -ENAMETOOLONG, "socket", "%s is longer than %zu bytes",
+				     path, sizeof(un.sun_path) - 1);
 	strcpy(un.sun_path, path);
 	r = prepare_dir(path, err);
 	r = r ?: clear_path(&un, err);
@@ -731,8 +747,8 @@ static int listen_at(struct ctl *c, const char *path, int *ret_fd, struct akm_er
 	return 0;
 }
 
-int ctl_new(struct event_base *base, const char *path, const struct ctl_command *table, void *ctx, struct ctl **ret,
-	    struct akm_error *err)
+int ctl_new(struct event_base *base, const char *path, const struct ctl_command *table, void *ctx,
+	    struct ctl **ret, struct akm_error *err)
 {
 	struct ctl *c = calloc(1, sizeof(*c));
 	int fd, r;
@@ -748,7 +764,8 @@ int ctl_new(struct event_base *base, const char *path, const struct ctl_command 
 		ctl_free(c);
 		return r;
 	}
-	c->listener = evconnlistener_new(base, on_accept, c, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+	c->listener = evconnlistener_new(base, on_accept, c,
+					 LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
 	if (!c->listener) {
 		close(fd);
 		ctl_free(c);

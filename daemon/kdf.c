@@ -46,8 +46,8 @@ static void info_start(struct info *info, const char *label, const struct kdf_ct
 }
 
 /* One half of HKDF-SHA-256. @param names what @text is: the salt of Extract or the info of Expand. */
-static int hkdf(int mode, const uint8_t key[KEY_LEN], const char *param, const void *text, size_t text_len,
-		uint8_t ret[KEY_LEN])
+static int hkdf(int mode, const uint8_t key[KEY_LEN], const char *param, const void *text,
+		size_t text_len, uint8_t ret[KEY_LEN])
 {
 	char digest[] = "SHA256";
 	OSSL_PARAM params[] = {
@@ -105,7 +105,8 @@ int kdf_next(const struct kdf_ctx *ctx, const uint8_t chain[32], uint8_t ret[32]
 	return expand(chain, &info, ret);
 }
 
-int kdf_pairwise(const struct kdf_ctx *ctx, const uint8_t pair_root[32], uint16_t i, uint16_t j, uint8_t ret[32])
+int kdf_pairwise(const struct kdf_ctx *ctx, const uint8_t pair_root[32], uint16_t i, uint16_t j,
+		 uint8_t ret[32])
 {
 	struct info info;
 
@@ -133,7 +134,9 @@ int kdf_link_psk(const uint8_t link_key[32], const char *identity, uint8_t ret[3
 	unsigned int len = 0;
 	int r = -EIO;
 
-	if (HMAC(EVP_sha256(), link_key, KEY_LEN, (const uint8_t *)identity, strlen(identity), out, &len) && len == KEY_LEN) {
+	if (HMAC(EVP_sha256(), link_key, KEY_LEN, (const uint8_t *)identity, strlen(identity), out,
+		 &len) &&
+	    len == KEY_LEN) {
 		memcpy(ret, out, KEY_LEN);
 		r = 0;
 	} else {
@@ -143,7 +146,8 @@ int kdf_link_psk(const uint8_t link_key[32], const char *identity, uint8_t ret[3
 	return r;
 }
 
-int kdf_store_key(const uint8_t master[32], const uint8_t salt[32], const char *label, uint8_t ret[32])
+int kdf_store_key(const uint8_t master[32], const uint8_t salt[32], const char *label,
+		  uint8_t ret[32])
 {
 	uint8_t prk[KEY_LEN];
 	int r;

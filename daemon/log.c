@@ -39,7 +39,8 @@ static void out_str(struct out *o, const char *s)
 /* Bytes of the printable UTF-8 sequence at @s; 0: none (control, overlong, surrogate, beyond Unicode, cut). */
 static size_t utf8_printable(const unsigned char *s)
 {
-	static const uint32_t least[] = { 0, 0, 0xa0, 0x800, 0x10000 };	/* U+0080 … U+009F are controls */
+	static const uint32_t least[] = { 0, 0, 0xa0, 0x800,
+					  0x10000 }; /* U+0080 … U+009F are controls */
 	uint32_t c;
 	size_t n, i;
 
@@ -98,7 +99,8 @@ static size_t key_length(const char *word)
 {
 	size_t n = 0;
 
-	while (islower((unsigned char)word[n]) || isdigit((unsigned char)word[n]) || word[n] == '_' || word[n] == '-')
+	while (islower((unsigned char)word[n]) || isdigit((unsigned char)word[n]) ||
+	       word[n] == '_' || word[n] == '-')
 		n++;
 	return n && islower((unsigned char)word[0]) && word[n] == '=' ? n : 0;
 }

@@ -82,11 +82,13 @@ size_t nl_room(const struct nl_request *q)
 
 static const char *name_of(const struct nl_names *names, int type)
 {
-	return names && type > 0 && (size_t)type < names->n && names->name[type] ? names->name[type] : "attribute";
+	return names && type > 0 && (size_t)type < names->n && names->name[type] ? names->name[type]
+										 : "attribute";
 }
 
 /* "prefix", or "prefix addr" where the offset points into a nest; @from: where the attributes begin */
-static void name_at(const struct nl_names *names, const struct nlmsghdr *h, size_t from, size_t offset, char ret[64])
+static void name_at(const struct nl_names *names, const struct nlmsghdr *h, size_t from,
+		    size_t offset, char ret[64])
 {
 	const uint8_t *base = (const uint8_t *)h;
 	size_t end = h->nlmsg_len, len;
@@ -102,7 +104,8 @@ static void name_at(const struct nl_names *names, const struct nlmsghdr *h, size
 			from += NLA_ALIGN(len);
 			continue;
 		}
-		snprintf(ret + strlen(ret), 64 - strlen(ret), "%s%.24s", ret[0] ? " " : "", name_of(names, nla_type(a)));
+		snprintf(ret + strlen(ret), 64 - strlen(ret), "%s%.24s", ret[0] ? " " : "",
+			 name_of(names, nla_type(a)));
 		if (offset == from || nla_type(a) != names->nested_type)
 			return;
 		names = names->nested;
@@ -140,8 +143,8 @@ static void parse_extack(const struct nlmsghdr *h, size_t from, struct extack *r
 }
 
 /* @from: where the error message's own attributes begin, 0: it has none */
-static int explain(const struct nl_request *q, const struct nlmsghdr *request, int r, const struct nlmsghdr *answer, size_t from,
-		   struct akm_error *err)
+static int explain(const struct nl_request *q, const struct nlmsghdr *request, int r,
+		   const struct nlmsghdr *answer, size_t from, struct akm_error *err)
 {
 	struct extack x = {};
 	char field[64] = "";
@@ -160,7 +163,8 @@ static int explain(const struct nl_request *q, const struct nlmsghdr *request, i
 }
 
 /* NLMSG_ERROR: an errno, the header of the request (with CAP_ACK nothing more), attributes */
-static int on_error(const struct nl_request *q, const struct nlmsghdr *request, const struct nlmsghdr *h, struct akm_error *err)
+static int on_error(const struct nl_request *q, const struct nlmsghdr *request,
+		    const struct nlmsghdr *h, struct akm_error *err)
 {
 	const struct nlmsgerr *e = nlmsg_data(h);
 	size_t from = 0;
@@ -178,7 +182,8 @@ static int on_error(const struct nl_request *q, const struct nlmsghdr *request, 
 }
 
 /* NLMSG_DONE: the dump's errno, attributes */
-static int on_done(const struct nl_request *q, const struct nlmsghdr *request, const struct nlmsghdr *h, struct akm_error *err)
+static int on_done(const struct nl_request *q, const struct nlmsghdr *request,
+		   const struct nlmsghdr *h, struct akm_error *err)
 {
 	size_t from = NLMSG_HDRLEN + sizeof(int);
 	int e = 0;
@@ -187,7 +192,8 @@ static int on_done(const struct nl_request *q, const struct nlmsghdr *request, c
 		memcpy(&e, nlmsg_data(h), sizeof(e));
 	if (e >= 0)
 		return 0;
-	return explain(q, request, e, h, (h->nlmsg_flags & NLM_F_ACK_TLVS) && from < h->nlmsg_len ? from : 0, err);
+	return explain(q, request, e, h,
+		       (h->nlmsg_flags & NLM_F_ACK_TLVS) && from < h->nlmsg_len ? from : 0, err);
 }
 
 /* Transactions */
@@ -196,7 +202,9 @@ static int send_request(struct nl_sock *sk, const struct nlmsghdr *h)
 {
 	struct sockaddr_nl to = { .nl_family = AF_NETLINK };
 	struct iovec iov = { .iov_base = (void *)h, .iov_len = h->nlmsg_len };
-	const struct msghdr m = { .msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = &iov, .msg_iovlen = 1 };
+	const struct msghdr m = {
+		.msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = &iov, .msg_iovlen = 1
+	};
 	ssize_t n;
 
 	do {
@@ -216,7 +224,8 @@ static ssize_t receive(struct nl_sock *sk, uint8_t *buf, size_t size)
 	do {
 		m.msg_namelen = sizeof(from);
 		len = recvmsg(nl_socket_get_fd(sk), &m, 0);
-	} while ((len < 0 && errno == EINTR) || (len >= 0 && from.nl_pid != 0));	/* other processes may send to us, too */
+	} while ((len < 0 && errno == EINTR) ||
+		 (len >= 0 && from.nl_pid != 0)); /* other processes may send to us, too */
 	if (len < 0)
 		return -errno;
 	return m.msg_flags & MSG_TRUNC ? -EMSGSIZE : len;
@@ -238,7 +247,8 @@ static int read_message(struct reading *w, const struct nlmsghdr *h, struct akm_
 		return 0;
 	if (h->nlmsg_type == NLMSG_ERROR || h->nlmsg_type == NLMSG_DONE) {
 		w->done = true;
-		return h->nlmsg_type == NLMSG_ERROR ? on_error(w->q, w->request, h, err) : on_done(w->q, w->request, h, err);
+		return h->nlmsg_type == NLMSG_ERROR ? on_error(w->q, w->request, h, err)
+						    : on_done(w->q, w->request, h, err);
 	}
 	if (w->q->row && !w->row)
 		w->row = w->q->row(h, w->q->ctx);
@@ -255,10 +265,12 @@ static int read_answer(struct nl *n, struct nl_sock *sk, struct reading *w, stru
 	while (!w->done) {
 		len = receive(sk, n->answer, sizeof(n->answer));
 		if (len < 0)
-			return akm_error_set(err, len == -EAGAIN ? -ETIMEDOUT : (int)len, w->q->subject, "no answer from the kernel: %s",
+			return akm_error_set(err, len == -EAGAIN ? -ETIMEDOUT : (int)len,
+					     w->q->subject, "no answer from the kernel: %s",
 					     strerror(len == -EAGAIN ? ETIMEDOUT : (int)-len));
 		left = (int)len;
-		for (h = (struct nlmsghdr *)n->answer; nlmsg_ok(h, left) && !w->done; h = nlmsg_next((struct nlmsghdr *)h, &left)) {
+		for (h = (struct nlmsghdr *)n->answer; nlmsg_ok(h, left) && !w->done;
+		     h = nlmsg_next((struct nlmsghdr *)h, &left)) {
 			/* A late answer to a request that was given up */
 			if (h->nlmsg_seq != w->request->nlmsg_seq)
 				continue;
@@ -268,11 +280,13 @@ static int read_answer(struct nl *n, struct nl_sock *sk, struct reading *w, stru
 		}
 	}
 	if (w->row < 0)
-		return akm_error_set(err, w->row, w->q->subject, "the kernel's answer is not understood: %s", strerror(-w->row));
+		return akm_error_set(err, w->row, w->q->subject,
+				     "the kernel's answer is not understood: %s", strerror(-w->row));
 	return 0;
 }
 
-static int transact_once(struct nl *n, struct nl_sock *sk, struct nl_request *q, bool *ret_again, struct akm_error *err)
+static int transact_once(struct nl *n, struct nl_sock *sk, struct nl_request *q, bool *ret_again,
+			 struct akm_error *err)
 {
 	struct reading w = { .q = q };
 	int r;
@@ -283,7 +297,8 @@ static int transact_once(struct nl *n, struct nl_sock *sk, struct nl_request *q,
 	w.request = nlmsg_hdr(q->msg);
 	r = send_request(sk, w.request);
 	if (r < 0)
-		return akm_error_set(err, r, q->subject, "the kernel does not take the request: %s", strerror(-r));
+		return akm_error_set(err, r, q->subject, "the kernel does not take the request: %s",
+				     strerror(-r));
 	r = read_answer(n, sk, &w, err);
 	*ret_again = !r && w.interrupted;
 	return r;
@@ -379,7 +394,8 @@ static int read_family(const struct nlmsghdr *h, void *ctx)
 	struct nlattr *tb[CTRL_ATTR_MAX + 1];
 	struct nl *n = ctx;
 
-	if (genlmsg_parse((struct nlmsghdr *)h, 0, tb, CTRL_ATTR_MAX, policy) < 0 || !tb[CTRL_ATTR_FAMILY_ID])
+	if (genlmsg_parse((struct nlmsghdr *)h, 0, tb, CTRL_ATTR_MAX, policy) < 0 ||
+	    !tb[CTRL_ATTR_FAMILY_ID])
 		return -EPROTO;
 	n->family = nla_get_u16(tb[CTRL_ATTR_FAMILY_ID]);
 	return tb[CTRL_ATTR_MCAST_GROUPS] ? read_groups(n, tb[CTRL_ATTR_MCAST_GROUPS]) : 0;
@@ -391,7 +407,8 @@ int nl_resolve(struct nl *n, struct akm_error *err)
 	struct nl_request q = { .msg = nlmsg_alloc(), .subject = "kernel", .row = read_family, .ctx = n };
 	int r;
 
-	if (q.msg && !genlmsg_put(q.msg, NL_AUTO_PORT, NL_AUTO_SEQ, GENL_ID_CTRL, 0, 0, CTRL_CMD_GETFAMILY, 1))
+	if (q.msg && !genlmsg_put(q.msg, NL_AUTO_PORT, NL_AUTO_SEQ, GENL_ID_CTRL, 0, 0,
+				  CTRL_CMD_GETFAMILY, 1))
 		q.r = -EMSGSIZE;
 	nl_put_text(&q, CTRL_ATTR_FAMILY_NAME, AKM_GENL_NAME);
 	r = nl_transact(n, n->genl, &q, err);
@@ -432,7 +449,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 			return;
 		}
 		left = (int)len;
-		for (h = (struct nlmsghdr *)n->event_buf; nlmsg_ok(h, left); h = nlmsg_next((struct nlmsghdr *)h, &left))
+		for (h = (struct nlmsghdr *)n->event_buf; nlmsg_ok(h, left);
+		     h = nlmsg_next((struct nlmsghdr *)h, &left))
 			on_event_message(n, h);
 	}
 }
@@ -494,10 +512,13 @@ static int open_nl(struct nl *n, struct event_base *base, struct akm_error *err)
 	if (r < 0)
 		return r;
 	r = open_events(n, base);
-	return r < 0 ? akm_error_set(err, r, "kernel", "cannot listen to the events of akm: %s", strerror(-r)) : 0;
+	return r < 0 ? akm_error_set(err, r, "kernel", "cannot listen to the events of akm: %s",
+				     strerror(-r))
+		     : 0;
 }
 
-int nl_open(struct event_base *base, nl_event_fn event, nl_lost_fn lost, void *ctx, struct nl **ret, struct akm_error *err)
+int nl_open(struct event_base *base, nl_event_fn event, nl_lost_fn lost, void *ctx, struct nl **ret,
+	    struct akm_error *err)
 {
 	struct nl *n = calloc(1, sizeof(*n));
 	int r;

@@ -29,22 +29,34 @@ static const char *const generation_name[] = {
 static const struct nl_names dev_names = { .name = dev_name, .n = ARRAY_SIZE(dev_name) };
 static const struct nl_names prefix_names = { .name = prefix_name, .n = ARRAY_SIZE(prefix_name) };
 static const struct nl_names member_names = {
-	.name = member_name, .n = ARRAY_SIZE(member_name), .nested_type = AKM_A_MEMBER_PREFIX, .nested = &prefix_names,
+	.name = member_name,
+	.n = ARRAY_SIZE(member_name),
+	.nested_type = AKM_A_MEMBER_PREFIX,
+	.nested = &prefix_names,
 };
 static const struct nl_names pair_names = { .name = pair_name, .n = ARRAY_SIZE(pair_name) };
 static const struct nl_names generation_names = {
-	.name = generation_name, .n = ARRAY_SIZE(generation_name), .nested_type = AKM_A_GENERATION_PAIR, .nested = &pair_names,
+	.name = generation_name,
+	.n = ARRAY_SIZE(generation_name),
+	.nested_type = AKM_A_GENERATION_PAIR,
+	.nested = &pair_names,
 };
 
 /* IFNAME has the same number in all three: one request() serves them. */
-_Static_assert((int)AKM_A_DEV_IFNAME == (int)AKM_A_MEMBER_IFNAME && (int)AKM_A_DEV_IFNAME == (int)AKM_A_GENERATION_IFNAME, "");
+_Static_assert((int)AKM_A_DEV_IFNAME == (int)AKM_A_MEMBER_IFNAME &&
+		       (int)AKM_A_DEV_IFNAME == (int)AKM_A_GENERATION_IFNAME,
+	       "");
 
 /* A request with the device's name in it, of at most @max bytes. @ifname NULL: all devices. */
-static struct nl_request request(struct nl *n, uint8_t cmd, int flags, size_t max, const char *ifname, const struct nl_names *names)
+static struct nl_request request(struct nl *n, uint8_t cmd, int flags, size_t max,
+				 const char *ifname, const struct nl_names *names)
 {
-	struct nl_request q = { .msg = nlmsg_alloc_size(max), .names = names, .subject = ifname ?: "kernel" };
+	struct nl_request q = { .msg = nlmsg_alloc_size(max),
+				.names = names,
+				.subject = ifname ?: "kernel" };
 
-	if (q.msg && !genlmsg_put(q.msg, NL_AUTO_PORT, NL_AUTO_SEQ, n->family, 0, flags, cmd, AKM_GENL_VERSION))
+	if (q.msg && !genlmsg_put(q.msg, NL_AUTO_PORT, NL_AUTO_SEQ, n->family, 0, flags, cmd,
+				  AKM_GENL_VERSION))
 		q.r = -EMSGSIZE;
 	if (ifname)
 		nl_put_text(&q, AKM_A_DEV_IFNAME, ifname);
@@ -53,9 +65,11 @@ static struct nl_request request(struct nl *n, uint8_t cmd, int flags, size_t ma
 
 /* Decoding */
 
-static bool parse(const struct nlmsghdr *h, struct nlattr **tb, int max, const struct nla_policy *policy)
+static bool parse(const struct nlmsghdr *h, struct nlattr **tb, int max,
+		  const struct nla_policy *policy)
 {
-	return genlmsg_valid_hdr((struct nlmsghdr *)h, 0) && genlmsg_parse((struct nlmsghdr *)h, 0, tb, max, policy) == 0;
+	return genlmsg_valid_hdr((struct nlmsghdr *)h, 0) &&
+	       genlmsg_parse((struct nlmsghdr *)h, 0, tb, max, policy) == 0;
 }
 
 static uint32_t u32(struct nlattr *a)
@@ -155,7 +169,8 @@ int nl_decode_generation(const struct nlmsghdr *h, void *ret)
 	struct nlattr *tb[AKM_A_GENERATION_MAX + 1];
 	struct nl_generation g = {};
 
-	if (!parse(h, tb, AKM_A_GENERATION_MAX, policy) || !tb[AKM_A_GENERATION_NUMBER] || !tb[AKM_A_GENERATION_STATE])
+	if (!parse(h, tb, AKM_A_GENERATION_MAX, policy) || !tb[AKM_A_GENERATION_NUMBER] ||
+	    !tb[AKM_A_GENERATION_STATE])
 		return -EPROTO;
 	g.number = u32(tb[AKM_A_GENERATION_NUMBER]);
 	g.key_id = u32(tb[AKM_A_GENERATION_KEY_ID]);
@@ -248,7 +263,8 @@ int nl_dev_get(struct nl *n, const char *ifname, struct nl_dev *ret, struct akm_
 }
 
 /* A dump into rows; the caller frees rows->data. */
-static int dump(struct nl *n, uint8_t cmd, const char *ifname, const struct nl_names *names, struct nl_rows *rows, struct akm_error *err)
+static int dump(struct nl *n, uint8_t cmd, const char *ifname, const struct nl_names *names,
+		struct nl_rows *rows, struct akm_error *err)
 {
 	struct nl_request q = request(n, cmd, NLM_F_DUMP, 256, ifname, names);
 
@@ -258,7 +274,8 @@ static int dump(struct nl *n, uint8_t cmd, const char *ifname, const struct nl_n
 	return nl_transact(n, n->genl, &q, err);
 }
 
-int nl_dev_each(struct nl *n, int (*fn)(const struct nl_dev *d, void *ctx), void *ctx, struct akm_error *err)
+int nl_dev_each(struct nl *n, int (*fn)(const struct nl_dev *d, void *ctx), void *ctx,
+		struct akm_error *err)
 {
 	struct nl_rows rows = { .size = sizeof(struct nl_dev), .decode = nl_decode_dev };
 	const struct nl_dev *d;
@@ -326,7 +343,8 @@ static void put_prefix(struct nl_request *q, const struct msg_prefix *p)
 	nl_nest_end(q, nest);
 }
 
-int nl_member_set(struct nl *n, const char *ifname, const struct msg_member *m, uint16_t default_port, struct akm_error *err)
+int nl_member_set(struct nl *n, const char *ifname, const struct msg_member *m,
+		  uint16_t default_port, struct akm_error *err)
 {
 	struct nl_request q = request(n, AKM_CMD_MEMBER_SET, 0, 2048, ifname, &member_names);
 	size_t i;
@@ -348,7 +366,8 @@ int nl_member_del(struct nl *n, const char *ifname, uint16_t index, struct akm_e
 	return nl_transact(n, n->genl, &q, err);
 }
 
-int nl_member_each(struct nl *n, const char *ifname, int (*fn)(uint16_t index, const char *name, const struct nl_stats *s, void *ctx),
+int nl_member_each(struct nl *n, const char *ifname,
+		   int (*fn)(uint16_t index, const char *name, const struct nl_stats *s, void *ctx),
 		   void *ctx, struct akm_error *err)
 {
 	struct nl_rows rows = { .size = sizeof(struct member_row), .decode = decode_member };
@@ -378,9 +397,11 @@ static void put_pairs(struct nl_request *q, const struct msg_atr_prepare *p, siz
 	}
 }
 
-static int install_first(struct nl *n, const char *ifname, const struct msg_atr_prepare *p, size_t *next, struct akm_error *err)
+static int install_first(struct nl *n, const char *ifname, const struct msg_atr_prepare *p,
+			 size_t *next, struct akm_error *err)
 {
-	struct nl_request q = request(n, AKM_CMD_GENERATION_INSTALL, 0, NL_REQUEST_MAX, ifname, &generation_names);
+	struct nl_request q =
+		request(n, AKM_CMD_GENERATION_INSTALL, 0, NL_REQUEST_MAX, ifname, &generation_names);
 
 	nl_put_u32(&q, AKM_A_GENERATION_NUMBER, p->generation);
 	nl_put_u32(&q, AKM_A_GENERATION_KEY_ID, p->key_id);
@@ -390,7 +411,8 @@ static int install_first(struct nl *n, const char *ifname, const struct msg_atr_
 	return nl_transact(n, n->genl, &q, err);
 }
 
-static int install_more(struct nl *n, const char *ifname, const struct msg_atr_prepare *p, size_t *next, struct akm_error *err)
+static int install_more(struct nl *n, const char *ifname, const struct msg_atr_prepare *p,
+			size_t *next, struct akm_error *err)
 {
 	struct nl_request q = request(n, AKM_CMD_PAIR_SET, 0, NL_REQUEST_MAX, ifname, &generation_names);
 
@@ -400,20 +422,23 @@ static int install_more(struct nl *n, const char *ifname, const struct msg_atr_p
 	return nl_transact(n, n->genl, &q, err);
 }
 
-int nl_generation_install(struct nl *n, const char *ifname, const struct msg_atr_prepare *p, struct akm_error *err)
+int nl_generation_install(struct nl *n, const char *ifname, const struct msg_atr_prepare *p,
+			  struct akm_error *err)
 {
 	size_t next = 0;
 	int r;
 
 	if (p->chain.len != AKM_CHAIN_LEN || p->pair_chains.len != p->n_pairs * AKM_CHAIN_LEN)
-		return akm_error_set(err, -EINVAL, "chain", "%zu and %zu bytes for %zu pairs", p->chain.len, p->pair_chains.len, p->n_pairs);
+		return akm_error_set(err, -EINVAL, "chain", "%zu and %zu bytes for %zu pairs",
+				     p->chain.len, p->pair_chains.len, p->n_pairs);
 	r = install_first(n, ifname, p, &next, err);
 	while (!r && next < p->n_pairs)
 		r = install_more(n, ifname, p, &next, err);
 	return r;
 }
 
-int nl_generation_activate(struct nl *n, const char *ifname, uint32_t number, uint32_t grace_ms, struct akm_error *err)
+int nl_generation_activate(struct nl *n, const char *ifname, uint32_t number, uint32_t grace_ms,
+			   struct akm_error *err)
 {
 	struct nl_request q = request(n, AKM_CMD_GENERATION_ACTIVATE, 0, 256, ifname, &generation_names);
 
@@ -430,7 +455,8 @@ int nl_generation_retire(struct nl *n, const char *ifname, uint32_t number, stru
 	return nl_transact(n, n->genl, &q, err);
 }
 
-int nl_generation_each(struct nl *n, const char *ifname, int (*fn)(const struct nl_generation *g, void *ctx), void *ctx,
+int nl_generation_each(struct nl *n, const char *ifname,
+		       int (*fn)(const struct nl_generation *g, void *ctx), void *ctx,
 		       struct akm_error *err)
 {
 	struct nl_rows rows = { .size = sizeof(struct nl_generation), .decode = nl_decode_generation };

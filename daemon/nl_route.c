@@ -8,7 +8,8 @@
 
 #define REQUEST_BYTES 512
 
-static struct nl_request request(int type, int flags, const void *header, size_t len, const char *subject)
+static struct nl_request request(int type, int flags, const void *header, size_t len,
+				 const char *subject)
 {
 	struct nl_request q = { .msg = nlmsg_alloc_size(REQUEST_BYTES), .subject = subject };
 
@@ -20,8 +21,8 @@ static struct nl_request request(int type, int flags, const void *header, size_t
 
 /* Devices */
 
-static int link_request(struct nl *n, int type, int flags, const struct ifinfomsg *ifi, const char *ifname, bool kind,
-			struct akm_error *err)
+static int link_request(struct nl *n, int type, int flags, const struct ifinfomsg *ifi,
+			const char *ifname, bool kind, struct akm_error *err)
 {
 	struct nl_request q = request(type, flags, ifi, sizeof(*ifi), ifname);
 	struct nlattr *info;
@@ -95,11 +96,14 @@ static int decode_address(const struct nlmsghdr *h, void *ret)
 	const struct ifaddrmsg *ifa;
 	struct address *out = ret;
 
-	if (!nlmsg_valid_hdr(h, sizeof(*ifa)) || nlmsg_parse((struct nlmsghdr *)h, sizeof(*ifa), tb, IFA_MAX, NULL) < 0)
+	if (!nlmsg_valid_hdr(h, sizeof(*ifa)) ||
+	    nlmsg_parse((struct nlmsghdr *)h, sizeof(*ifa), tb, IFA_MAX, NULL) < 0)
 		return -EPROTO;
 	ifa = nlmsg_data(h);
 	a = tb[IFA_LOCAL] ?: tb[IFA_ADDRESS];
-	*out = (struct address){ .ifindex = ifa->ifa_index, .scope = ifa->ifa_scope, .prefix.prefix_len = ifa->ifa_prefixlen };
+	*out = (struct address){ .ifindex = ifa->ifa_index,
+				 .scope = ifa->ifa_scope,
+				 .prefix.prefix_len = ifa->ifa_prefixlen };
 	/* Another family's entry: kept as no address, matches nothing. */
 	if (!a || (nla_len(a) != 4 && nla_len(a) != 16))
 		return 0;
@@ -108,7 +112,8 @@ static int decode_address(const struct nlmsghdr *h, void *ret)
 	return 0;
 }
 
-static int list_addresses(struct nl *n, const char *ifname, struct nl_rows *rows, struct akm_error *err)
+static int list_addresses(struct nl *n, const char *ifname, struct nl_rows *rows,
+			  struct akm_error *err)
 {
 	const struct ifaddrmsg ifa = {};
 	struct nl_request q = request(RTM_GETADDR, NLM_F_DUMP, &ifa, sizeof(ifa), ifname);
@@ -119,11 +124,13 @@ static int list_addresses(struct nl *n, const char *ifname, struct nl_rows *rows
 	return nl_transact(n, n->route, &q, err);
 }
 
-static int change_address(struct nl *n, const char *ifname, int type, int flags, uint32_t ifindex, const struct msg_prefix *p,
-			  struct akm_error *err)
+static int change_address(struct nl *n, const char *ifname, int type, int flags, uint32_t ifindex,
+			  const struct msg_prefix *p, struct akm_error *err)
 {
 	const struct ifaddrmsg ifa = {
-		.ifa_family = p->addr_len == 4 ? AF_INET : AF_INET6, .ifa_prefixlen = p->prefix_len, .ifa_index = ifindex,
+		.ifa_family = p->addr_len == 4 ? AF_INET : AF_INET6,
+		.ifa_prefixlen = p->prefix_len,
+		.ifa_index = ifindex,
 	};
 	struct nl_request q = request(type, flags, &ifa, sizeof(ifa), ifname);
 
@@ -137,7 +144,8 @@ static int change_address(struct nl *n, const char *ifname, int type, int flags,
 
 static bool same(const struct msg_prefix *a, const struct msg_prefix *b)
 {
-	return a->addr_len == b->addr_len && a->prefix_len == b->prefix_len && memcmp(a->addr, b->addr, a->addr_len) == 0;
+	return a->addr_len == b->addr_len && a->prefix_len == b->prefix_len &&
+	       memcmp(a->addr, b->addr, a->addr_len) == 0;
 }
 
 static bool wanted(const struct address *have, const struct msg_prefix *a, size_t n_a)
@@ -161,8 +169,8 @@ static bool present(const struct nl_rows *rows, uint32_t ifindex, const struct m
 	return false;
 }
 
-static int remove_unwanted(struct nl *n, const char *ifname, uint32_t ifindex, const struct msg_prefix *a, size_t n_a,
-			   struct akm_error *err)
+static int remove_unwanted(struct nl *n, const char *ifname, uint32_t ifindex,
+			   const struct msg_prefix *a, size_t n_a, struct akm_error *err)
 {
 	struct nl_rows rows = { .size = sizeof(struct address), .decode = decode_address };
 	const struct address *have;
@@ -181,8 +189,8 @@ static int remove_unwanted(struct nl *n, const char *ifname, uint32_t ifindex, c
 	return r;
 }
 
-static int add_missing(struct nl *n, const char *ifname, uint32_t ifindex, const struct msg_prefix *a, size_t n_a,
-		       struct akm_error *err)
+static int add_missing(struct nl *n, const char *ifname, uint32_t ifindex,
+		       const struct msg_prefix *a, size_t n_a, struct akm_error *err)
 {
 	struct nl_rows rows = { .size = sizeof(struct address), .decode = decode_address };
 	size_t i;
@@ -197,7 +205,8 @@ static int add_missing(struct nl *n, const char *ifname, uint32_t ifindex, const
 }
 
 /* With an IPv4 address the kernel may delete others of its subnet: remove first, then look again and add. */
-int nl_dev_addresses(struct nl *n, const char *ifname, const struct msg_prefix *a, size_t n_a, struct akm_error *err)
+int nl_dev_addresses(struct nl *n, const char *ifname, const struct msg_prefix *a, size_t n_a,
+		     struct akm_error *err)
 {
 	uint32_t ifindex = 0;
 	int r;

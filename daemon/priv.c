@@ -55,7 +55,8 @@ int priv_harden(struct akm_error *err)
 	if (r < 0)
 		return akm_error_set(err, r, "core dumps", "cannot be forbidden: %s", strerror(-r));
 	if (no_swap() < 0)
-		return akm_error_set(err, 1, "memory", "only the secret memory is locked: for all of it LimitMEMLOCK=infinity is needed");
+		return akm_error_set(err, 1, "memory",
+				     "only the secret memory is locked: all of it needs LimitMEMLOCK=infinity");
 	return 0;
 }
 
@@ -83,12 +84,16 @@ static int change_user(const char *user, struct akm_error *err)
 	errno = 0;
 	pw = getpwnam(user);
 	if (!pw)
-		return akm_error_set(err, errno ? -errno : -ENOENT, "user", "%s: %s", user, errno ? strerror(errno) : "no such user");
+		return akm_error_set(err, errno ? -errno : -ENOENT, "user", "%s: %s", user,
+				     errno ? strerror(errno) : "no such user");
 	/* The account's own groups: tss for the TPM, dialout for serial lines. */
-	if (capng_change_id((int)pw->pw_uid, (int)pw->pw_gid, CAPNG_INIT_SUPP_GRP | CAPNG_CLEAR_BOUNDING) < 0)
+	if (capng_change_id((int)pw->pw_uid, (int)pw->pw_gid,
+			    CAPNG_INIT_SUPP_GRP | CAPNG_CLEAR_BOUNDING) < 0)
 		return akm_error_set(err, -EPERM, "user", "cannot become %s", user);
 	/* The kernel sets it anew with every change of identity. */
-	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? akm_error_set(err, -errno, "core dumps", "%s", strerror(errno)) : 0;
+	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0
+		       ? akm_error_set(err, -errno, "core dumps", "%s", strerror(errno))
+		       : 0;
 }
 
 static bool anything_left(bool net_admin)
@@ -115,7 +120,8 @@ static int drop_capabilities(const char *user, bool net_admin, struct akm_error 
 	if (capng_get_caps_process() < 0)
 		return akm_error_set(err, -EIO, "capabilities", "cannot be read");
 	if (net_admin && !capng_have_capability(CAPNG_PERMITTED, CAP_NET_ADMIN))
-		return akm_error_set(err, -EPERM, "capabilities", "CAP_NET_ADMIN is missing: run as root, or give it to akmd");
+		return akm_error_set(err, -EPERM, "capabilities",
+				     "CAP_NET_ADMIN is missing: run as root, or give it to akmd");
 	/* Without CAP_SETPCAP the bounding set cannot be emptied; no_new_privs makes it moot. */
 	set = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP) ? CAPNG_SELECT_ALL : CAPNG_SELECT_CAPS;
 	capng_clear(CAPNG_SELECT_ALL);
@@ -126,7 +132,9 @@ static int drop_capabilities(const char *user, bool net_admin, struct akm_error 
 		return r;
 	if (!user && capng_apply(set) < 0)
 		return akm_error_set(err, -EPERM, "capabilities", "cannot be dropped");
-	return anything_left(net_admin) ? akm_error_set(err, -EPERM, "capabilities", "are not all gone") : 0;
+	return anything_left(net_admin)
+		       ? akm_error_set(err, -EPERM, "capabilities", "are not all gone")
+		       : 0;
 }
 
 /* System calls */
@@ -174,13 +182,15 @@ static const struct { const char *name; int error; } refused[] = {
 
 /* Serial lines, sizes of queues, the permanent MAC */
 static const unsigned long ioctls[] = {
-	TCGETS, TCSETS, TCSETSW, TCSETSF, TCGETS2, TCSETS2, TCSETSW2, TCSETSF2, TCFLSH, TCSBRK, TIOCEXCL, TIOCNXCL, TIOCMGET, TIOCMBIS,
-	TIOCMBIC, TIOCOUTQ, TIOCGWINSZ, FIONREAD, FIONBIO, FIOCLEX, SIOCETHTOOL, SIOCGIFHWADDR, SIOCGIFINDEX, SIOCGIFNAME,
+	TCGETS, TCSETS, TCSETSW, TCSETSF, TCGETS2, TCSETS2, TCSETSW2, TCSETSF2, TCFLSH, TCSBRK,
+	TIOCEXCL, TIOCNXCL, TIOCMGET, TIOCMBIS, TIOCMBIC, TIOCOUTQ, TIOCGWINSZ, FIONREAD, FIONBIO,
+	FIOCLEX, SIOCETHTOOL, SIOCGIFHWADDR, SIOCGIFINDEX, SIOCGIFNAME,
 };
 
 static const int socket_families[] = { AF_UNIX, AF_INET, AF_INET6, AF_NETLINK };
 
-static const int prctls[] = { PR_SET_NAME, PR_GET_NAME, PR_GET_DUMPABLE, PR_CAPBSET_READ, PR_GET_SECCOMP };
+static const int prctls[] = { PR_SET_NAME, PR_GET_NAME, PR_GET_DUMPABLE, PR_CAPBSET_READ,
+			      PR_GET_SECCOMP };
 
 static int resolve(const char *name)
 {
@@ -198,9 +208,12 @@ static int rule(scmp_filter_ctx ctx, uint32_t action, const char *name)
 }
 
 /* Where argument @arg, masked, is @value */
-static int rule_where(scmp_filter_ctx ctx, uint32_t action, const char *name, unsigned int arg, uint64_t mask, uint64_t value)
+static int rule_where(scmp_filter_ctx ctx, uint32_t action, const char *name, unsigned int arg,
+		      uint64_t mask, uint64_t value)
 {
-	const struct scmp_arg_cmp cmp = { .arg = arg, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value };
+	const struct scmp_arg_cmp cmp = {
+		.arg = arg, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value
+	};
 	int nr = resolve(name);
 
 	return nr < 0 ? 0 : seccomp_rule_add_array(ctx, action, nr, 1, &cmp);
@@ -300,10 +313,13 @@ int priv_drop(const char *user, bool net_admin, struct akm_error *err)
 	if (r < 0)
 		return akm_error_set(err, r, "/proc/self/task", "%s", strerror(-r));
 	if (threads != 1)
-		return akm_error_set(err, -EBUSY, "threads", "%zu run already: each would keep its capabilities", threads);
+		return akm_error_set(err, -EBUSY, "threads",
+				     "%zu run already: each would keep its capabilities", threads);
 	r = drop_capabilities(user, net_admin, err);
 	if (r < 0)
 		return r;
 	r = load_filter();
-	return r < 0 ? akm_error_set(err, r, "seccomp", "the filter cannot be loaded: %s", strerror(-r)) : 0;
+	return r < 0 ? akm_error_set(err, r, "seccomp", "the filter cannot be loaded: %s",
+				     strerror(-r))
+		     : 0;
 }

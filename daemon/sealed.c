@@ -59,7 +59,8 @@ struct aead {
 	size_t aad1_len, aad2_len;
 };
 
-static int aead_start(EVP_CIPHER_CTX *ctx, const struct akm_secret *master, const struct aead *a, int encrypt)
+static int aead_start(EVP_CIPHER_CTX *ctx, const struct akm_secret *master, const struct aead *a,
+		      int encrypt)
 {
 	_cleanup_secret_ struct akm_secret key = {};
 	int r, n;
@@ -76,7 +77,8 @@ static int aead_start(EVP_CIPHER_CTX *ctx, const struct akm_secret *master, cons
 }
 
 /* @in of @len bytes → @out, and the tag behind it */
-static int aead_seal(const struct akm_secret *master, const struct aead *a, const uint8_t *in, size_t len, uint8_t *out)
+static int aead_seal(const struct akm_secret *master, const struct aead *a, const uint8_t *in,
+		     size_t len, uint8_t *out)
 {
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 	int r, n;
@@ -84,7 +86,8 @@ static int aead_seal(const struct akm_secret *master, const struct aead *a, cons
 	if (!ctx)
 		return -ENOMEM;
 	r = aead_start(ctx, master, a, 1);
-	if (!r && ((len && EVP_EncryptUpdate(ctx, out, &n, in, (int)len) != 1) || EVP_EncryptFinal_ex(ctx, out + len, &n) != 1 ||
+	if (!r && ((len && EVP_EncryptUpdate(ctx, out, &n, in, (int)len) != 1) ||
+		   EVP_EncryptFinal_ex(ctx, out + len, &n) != 1 ||
 		   EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG_LEN, out + len) != 1))
 		r = -EIO;
 	EVP_CIPHER_CTX_free(ctx);
@@ -94,8 +97,8 @@ static int aead_seal(const struct akm_secret *master, const struct aead *a, cons
 }
 
 /* @in is ciphertext of @len bytes, and the tag behind it. *ret only if it is authentic. */
-static int aead_open(const struct akm_secret *master, const struct aead *a, const uint8_t *in, size_t len,
-		     struct akm_secret *ret)
+static int aead_open(const struct akm_secret *master, const struct aead *a, const uint8_t *in,
+		     size_t len, struct akm_secret *ret)
 {
 	_cleanup_secret_ struct akm_secret out = {};
 	EVP_CIPHER_CTX *ctx;
@@ -178,7 +181,8 @@ static int read_all(int fd, uint8_t *buf, size_t len)
 }
 
 /* -ENOENT absent; -EBADMSG not a plain file of @min … @max bytes */
-static int read_file(const struct sealed *s, const char *name, size_t min, size_t max, struct akm_blob *ret)
+static int read_file(const struct sealed *s, const char *name, size_t min, size_t max,
+		     struct akm_blob *ret)
 {
 	_cleanup_(akm_blob_free) struct akm_blob b = {};
 	_cleanup_close_ int fd = -1;
@@ -234,12 +238,17 @@ static int erase_file(const struct sealed *s, const char *name)
 static struct aead slot_aead(const struct slot_header *h)
 {
 	return (struct aead){
-		.salt = h->salt, .nonce = h->nonce, .label = "akm1 sealed store", .aad1 = h, .aad1_len = sizeof(*h), .aad2 = "",
+		.salt = h->salt,
+		.nonce = h->nonce,
+		.label = "akm1 sealed store",
+		.aad1 = h,
+		.aad1_len = sizeof(*h),
+		.aad2 = "",
 	};
 }
 
-static int slot_encode(const struct sealed *s, int slot, uint64_t counter, const struct akm_secret *content,
-		       struct akm_blob *ret)
+static int slot_encode(const struct sealed *s, int slot, uint64_t counter,
+		       const struct akm_secret *content, struct akm_blob *ret)
 {
 	_cleanup_(akm_blob_free) struct akm_blob b = {};
 	struct slot_header h = {
@@ -269,8 +278,8 @@ static int slot_encode(const struct sealed *s, int slot, uint64_t counter, const
 	return 0;
 }
 
-static int slot_decode(const struct sealed *s, int slot, const struct akm_blob *b, uint64_t *ret_counter,
-		       struct akm_secret *ret)
+static int slot_decode(const struct sealed *s, int slot, const struct akm_blob *b,
+		       uint64_t *ret_counter, struct akm_secret *ret)
 {
 	struct slot_header h;
 	struct aead a = slot_aead(&h);
@@ -311,7 +320,8 @@ static bool slot_current(const struct sealed *s, const struct slot *slot)
  * The one that counts, by the TPM's counter. @fresh: nothing was ever counted, so a damaged
  * slot is a first write that was cut. Return: 0 or 1, NO_SLOT, or why there is none.
  */
-static int slot_choose(const struct sealed *s, const struct slot slot[2], bool fresh, struct akm_error *err)
+static int slot_choose(const struct sealed *s, const struct slot slot[2], bool fresh,
+		       struct akm_error *err)
 {
 	int i;
 
@@ -325,8 +335,10 @@ static int slot_choose(const struct sealed *s, const struct slot slot[2], bool f
 			return i;
 	for (i = 0; i < 2; i++)
 		if (slot[i].r == 0)
-			return akm_error_set(err, -ESTALE, slot_names[i], "is number %llu, the TPM counts %llu: an old copy was put back",
-					     (unsigned long long)slot[i].counter, (unsigned long long)s->counter);
+			return akm_error_set(
+				err, -ESTALE, slot_names[i],
+				"is number %llu, the TPM counts %llu: an old copy was put back",
+				(unsigned long long)slot[i].counter, (unsigned long long)s->counter);
 	for (i = 0; i < 2 && !fresh; i++)
 		if (slot[i].r == -EBADMSG)
 			return akm_error_set(err, -EBADMSG, slot_names[i], "is damaged, or is not this store's");
@@ -347,8 +359,10 @@ static int settle(struct sealed *s, struct keystore *ks, uint64_t counter, struc
 		}
 		if (now != counter) {
 			s->unsure = true;
-			return akm_error_set(err, -ESTALE, "counter", "the TPM counts %llu, not %llu: its index serves something else too",
-					     (unsigned long long)now, (unsigned long long)counter);
+			return akm_error_set(
+				err, -ESTALE, "counter",
+				"the TPM counts %llu, not %llu: its index serves something else too",
+				(unsigned long long)now, (unsigned long long)counter);
 		}
 		s->counter = counter;
 	}
@@ -363,7 +377,8 @@ static int erase_other(const struct sealed *s, struct akm_error *err)
 	return r < 0 ? akm_error_set(err, r, name, "the old slot cannot be erased: %s", strerror(-r)) : 0;
 }
 
-static int load_content(struct sealed *s, struct keystore *ks, uint64_t created, struct akm_secret *ret, struct akm_error *err)
+static int load_content(struct sealed *s, struct keystore *ks, uint64_t created,
+			struct akm_secret *ret, struct akm_error *err)
 {
 	struct slot slot[2] = {};
 	int i, r;
@@ -430,10 +445,12 @@ static int master_create(struct sealed *s, struct keystore *ks, struct akm_error
 	return r < 0 ? akm_error_set(err, r, "master", "cannot be written: %s", strerror(-r)) : 0;
 }
 
-static int master_unseal(struct sealed *s, struct keystore *ks, const struct akm_blob *file, struct akm_error *err)
+static int master_unseal(struct sealed *s, struct keystore *ks, const struct akm_blob *file,
+			 struct akm_error *err)
 {
 	const struct akm_blob sealed = {
-		.data = file->data + sizeof(struct master_header), .len = file->len - sizeof(struct master_header),
+		.data = file->data + sizeof(struct master_header),
+		.len = file->len - sizeof(struct master_header),
 	};
 	int r;
 
@@ -445,7 +462,8 @@ static int master_unseal(struct sealed *s, struct keystore *ks, const struct akm
 	return 0;
 }
 
-static int load_master(struct sealed *s, struct keystore *ks, uint64_t *ret_created, struct akm_error *err)
+static int load_master(struct sealed *s, struct keystore *ks, uint64_t *ret_created,
+		       struct akm_error *err)
 {
 	_cleanup_(akm_blob_free) struct akm_blob file = {};
 	struct master_header h;
@@ -490,14 +508,15 @@ static int open_dir(struct sealed *s, const char *dir, struct akm_error *err)
 	if (st.st_uid != geteuid() || (st.st_mode & 077))
 		return akm_error_set(err, -EPERM, "directory", "%s must be ours, with mode 0700", dir);
 	if (flock(s->dir, LOCK_EX | LOCK_NB) < 0)
-		return akm_error_set(err, errno == EWOULDBLOCK ? -EBUSY : -errno, "directory", "%s is in use by another process", dir);
+		return akm_error_set(err, errno == EWOULDBLOCK ? -EBUSY : -errno, "directory",
+				     "%s is in use by another process", dir);
 	if (made)
 		r = sync_parent(s->dir);
 	return r < 0 ? akm_error_set(err, r, "directory", "%s: %s", dir, strerror(-r)) : 0;
 }
 
-int sealed_open(struct keystore *ks, const char *dir, struct sealed **ret, struct akm_secret *ret_content,
-		struct akm_error *err)
+int sealed_open(struct keystore *ks, const char *dir, struct sealed **ret,
+		struct akm_secret *ret_content, struct akm_error *err)
 {
 	_cleanup_secret_ struct akm_secret content = {};
 	struct sealed *s = calloc(1, sizeof(*s));
@@ -549,7 +568,8 @@ static int ask_again(struct sealed *s, struct keystore *ks, struct akm_error *er
 	return 0;
 }
 
-int sealed_write(struct sealed *s, struct keystore *ks, const struct akm_secret *content, struct akm_error *err)
+int sealed_write(struct sealed *s, struct keystore *ks, const struct akm_secret *content,
+		 struct akm_error *err)
 {
 	_cleanup_(akm_blob_free) struct akm_blob file = {};
 	uint64_t counter;
@@ -584,7 +604,8 @@ static struct aead value_aead(const struct value_header *h, const char *aad)
 	};
 }
 
-int sealed_wrap(const struct sealed *s, const char *aad, const struct akm_secret *value, struct akm_blob *ret)
+int sealed_wrap(const struct sealed *s, const char *aad, const struct akm_secret *value,
+		struct akm_blob *ret)
 {
 	_cleanup_(akm_blob_free) struct akm_blob b = {};
 	struct value_header h = { .version = VERSION };
@@ -608,7 +629,8 @@ int sealed_wrap(const struct sealed *s, const char *aad, const struct akm_secret
 	return 0;
 }
 
-int sealed_unwrap(const struct sealed *s, const char *aad, const struct akm_blob *wrapped, struct akm_secret *ret)
+int sealed_unwrap(const struct sealed *s, const char *aad, const struct akm_blob *wrapped,
+		  struct akm_secret *ret)
 {
 	struct value_header h;
 	struct aead a = value_aead(&h, aad);
@@ -618,5 +640,6 @@ int sealed_unwrap(const struct sealed *s, const char *aad, const struct akm_blob
 	memcpy(&h, wrapped->data, sizeof(h));
 	if (h.version != VERSION)
 		return -EBADMSG;
-	return aead_open(&s->master, &a, wrapped->data + sizeof(h), wrapped->len - sizeof(h) - TAG_LEN, ret);
+	return aead_open(&s->master, &a, wrapped->data + sizeof(h),
+			 wrapped->len - sizeof(h) - TAG_LEN, ret);
 }

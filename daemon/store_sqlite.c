@@ -202,7 +202,8 @@ static int prepare_file(const char *path, struct akm_error *err)
 		return akm_error_set(err, -EBADMSG, "database", "%s is not a plain file", path);
 	/* SQLite takes a file too short for its header for a new one. */
 	if (st.st_size > 0 && st.st_size < PAGE_MIN)
-		return akm_error_set(err, -EBADMSG, "database", "%s is damaged: %lld bytes", path, (long long)st.st_size);
+		return akm_error_set(err, -EBADMSG, "database", "%s is damaged: %lld bytes", path,
+				     (long long)st.st_size);
 	if (st.st_uid != geteuid() || (st.st_mode & 077))
 		return akm_error_set(err, -EPERM, "database", "%s must be ours, with mode 0600", path);
 	return 0;
@@ -228,8 +229,9 @@ static int open_db(struct store *s, const char *path)
 /* What concerns this connection only. Exclusive: a second daemon is refused instead of taking turns. */
 static int configure(struct store *s)
 {
-	return run(s, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;"
-		      "PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; PRAGMA journal_size_limit = 4194304");
+	return run(s, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA cell_size_check = ON;"
+		      "PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = ON;"
+		      "PRAGMA secure_delete = ON; PRAGMA journal_size_limit = 4194304");
 }
 
 /* What writes to the file, once it is known to be ours. SQLite answers with the mode it stays in. */
@@ -291,7 +293,8 @@ static int check_definitions(struct store *s)
 	sqlite3 *fresh = NULL;
 	int r;
 
-	r = store_errno(sqlite3_open_v2(":memory:", &fresh, SQLITE_OPEN_READWRITE | SQLITE_OPEN_EXRESCODE, NULL));
+	r = store_errno(sqlite3_open_v2(":memory:", &fresh,
+					SQLITE_OPEN_READWRITE | SQLITE_OPEN_EXRESCODE, NULL));
 	r = r ?: store_errno(sqlite3_exec(fresh, schema, NULL, NULL, NULL));
 	r = r ?: definitions(fresh, &want);
 	r = r ?: definitions(s->db, &have);
@@ -308,7 +311,8 @@ static int check_pages(struct store *s, const char *path, struct akm_error *err)
 	if (r > 0)
 		query_text(&q, text, sizeof(text));
 	if (r < 0 || strcmp(text, "ok") != 0)
-		return akm_error_set(err, -EBADMSG, "database", "%s is damaged: %.100s", path, r < 0 ? store_strerror(s) : text);
+		return akm_error_set(err, -EBADMSG, "database", "%s is damaged: %.100s", path,
+				     r < 0 ? store_strerror(s) : text);
 	return 0;
 }
 
@@ -330,10 +334,13 @@ static int check_ids(const struct file_ids *id, const char *path, struct akm_err
 	if (id->application != APPLICATION_ID)
 		return akm_error_set(err, -EBADMSG, "database", "%s belongs to another program", path);
 	if (id->version > SCHEMA_VERSION)
-		return akm_error_set(err, -EBADMSG, "database", "%s has schema version %lld, this akmd knows %d: use the newer akmd", path,
-				     (long long)id->version, SCHEMA_VERSION);
+		return akm_error_set(
+			err, -EBADMSG, "database",
+			"%s has schema version %lld, this akmd knows %d: use the newer akmd", path,
+			(long long)id->version, SCHEMA_VERSION);
 	if (id->version != SCHEMA_VERSION)
-		return akm_error_set(err, -EBADMSG, "database", "%s is damaged: schema version %lld", path, (long long)id->version);
+		return akm_error_set(err, -EBADMSG, "database", "%s is damaged: schema version %lld",
+				     path, (long long)id->version);
 	return 0;
 }
 
@@ -353,7 +360,8 @@ static int explain(struct store *s, int r, const char *path, struct akm_error *e
 	if (r == -EBUSY)
 		return akm_error_set(err, r, "database", "%s is in use by another process", path);
 	if (r < 0)
-		return akm_error_set(err, r, "database", "%s cannot be opened: %s", path, s->db ? store_strerror(s) : strerror(-r));
+		return akm_error_set(err, r, "database", "%s cannot be opened: %s", path,
+				     s->db ? store_strerror(s) : strerror(-r));
 	return r;
 }
 

@@ -323,7 +323,8 @@ static int generation_read(struct query *q, struct store_generation *ret)
 	return 0;
 }
 
-int store_generation_get(struct store *s, uint32_t atr_id, uint32_t number, struct store_generation *ret)
+int store_generation_get(struct store *s, uint32_t atr_id, uint32_t number,
+			 struct store_generation *ret)
 {
 	_cleanup_query_ struct query q = query_start(s,
 		"SELECT " GENERATION_COLUMNS " FROM generation WHERE atr_id = ? AND number = ?");
@@ -337,7 +338,8 @@ int store_generation_get(struct store *s, uint32_t atr_id, uint32_t number, stru
 	return generation_read(&q, ret);
 }
 
-int store_generation_each(struct store *s, uint32_t atr_id, int (*fn)(const struct store_generation *g, void *ctx), void *ctx)
+int store_generation_each(struct store *s, uint32_t atr_id,
+			  int (*fn)(const struct store_generation *g, void *ctx), void *ctx)
 {
 	_cleanup_query_ struct query q = query_start(s,
 		"SELECT " GENERATION_COLUMNS " FROM generation WHERE atr_id = ? ORDER BY number");
@@ -359,7 +361,8 @@ int store_generation_each(struct store *s, uint32_t atr_id, int (*fn)(const stru
 
 /* Steps */
 
-int store_step_set(struct store *s, uint32_t atr_id, uint32_t number, const uint8_t node[AKM_ID_LEN], enum store_step step)
+int store_step_set(struct store *s, uint32_t atr_id, uint32_t number,
+		   const uint8_t node[AKM_ID_LEN], enum store_step step)
 {
 	_cleanup_query_ struct query q = query_start(s,
 		"INSERT INTO step (atr_id, number, node, step) VALUES (?, ?, ?, ?)"
@@ -372,9 +375,11 @@ int store_step_set(struct store *s, uint32_t atr_id, uint32_t number, const uint
 	return query_run(&q);
 }
 
-int store_step_get(struct store *s, uint32_t atr_id, uint32_t number, const uint8_t node[AKM_ID_LEN], enum store_step *ret)
+int store_step_get(struct store *s, uint32_t atr_id, uint32_t number,
+		   const uint8_t node[AKM_ID_LEN], enum store_step *ret)
 {
-	_cleanup_query_ struct query q = query_start(s, "SELECT step FROM step WHERE atr_id = ? AND number = ? AND node = ?");
+	_cleanup_query_ struct query q = query_start(
+		s, "SELECT step FROM step WHERE atr_id = ? AND number = ? AND node = ?");
 	enum store_step step = STEP_NONE;
 	int r;
 

@@ -75,7 +75,8 @@ static int event_read(struct query *q, uint64_t *ret_seq, struct msg_event *ret)
 int store_event_each(struct store *s, uint64_t since, size_t limit,
 		     int (*fn)(uint64_t seq, const struct msg_event *e, void *ctx), void *ctx)
 {
-	_cleanup_query_ struct query q = query_start(s, "SELECT " COLUMNS " FROM event WHERE seq > ? ORDER BY seq LIMIT ?");
+	_cleanup_query_ struct query q =
+		query_start(s, "SELECT " COLUMNS " FROM event WHERE seq > ? ORDER BY seq LIMIT ?");
 	struct msg_event e;
 	uint64_t seq;
 	int r;
@@ -102,7 +103,8 @@ int store_outbox_acked(struct store *s, uint64_t seq)
 	return store_set_u64(s, ACKED, seq);
 }
 
-int store_outbox_each(struct store *s, size_t limit, int (*fn)(uint64_t seq, const struct msg_event *e, void *ctx), void *ctx)
+int store_outbox_each(struct store *s, size_t limit,
+		      int (*fn)(uint64_t seq, const struct msg_event *e, void *ctx), void *ctx)
 {
 	uint64_t acked;
 	int r;

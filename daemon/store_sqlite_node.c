@@ -97,8 +97,9 @@ int store_node_by_name(struct store *s, const char *name, struct store_node *ret
 
 int store_node_by_ek(struct store *s, const struct akm_blob *ek_name, struct store_node *ret)
 {
-	_cleanup_query_ struct query q = query_start(s, "SELECT " COLUMNS " FROM node WHERE ek_name = ? AND state != 3"
-		" ORDER BY since_ms DESC, rowid DESC LIMIT 1");
+	_cleanup_query_ struct query q =
+		query_start(s, "SELECT " COLUMNS " FROM node WHERE ek_name = ? AND state != 3"
+			       " ORDER BY since_ms DESC, rowid DESC LIMIT 1");
 
 	query_bind_blob(&q, ek_name);
 	return node_first(&q, ret);
@@ -118,7 +119,8 @@ int store_node_delete(struct store *s, const uint8_t id[AKM_ID_LEN])
 
 int store_node_each(struct store *s, int (*fn)(const struct store_node *n, void *ctx), void *ctx)
 {
-	_cleanup_query_ struct query q = query_start(s, "SELECT " COLUMNS " FROM node ORDER BY name, state, id");
+	_cleanup_query_ struct query q =
+		query_start(s, "SELECT " COLUMNS " FROM node ORDER BY name, state, id");
 	struct store_node n;
 	int r;
 
