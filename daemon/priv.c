@@ -291,9 +291,8 @@ static int load_filter(void)
 
 	if (!ctx)
 		return -ENOMEM;
-	/* Also sets no_new_privs, and tells the audit log what it killed for. */
+	/* Sets no_new_privs as well. The kernel logs what it kills for, also without SCMP_FLTATR_CTL_LOG. */
 	r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_NNP, 1);
-	r = r ?: seccomp_attr_set(ctx, SCMP_FLTATR_CTL_LOG, 1);
 	r = r ?: seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	r = r ?: rules_plain(ctx);
 	r = r ?: rules_values(ctx);
