@@ -13,6 +13,9 @@
 #include "provision.h"
 #include "store.h"
 
+/* A socket of unix-listen: takes its name with it. */
+void enroll_close_listener(int *fd);
+
 /* ---- issuer: root, manager ---- */
 
 struct issuer;

@@ -43,8 +43,7 @@ static void stop_accept(struct issuer *i)
 	if (i->accept)
 		event_free(i->accept);
 	i->accept = NULL;
-	closep(&i->listen_fd);
-	i->listen_fd = -1;
+	enroll_close_listener(&i->listen_fd);
 }
 
 static void finish(struct issuer *i, int r, const struct akm_error *err)

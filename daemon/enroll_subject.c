@@ -5,6 +5,7 @@
 #include "enroll.h"
 
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "clock.h"
 #include "log.h"
@@ -40,13 +41,23 @@ int subject_new(const struct subject_config *cfg, struct subject **ret)
 	return 0;
 }
 
+void enroll_close_listener(int *fd)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNSPEC };
+	socklen_t len = sizeof(a) - 1;
+
+	if (*fd >= 0 && !getsockname(*fd, (struct sockaddr *)&a, &len) && a.sun_family == AF_UNIX && a.sun_path[0])
+		unlink(a.sun_path);
+	closep(fd);
+	*fd = -1;
+}
+
 static void stop_listening(struct subject *s)
 {
 	if (s->accept)
 		event_free(s->accept);
 	s->accept = NULL;
-	closep(&s->listen_fd);
-	s->listen_fd = -1;
+	enroll_close_listener(&s->listen_fd);
 	event_del(s->reopen);
 }
 

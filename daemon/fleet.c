@@ -122,6 +122,8 @@ static int load_member(struct fleet_atr *a, const struct store_member *m, struct
 		*to = a->members[before];
 		*r = a->plan.members[before];
 		memset(r->step, 0, sizeof(r->step));
+	} else {
+		r->away_ms = now_ms();
 	}
 	to->index = m->index;
 	memcpy(to->node, m->node, AKM_ID_LEN);
@@ -659,6 +661,7 @@ void fleet_peer_down(struct fleet *f, struct peer *p)
 		if (m < 0)
 			continue;
 		a->plan.members[m].up = false;
+		a->plan.members[m].away_ms = now_ms();
 		a->members[m].in_flight = false;
 		a->members[m].retry_ms = 0;
 		fleet_kick_soon(a, 0);

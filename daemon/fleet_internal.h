@@ -58,7 +58,7 @@ struct fleet_wait {
 	uint64_t deadline_ms;
 	char said[256];			/* the last progress */
 };
-#define FLEET_WAIT_MS 15000
+#define FLEET_WAIT_MS 40000	/* longer than rekey.h waits for anybody */
 
 struct fleet {
 	struct fleet_config c;

@@ -35,7 +35,7 @@ int fleet_wait_new(struct fleet *f, struct ctl_request *req, enum wait_kind kind
 	f->waits = w;
 	ctl_on_gone(req, on_gone, w);
 	if (!evtimer_pending(f->wait_timer, NULL))
-		timer_set(f->wait_timer, FLEET_WAIT_MS);
+		timer_set(f->wait_timer, FLEET_WAIT_MS / 40);
 	*ret = w;
 	return 0;
 }
@@ -180,7 +180,7 @@ void fleet_wait_check(struct fleet *f)
 			finish(w);
 	}
 	if (f->waits && !evtimer_pending(f->wait_timer, NULL))
-		timer_set(f->wait_timer, FLEET_WAIT_MS / 15);
+		timer_set(f->wait_timer, FLEET_WAIT_MS / 40);
 }
 
 void fleet_wait_free_all(struct fleet *f)

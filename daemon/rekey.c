@@ -59,6 +59,7 @@ static bool elapsed(struct rekey_plan *plan, uint64_t since, uint64_t delay, uin
 
 struct tally {
 	size_t up_without, away_without, prepared, activated, up_prepared;
+	uint64_t left_ms;		/* when the last of those that are away and do not use it left */
 };
 
 static struct tally count(const struct rekey_atr *a, size_t g)
@@ -78,8 +79,15 @@ static struct tally count(const struct rekey_atr *a, size_t g)
 			t.away_without++;
 		if (m->up && m->step[g] == STEP_PREPARED)
 			t.up_prepared++;
+		if (!m->up && m->step[g] != STEP_ACTIVATED && m->away_ms > t.left_ms)
+			t.left_ms = m->away_ms;
 	}
 	return t;
+}
+
+static uint64_t max_ms(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
 }
 
 /* One change at a time: a kernel holds few generations beside each other. */
@@ -107,7 +115,8 @@ static bool may_activate(const struct rekey_atr *a, size_t next, uint64_t now, s
 	if (t.up_without &&
 	    !elapsed(plan, g->since_ms, g->urgent ? a->prepare_timeout_ms : REKEY_PATIENCE_MS, now))
 		return false;
-	if (t.away_without && !g->urgent && !elapsed(plan, g->since_ms, a->prepare_timeout_ms, now))
+	if (t.away_without && !g->urgent &&
+	    !elapsed(plan, max_ms(g->since_ms + a->prepare_timeout_ms, t.left_ms + REKEY_RETURN_MS), 0, now))
 		return false;
 	return true;
 }
@@ -140,9 +149,12 @@ static bool has_replaced(const struct rekey_atr *a, size_t by, uint64_t now, str
 		return false;
 	if (!elapsed(plan, g->since_ms, grace_of(a, g), now))
 		return false;
-	/* A member that is up and still sends on the old one is heard for longer. */
-	return g->urgent || !(t.up_without + t.up_prepared) ||
-	       elapsed(plan, g->since_ms, REKEY_PATIENCE_MS, now);
+	/* A member that still sends on the old one, but will not for long, is heard until then. */
+	if (g->urgent)
+		return true;
+	if (t.up_without + t.up_prepared && !elapsed(plan, g->since_ms, REKEY_PATIENCE_MS, now))
+		return false;
+	return !t.left_ms || elapsed(plan, t.left_ms, REKEY_RETURN_MS, now);
 }
 
 static bool may_retire(const struct rekey_atr *a, size_t old, size_t current, uint64_t now, struct rekey_plan *plan)

@@ -7,12 +7,14 @@
  *
  * The rules:
  *  - The newest generation that is PREPARING starts to activate when every member
- *    that is up holds it. Members that are away are waited for REKEY prepare_timeout,
- *    or not at all if the generation is urgent (eviction); members that are up but
- *    slow (a TPM may stall for 30 s) for REKEY_PATIENCE_MS, or prepare_timeout.
+ *    that is up holds it. Members that are away are waited for prepare_timeout, and
+ *    those that may just be reconnecting for REKEY_RETURN_MS since they left, or not at
+ *    all if the generation is urgent (eviction); members that are up but slow (a TPM
+ *    may stall for 30 s) for REKEY_PATIENCE_MS, or prepare_timeout if it is urgent.
  *  - A generation is ACTIVE when every member that is up and holds it sends on it.
  *  - Older ones retire a grace later: everybody who will send on the new one does so,
- *    and what was under way has arrived. No packet is lost.
+ *    and what was under way has arrived. Who is slow or just reconnecting is waited for
+ *    again. No packet is lost.
  *  - One change at a time: the next one is prepared, but starts to activate only when
  *    the one before has come through and what that replaced is erased; an urgent one
  *    does not wait. A newer generation supersedes one that is still PREPARING.
@@ -26,6 +28,7 @@
 
 #define REKEY_GENERATIONS	8	/* of one ATR, not done with at a time */
 #define REKEY_PATIENCE_MS	30000
+#define REKEY_RETURN_MS		8000	/* longer than superior.h's backoff, with its jitter */
 #define REKEY_URGENT_GRACE_MS	500	/* with prepare_timeout (1 s): refused within 2 s. P5 */
 
 struct rekey_generation {
@@ -39,6 +42,7 @@ struct rekey_member {
 	bool up;			/* the link is there, and what the node has is known */
 	bool busy;			/* a request is under way, or its last failure is too fresh */
 	bool stale;			/* does not have the newest definition */
+	uint64_t away_ms;		/* monotonic, since when it is not up (our own start at the earliest) */
 	enum store_step step[REKEY_GENERATIONS];
 };
 

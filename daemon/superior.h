@@ -46,7 +46,7 @@ struct superior_config {
 	void *ctx;
 };
 #define SUPERIOR_BACKOFF_MIN_MS	250
-#define SUPERIOR_BACKOFF_MAX_MS	10000
+#define SUPERIOR_BACKOFF_MAX_MS	5000	/* rekey.h waits for longer */
 
 /* Copies @cfg and what it points to, but for evidence. Connects as soon as the TPM has made the link key. */
 int superior_new(const struct superior_config *cfg, struct superior **ret);
