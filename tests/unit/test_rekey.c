@@ -134,12 +134,42 @@ static void test_away_members_are_waited_for_so_long(void **state)
 	f.members[1].up = false;
 	add_generation(&f, 1, GEN_PREPARING, 0);
 	f.members[0].step[0] = STEP_PREPARED;
-	plan(&f, 999);
+	f.atr.generations[0].since_ms = REKEY_RETURN_MS;
+	plan(&f, REKEY_RETURN_MS + 999);
 	assert_int_equal(f.plan.n, 0);
-	assert_int_equal(f.plan.wake_ms, 1000);
-	assert_state(&f, 1000, 0, GEN_ACTIVATING);
+	assert_int_equal(f.plan.wake_ms, REKEY_RETURN_MS + 1000);
+	assert_state(&f, REKEY_RETURN_MS + 1000, 0, GEN_ACTIVATING);
 	f.atr.generations[0].urgent = true;
-	assert_state(&f, 0, 0, GEN_ACTIVATING);
+	assert_state(&f, REKEY_RETURN_MS, 0, GEN_ACTIVATING);
+}
+
+/* It may only be reconnecting: the manager was restarted, say. */
+static void test_who_has_just_left_is_waited_for(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f, 2);
+	add_generation(&f, 1, GEN_ACTIVE, 0);
+	add_generation(&f, 2, GEN_PREPARING, 20000);
+	all_at(&f, 0, STEP_ACTIVATED);
+	f.members[0].step[1] = STEP_PREPARED;
+	f.members[1].up = false;
+	f.members[1].away_ms = 19000;
+	plan(&f, 19000 + REKEY_RETURN_MS - 1);
+	assert_int_equal(f.plan.n, 0);
+	assert_int_equal(f.plan.wake_ms, 19000 + REKEY_RETURN_MS);
+	assert_state(&f, 19000 + REKEY_RETURN_MS, 1, GEN_ACTIVATING);
+
+	/* It leaves holding the new one: the old one stays until it is back, or stays away. */
+	f.atr.generations[1].state = GEN_ACTIVE;
+	f.members[0].step[1] = STEP_ACTIVATED;
+	f.members[1].step[1] = STEP_PREPARED;
+	plan(&f, 20000 + 5000);
+	assert_int_equal(f.plan.n, 0);
+	assert_state(&f, 19000 + REKEY_RETURN_MS, 0, GEN_RETIRED);
+	f.atr.generations[1].urgent = true;
+	assert_state(&f, 20000 + REKEY_URGENT_GRACE_MS, 0, GEN_RETIRED);
 }
 
 static void test_slow_members_are_waited_for_longer(void **state)
@@ -379,7 +409,7 @@ struct world {
 	struct rekey_member members[MEMBERS];
 	struct node nodes[MEMBERS];
 	uint64_t now;
-	uint32_t random, latency, last;
+	uint32_t random, latency, reconnect, last;
 	bool manager_away;
 };
 
@@ -474,13 +504,12 @@ static void kernel_tick(struct kernel *k, uint64_t now)
 			k->held[i].number = 0;
 }
 
-static size_t position(const struct world *w, uint32_t number)
+static int position(const struct world *w, uint32_t number)
 {
 	for (size_t i = 0; i < w->atr.n_generations; i++)
 		if (w->atr.generations[i].number == number)
-			return i;
-	fail_msg("generation %u is not known", number);
-	return 0;
+			return (int)i;
+	return -1;
 }
 
 static void world_init(struct world *w, uint32_t seed, uint32_t latency)
@@ -523,7 +552,7 @@ static void deliver(struct world *w, size_t i)
 {
 	struct node *n = &w->nodes[i];
 	struct rekey_member *m = &w->members[i];
-	size_t g;
+	int g;
 
 	if (n->to.used && w->now >= n->to.at) {
 		n->result = kernel_do(&n->kernel, &n->to, w->now);
@@ -537,6 +566,8 @@ static void deliver(struct world *w, size_t i)
 	m->busy = false;
 	assert_int_equal(n->result, 0);
 	g = position(w, n->from.number);
+	if (g < 0)
+		return;				/* forgotten meanwhile */
 	if (n->from.type == REKEY_PREPARE && m->step[g] == STEP_NONE)
 		m->step[g] = STEP_PREPARED;
 	else if (n->from.type == REKEY_ACTIVATE)
@@ -595,12 +626,13 @@ static void link_down(struct world *w, size_t i)
 	n->reports_at = 0;
 	n->to.used = n->from.used = false;	/* what was under way is lost, done or not */
 	w->members[i].up = w->members[i].busy = false;
+	w->members[i].away_ms = w->now;
 }
 
 static void link_up(struct world *w, size_t i)
 {
 	w->nodes[i].up = true;
-	w->nodes[i].reports_at = w->now + 1 + dice(w, w->latency);
+	w->nodes[i].reports_at = w->now + 1 + dice(w, w->latency) + dice(w, w->reconnect + 1);
 }
 
 /* kill -9: the journal is left. States' times start again, what is up is not known. */
@@ -645,6 +677,15 @@ static void assert_all_hear_all(const struct world *w)
 		}
 }
 
+/* Those whose link is there have reported. */
+static bool all_reported(const struct world *w)
+{
+	for (size_t i = 0; i < w->atr.n_members; i++)
+		if (w->nodes[i].up && !w->members[i].up)
+			return false;
+	return true;
+}
+
 static void run_until_settled(struct world *w, uint64_t limit, bool hearing)
 {
 	uint64_t end = w->now + limit;
@@ -655,7 +696,7 @@ static void run_until_settled(struct world *w, uint64_t limit, bool hearing)
 			assert_all_hear_all(w);
 		if (w->now >= end)
 			fail_msg("not settled after %llu ms", (unsigned long long)limit);
-	} while (!rekey_settled(&w->atr));
+	} while (!all_reported(w) || !rekey_settled(&w->atr));
 }
 
 static void assert_all_on(const struct world *w, uint32_t number)
@@ -818,6 +859,7 @@ static void test_world_manager_killed_anywhere(void **state)
 		uint64_t start;
 
 		world_init(&w, (uint32_t)at + 1, 60);
+		w.reconnect = 6250;
 		new_generation(&w, false);
 		run_until_settled(&w, 20000, true);
 		new_generation(&w, false);
@@ -866,6 +908,7 @@ int main(void)
 		cmocka_unit_test(test_first_generation),
 		cmocka_unit_test(test_busy_and_down_are_left_alone),
 		cmocka_unit_test(test_away_members_are_waited_for_so_long),
+		cmocka_unit_test(test_who_has_just_left_is_waited_for),
 		cmocka_unit_test(test_slow_members_are_waited_for_longer),
 		cmocka_unit_test(test_nobody_there),
 		cmocka_unit_test(test_last_member_gone),

@@ -1,0 +1,627 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "nl_fake.h"
+
+#include "clock.h"
+#include "kdf.h"
+
+#define FAKE_DEVICES	8
+#define FAKE_MEMBERS	16
+
+struct fake_generation {
+	uint32_t number, key_id, state;		/* number 0: unused */
+	uint64_t epoch, deadline_ms;
+	uint8_t chain[AKM_CHAIN_LEN], install_chain[AKM_CHAIN_LEN];
+	size_t n_pairs;
+	uint16_t pair[FAKE_MEMBERS];
+	uint8_t pair_chain[FAKE_MEMBERS][AKM_CHAIN_LEN];
+};
+
+struct fake_member { bool used; struct msg_member m; };
+
+struct fake_device {
+	bool used, up;
+	struct nl_dev d;
+	bool has_self;
+	uint32_t newest;
+	struct fake_member members[FAKE_MEMBERS];
+	struct fake_generation generations[AKM_GENERATIONS_MAX];
+	size_t n_addresses;
+};
+
+struct fake_kernel {
+	struct fake_device devices[FAKE_DEVICES];
+	uint32_t incarnation, next_ifindex;	/* of the namespace */
+	struct nl *listener;
+	unsigned int changes;
+	int fail_cmd, fail_r;
+	unsigned int fail_times;
+};
+
+struct nl {
+	struct fake_kernel *k;
+	nl_event_fn event;
+	nl_lost_fn lost;
+	void *ctx;
+};
+
+static struct fake_kernel *kernel_in_use;
+
+/* ---- the test's side ---- */
+
+struct fake_kernel *fake_kernel_new(void)
+{
+	struct fake_kernel *k = calloc(1, sizeof(*k));
+
+	if (!k)
+		abort();
+	return k;
+}
+
+void fake_kernel_free(struct fake_kernel *k)
+{
+	free(k);
+}
+
+void fake_kernel_reboot(struct fake_kernel *k)
+{
+	if (k->listener)
+		abort();			/* a reboot takes the daemon with it */
+	memset(k, 0, sizeof(*k));
+}
+
+void fake_kernel_use(struct fake_kernel *k)
+{
+	kernel_in_use = k;
+}
+
+static void expire(struct fake_device *d)
+{
+	for (size_t i = 0; i < AKM_GENERATIONS_MAX; i++)
+		if (d->generations[i].state == AKM_GEN_RETIRING && now_ms() >= d->generations[i].deadline_ms)
+			memset(&d->generations[i], 0, sizeof(d->generations[i]));
+}
+
+static struct fake_device *find(struct fake_kernel *k, const char *ifname)
+{
+	for (size_t i = 0; i < FAKE_DEVICES; i++) {
+		if (k->devices[i].used && !strcmp(k->devices[i].d.ifname, ifname)) {
+			expire(&k->devices[i]);
+			return &k->devices[i];
+		}
+	}
+	return NULL;
+}
+
+static struct fake_generation *generation(struct fake_device *d, uint32_t number)
+{
+	for (size_t i = 0; number && i < AKM_GENERATIONS_MAX; i++)
+		if (d->generations[i].number == number)
+			return &d->generations[i];
+	return NULL;
+}
+
+static struct fake_generation *active(struct fake_device *d)
+{
+	for (size_t i = 0; i < AKM_GENERATIONS_MAX; i++)
+		if (d->generations[i].state == AKM_GEN_ACTIVE)
+			return &d->generations[i];
+	return NULL;
+}
+
+static const struct msg_member *member(const struct fake_device *d, uint16_t index)
+{
+	for (size_t i = 0; i < FAKE_MEMBERS; i++)
+		if (d->members[i].used && d->members[i].m.index == index)
+			return &d->members[i].m;
+	return NULL;
+}
+
+static const uint8_t *pair(const struct fake_generation *g, uint16_t index)
+{
+	for (size_t i = 0; i < g->n_pairs; i++)
+		if (g->pair[i] == index)
+			return g->pair_chain[i];
+	return NULL;
+}
+
+static const char *why_deaf(struct fake_device *from, struct fake_device *to)
+{
+	struct fake_generation *g, *h;
+	const struct msg_member *m;
+
+	if (!from || !from->up || !to || !to->up)
+		return "no device, or it is down";
+	g = active(from);
+	if (!g)
+		return "nothing to send with";
+	if (!from->d.incarnation)
+		return "no incarnation";
+	m = member(from, to->d.self);
+	if (!m || !m->endpoint.addr_len || !m->n_prefixes)
+		return "the sender does not know where to send";
+	h = generation(to, g->number);
+	if (!h)
+		return "the receiver does not hold the generation";
+	if (h->key_id != g->key_id || h->epoch != g->epoch || memcmp(h->chain, g->chain, AKM_CHAIN_LEN))
+		return "other chains";
+	if (!pair(g, to->d.self) || !pair(h, from->d.self) ||
+	    memcmp(pair(g, to->d.self), pair(h, from->d.self), AKM_CHAIN_LEN))
+		return "other pair chains";
+	return member(to, from->d.self) ? NULL : "the receiver does not know the sender";
+}
+
+bool fake_kernel_hears(struct fake_kernel *from, struct fake_kernel *to, const char *ifname, const char **ret_why)
+{
+	*ret_why = why_deaf(find(from, ifname), find(to, ifname));
+	return !*ret_why;
+}
+
+bool fake_kernel_shares_key(struct fake_kernel *k, struct fake_kernel *other, const char *ifname)
+{
+	struct fake_device *d = find(k, ifname), *e = find(other, ifname);
+
+	for (size_t i = 0; d && e && i < AKM_GENERATIONS_MAX; i++) {
+		struct fake_generation *g = generation(e, d->generations[i].number);
+
+		if (g && !memcmp(g->chain, d->generations[i].chain, AKM_CHAIN_LEN))
+			return true;
+	}
+	return false;
+}
+
+bool fake_kernel_holds(struct fake_kernel *k, const char *ifname, uint32_t number)
+{
+	struct fake_device *d = find(k, ifname);
+
+	return d && generation(d, number);
+}
+
+uint32_t fake_kernel_active(struct fake_kernel *k, const char *ifname)
+{
+	struct fake_device *d = find(k, ifname);
+	struct fake_generation *g = d ? active(d) : NULL;
+
+	return g ? g->number : 0;
+}
+
+uint32_t fake_kernel_incarnation(struct fake_kernel *k, const char *ifname)
+{
+	struct fake_device *d = find(k, ifname);
+
+	return d ? d->d.incarnation : 0;
+}
+
+uint64_t fake_kernel_epoch(struct fake_kernel *k, const char *ifname)
+{
+	struct fake_device *d = find(k, ifname);
+	struct fake_generation *g = d ? active(d) : NULL;
+
+	return g ? g->epoch : 0;
+}
+
+unsigned int fake_kernel_changes(struct fake_kernel *k)
+{
+	return k->changes;
+}
+
+bool fake_kernel_endpoint(struct fake_kernel *k, const char *ifname, uint16_t index, struct msg_endpoint *ret)
+{
+	struct fake_device *d = find(k, ifname);
+	const struct msg_member *m = d ? member(d, index) : NULL;
+
+	if (m)
+		*ret = m->endpoint;
+	return m;
+}
+
+void fake_kernel_count(struct fake_kernel *k, const char *ifname, int stat, uint64_t add)
+{
+	struct fake_device *d = find(k, ifname);
+
+	if (!d)
+		abort();
+	d->d.stats.v[stat] += add;
+}
+
+void fake_kernel_event(struct fake_kernel *k, const struct nl_event *e)
+{
+	if (k->listener)
+		k->listener->event(k->listener->ctx, e);
+}
+
+void fake_kernel_roll(struct fake_kernel *k, const char *ifname)
+{
+	struct fake_device *d = find(k, ifname);
+	struct fake_generation *g = d ? active(d) : NULL;
+	struct nl_event e = { .type = AKM_EVENT_EPOCH, .member = -1 };
+	struct kdf_ctx ctx;
+
+	if (!g)
+		abort();
+	ctx = (struct kdf_ctx){ d->d.atr_id, g->number, g->key_id };
+	if (kdf_next(&ctx, g->chain, g->chain) < 0)
+		abort();
+	for (size_t i = 0; i < g->n_pairs; i++)
+		if (kdf_next(&ctx, g->pair_chain[i], g->pair_chain[i]) < 0)
+			abort();
+	g->epoch++;
+	e.atr_id = d->d.atr_id;
+	e.generation = g->number;
+	e.epoch = g->epoch;
+	fake_kernel_event(k, &e);
+}
+
+void fake_kernel_lose_state(struct fake_kernel *k, const char *ifname)
+{
+	struct fake_device *d = find(k, ifname);
+	struct nl_event e = { .type = AKM_EVENT_STATE_LOST, .member = -1 };
+
+	if (!d)
+		abort();
+	d->d.incarnation = 0;
+	e.atr_id = d->d.atr_id;
+	fake_kernel_event(k, &e);
+}
+
+void fake_kernel_fail(struct fake_kernel *k, int cmd, int r, unsigned int times)
+{
+	k->fail_cmd = cmd;
+	k->fail_r = r;
+	k->fail_times = times;
+}
+
+static int planned_failure(struct nl *n, int cmd, struct akm_error *err)
+{
+	if (n->k->fail_cmd != cmd || !n->k->fail_times)
+		return 0;
+	n->k->fail_times--;
+	return akm_error_set(err, n->k->fail_r, "kernel", "refused by the test");
+}
+
+/* ---- nl.h ---- */
+
+int nl_open(struct event_base *base, nl_event_fn event, nl_lost_fn lost, void *ctx, struct nl **ret,
+	    struct akm_error *err)
+{
+	struct nl *n;
+
+	(void)base;
+	if (!kernel_in_use)
+		return akm_error_set(err, -ENOPKG, "kernel", "the module akm is not loaded: try modprobe akm");
+	n = calloc(1, sizeof(*n));
+	if (!n)
+		return -ENOMEM;
+	*n = (struct nl){ kernel_in_use, event, lost, ctx };
+	kernel_in_use->listener = n;
+	*ret = n;
+	return 0;
+}
+
+void nl_free(struct nl *n)
+{
+	if (!n)
+		return;
+	if (n->k->listener == n)
+		n->k->listener = NULL;
+	free(n);
+}
+
+static int absent(struct akm_error *err)
+{
+	return akm_error_set(err, -ENODEV, "IFNAME", "no such device");
+}
+
+int nl_dev_add(struct nl *n, const char *ifname, struct akm_error *err)
+{
+	int r = planned_failure(n, AKM_CMD_DEV_SET, err);
+
+	if (r < 0)
+		return r;
+	if (find(n->k, ifname))
+		return akm_error_set(err, -EEXIST, "IFNAME", "exists");
+	for (size_t i = 0; i < FAKE_DEVICES; i++) {
+		struct fake_device *d = &n->k->devices[i];
+
+		if (d->used)
+			continue;
+		memset(d, 0, sizeof(*d));
+		d->used = true;
+		d->d.ifindex = ++n->k->next_ifindex;
+		d->d.port = AKM_DEFAULT_PORT;
+		snprintf(d->d.ifname, sizeof(d->d.ifname), "%s", ifname);
+		return 0;
+	}
+	abort();
+}
+
+int nl_dev_del(struct nl *n, const char *ifname, struct akm_error *err)
+{
+	struct fake_device *d = find(n->k, ifname);
+
+	if (!d)
+		return absent(err);
+	n->k->changes++;
+	memset(d, 0, sizeof(*d));
+	return 0;
+}
+
+static void fill(struct fake_device *d, struct nl_dev *ret)
+{
+	*ret = d->d;
+	ret->members = ret->generations = 0;
+	for (size_t i = 0; i < FAKE_MEMBERS; i++)
+		ret->members += d->members[i].used;
+	for (size_t i = 0; i < AKM_GENERATIONS_MAX; i++)
+		ret->generations += d->generations[i].number != 0;
+	ret->active = active(d) ? active(d)->number : 0;
+}
+
+int nl_dev_get(struct nl *n, const char *ifname, struct nl_dev *ret, struct akm_error *err)
+{
+	struct fake_device *d = find(n->k, ifname);
+
+	if (!d)
+		return absent(err);
+	fill(d, ret);
+	return 0;
+}
+
+int nl_dev_each(struct nl *n, int (*fn)(const struct nl_dev *d, void *ctx), void *ctx, struct akm_error *err)
+{
+	int r = 0;
+
+	(void)err;
+	for (size_t i = 0; !r && i < FAKE_DEVICES; i++) {
+		struct nl_dev d;
+
+		if (!n->k->devices[i].used)
+			continue;
+		fill(&n->k->devices[i], &d);
+		r = fn(&d, ctx);
+	}
+	return r;
+}
+
+static bool has(uint32_t fields, int attr)
+{
+	return fields & 1u << attr;
+}
+
+static int set_identity(struct fake_device *f, const struct nl_dev *d, uint32_t fields, struct akm_error *err)
+{
+	struct nl_dev now;
+
+	fill(f, &now);
+	if (now.generations && ((has(fields, AKM_A_DEV_ATR_ID) && d->atr_id != f->d.atr_id) ||
+				(has(fields, AKM_A_DEV_SELF) && d->self != f->d.self) ||
+				(has(fields, AKM_A_DEV_SUITE) && d->suite != f->d.suite)))
+		return akm_error_set(err, -EBUSY, "ATR_ID", "cannot change while a generation is installed");
+	if (has(fields, AKM_A_DEV_PORT) && d->port != f->d.port && f->up)
+		return akm_error_set(err, -EBUSY, "PORT", "the port cannot change while the device is up");
+	if (has(fields, AKM_A_DEV_ATR_ID))
+		f->d.atr_id = d->atr_id;
+	if (has(fields, AKM_A_DEV_SELF)) {
+		f->d.self = d->self;
+		f->has_self = true;
+	}
+	if (has(fields, AKM_A_DEV_SUITE))
+		f->d.suite = d->suite;
+	if (has(fields, AKM_A_DEV_PORT))
+		f->d.port = d->port;
+	return 0;
+}
+
+static int set_incarnation(struct nl *n, struct fake_device *f, uint32_t incarnation, struct akm_error *err)
+{
+	if (!incarnation || incarnation > AKM_INCARNATION_MAX)
+		return akm_error_set(err, -ERANGE, "INCARNATION", "1 to 16777215");
+	if (incarnation <= n->k->incarnation)
+		return akm_error_set(err, -ESTALE, "INCARNATION", "is not greater than one that was used");
+	n->k->incarnation = f->d.incarnation = incarnation;
+	return 0;
+}
+
+int nl_dev_set(struct nl *n, const struct nl_dev *d, uint32_t fields, struct akm_error *err)
+{
+	struct fake_device *f = find(n->k, d->ifname);
+	int r;
+
+	if (!f)
+		return absent(err);
+	r = planned_failure(n, AKM_CMD_DEV_SET, err) ?: set_identity(f, d, fields, err);
+	if (!r && has(fields, AKM_A_DEV_INCARNATION))
+		r = set_incarnation(n, f, d->incarnation, err);
+	if (r < 0)
+		return r;
+	if (has(fields, AKM_A_DEV_LABEL))
+		memcpy(f->d.label, d->label, sizeof(f->d.label));
+	if (has(fields, AKM_A_DEV_EPOCH_INTERVAL))
+		f->d.epoch_interval_ms = d->epoch_interval_ms;
+	if (has(fields, AKM_A_DEV_EPOCH_GRACE))
+		f->d.epoch_grace_ms = d->epoch_grace_ms;
+	return 0;
+}
+
+int nl_dev_up(struct nl *n, const char *ifname, bool up, struct akm_error *err)
+{
+	struct fake_device *d = find(n->k, ifname);
+
+	if (!d)
+		return absent(err);
+	d->up = up;
+	return 0;
+}
+
+int nl_dev_addresses(struct nl *n, const char *ifname, const struct msg_prefix *a, size_t n_a, struct akm_error *err)
+{
+	struct fake_device *d = find(n->k, ifname);
+
+	(void)a;
+	if (!d)
+		return absent(err);
+	d->n_addresses = n_a;
+	return 0;
+}
+
+int nl_member_set(struct nl *n, const char *ifname, const struct msg_member *m, uint16_t default_port,
+		  struct akm_error *err)
+{
+	struct fake_device *d = find(n->k, ifname);
+	struct fake_member *slot = NULL;
+	int r = planned_failure(n, AKM_CMD_MEMBER_SET, err);
+
+	if (!d || r < 0)
+		return r ?: absent(err);
+	for (size_t i = 0; i < FAKE_MEMBERS; i++) {
+		if (d->members[i].used && d->members[i].m.index == m->index)
+			slot = &d->members[i];
+		else if (!slot && !d->members[i].used)
+			slot = &d->members[i];
+		if (slot && slot->used)
+			break;
+	}
+	if (!slot)
+		abort();
+	slot->used = true;
+	slot->m = *m;
+	if (!slot->m.endpoint.port)
+		slot->m.endpoint.port = default_port;
+	return 0;
+}
+
+int nl_member_del(struct nl *n, const char *ifname, uint16_t index, struct akm_error *err)
+{
+	struct fake_device *d = find(n->k, ifname);
+
+	if (!d)
+		return absent(err);
+	for (size_t i = 0; i < FAKE_MEMBERS; i++)
+		if (d->members[i].used && d->members[i].m.index == index)
+			d->members[i].used = false;
+	return 0;
+}
+
+int nl_member_each(struct nl *n, const char *ifname,
+		   int (*fn)(uint16_t index, const char *name, const struct nl_stats *s, void *ctx), void *ctx,
+		   struct akm_error *err)
+{
+	struct fake_device *d = find(n->k, ifname);
+	struct nl_stats none = {};
+	int r = 0;
+
+	if (!d)
+		return absent(err);
+	for (size_t i = 0; !r && i < FAKE_MEMBERS; i++)
+		if (d->members[i].used)
+			r = fn(d->members[i].m.index, d->members[i].m.name, &none, ctx);
+	return r;
+}
+
+static int check_install(struct fake_device *d, const struct msg_atr_prepare *p, struct akm_error *err)
+{
+	struct nl_dev now;
+
+	fill(d, &now);
+	if (!d->d.atr_id || !d->has_self)
+		return akm_error_set(err, -EINVAL, "ATR_ID", "the device needs an ATR ID and its own index first");
+	if (p->generation <= d->newest)
+		return akm_error_set(err, -ESTALE, "NUMBER", "%u is not newer than %u", p->generation, d->newest);
+	if (now.generations >= AKM_GENERATIONS_MAX)
+		return akm_error_set(err, -ENOSPC, "NUMBER", "holds as many as it can");
+	for (size_t i = 0; i < p->n_pairs; i++)
+		if (!member(d, p->pairs[i].index) || p->pairs[i].index == d->d.self)
+			return akm_error_set(err, -ENOENT, "PAIR", "no such member");
+	return 0;
+}
+
+int nl_generation_install(struct nl *n, const char *ifname, const struct msg_atr_prepare *p, struct akm_error *err)
+{
+	struct fake_device *d = find(n->k, ifname);
+	struct fake_generation *g;
+	int r = planned_failure(n, AKM_CMD_GENERATION_INSTALL, err);
+
+	if (!d || r < 0)
+		return r ?: absent(err);
+	g = generation(d, p->generation);
+	if (g)
+		return g->key_id == p->key_id && !memcmp(g->install_chain, p->chain.data, AKM_CHAIN_LEN) ? 0 :
+		       akm_error_set(err, -EEXIST, "NUMBER", "another generation %u is installed", p->generation);
+	r = check_install(d, p, err);
+	if (r < 0)
+		return r;
+	for (g = d->generations; g->number; g++)
+		;
+	*g = (struct fake_generation){ .number = p->generation, .key_id = p->key_id, .state = AKM_GEN_PENDING,
+				       .epoch = p->epoch, .n_pairs = p->n_pairs };
+	memcpy(g->chain, p->chain.data, AKM_CHAIN_LEN);
+	memcpy(g->install_chain, p->chain.data, AKM_CHAIN_LEN);
+	for (size_t i = 0; i < p->n_pairs; i++) {
+		g->pair[i] = p->pairs[i].index;
+		memcpy(g->pair_chain[i], p->pair_chains.data + i * AKM_CHAIN_LEN, AKM_CHAIN_LEN);
+	}
+	d->newest = p->generation;
+	n->k->changes++;
+	return 0;
+}
+
+int nl_generation_activate(struct nl *n, const char *ifname, uint32_t number, uint32_t grace_ms,
+			   struct akm_error *err)
+{
+	struct fake_device *d = find(n->k, ifname);
+	struct fake_generation *g, *old;
+	int r = planned_failure(n, AKM_CMD_GENERATION_ACTIVATE, err);
+
+	if (!d || r < 0)
+		return r ?: absent(err);
+	g = generation(d, number);
+	old = active(d);
+	if (!g)
+		return akm_error_set(err, number <= d->newest ? -ESTALE : -ENOENT, "NUMBER", "is not installed");
+	if (g == old)
+		return 0;
+	if (g->state == AKM_GEN_RETIRING || (old && number < old->number))
+		return akm_error_set(err, -ESTALE, "NUMBER", "is older than the active one");
+	if (!d->d.incarnation)
+		return akm_error_set(err, -EINVAL, "INCARNATION", "none");
+	g->state = AKM_GEN_ACTIVE;
+	if (old) {
+		old->state = AKM_GEN_RETIRING;
+		old->deadline_ms = now_ms() + grace_ms;
+	}
+	n->k->changes++;
+	return 0;
+}
+
+int nl_generation_retire(struct nl *n, const char *ifname, uint32_t number, struct akm_error *err)
+{
+	struct fake_device *d = find(n->k, ifname);
+	struct fake_generation *g;
+
+	if (!d)
+		return absent(err);
+	g = generation(d, number);
+	if (!g)
+		return number <= d->newest ? 0 : akm_error_set(err, -ENOENT, "NUMBER", "is not installed");
+	memset(g, 0, sizeof(*g));
+	n->k->changes++;
+	return 0;
+}
+
+int nl_generation_each(struct nl *n, const char *ifname, int (*fn)(const struct nl_generation *g, void *ctx),
+		       void *ctx, struct akm_error *err)
+{
+	struct fake_device *d = find(n->k, ifname);
+	int r = 0;
+
+	if (!d)
+		return absent(err);
+	for (size_t i = 0; !r && i < AKM_GENERATIONS_MAX; i++) {
+		const struct fake_generation *f = &d->generations[i];
+		struct nl_generation g = { .number = f->number, .key_id = f->key_id, .state = f->state,
+					   .pairs = (uint32_t)f->n_pairs, .epoch = f->epoch };
+
+		if (f->number)
+			r = fn(&g, ctx);
+	}
+	return r;
+}

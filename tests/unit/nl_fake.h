@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * nl.h on kernels in memory that keep the rules of the uapi header, for tests of the
+ * node without a module. Included by one test program, instead of linking nl.c. A
+ * fake kernel outlives the daemons that talk to it, as a kernel does.
+ */
+#ifndef NL_FAKE_H
+#define NL_FAKE_H
+
+#include "nl.h"
+
+struct fake_kernel;
+
+struct fake_kernel *fake_kernel_new(void);
+void fake_kernel_free(struct fake_kernel *k);
+void fake_kernel_reboot(struct fake_kernel *k);		/* all state is lost */
+void fake_kernel_use(struct fake_kernel *k);		/* the next nl_open() is on this one; NULL: no module */
+
+/* Can what @from sends now on device @ifname be read by @to? Why not: *ret_why. */
+bool fake_kernel_hears(struct fake_kernel *from, struct fake_kernel *to, const char *ifname, const char **ret_why);
+/* Whether @k could read what is sent under any generation that @other holds there */
+bool fake_kernel_shares_key(struct fake_kernel *k, struct fake_kernel *other, const char *ifname);
+bool fake_kernel_holds(struct fake_kernel *k, const char *ifname, uint32_t generation);
+uint32_t fake_kernel_active(struct fake_kernel *k, const char *ifname);		/* 0: no device or none */
+uint32_t fake_kernel_incarnation(struct fake_kernel *k, const char *ifname);
+uint64_t fake_kernel_epoch(struct fake_kernel *k, const char *ifname);		/* of the active one */
+unsigned int fake_kernel_changes(struct fake_kernel *k);	/* requests that changed traffic: identity, install, activate, retire, delete */
+bool fake_kernel_endpoint(struct fake_kernel *k, const char *ifname, uint16_t member, struct msg_endpoint *ret);
+
+void fake_kernel_count(struct fake_kernel *k, const char *ifname, int stat, uint64_t add);	/* enum akm_a_stats */
+void fake_kernel_event(struct fake_kernel *k, const struct nl_event *e);	/* to whoever listens */
+void fake_kernel_roll(struct fake_kernel *k, const char *ifname);		/* one epoch, with its event */
+void fake_kernel_lose_state(struct fake_kernel *k, const char *ifname);		/* resume: transmit keys dropped, with its event */
+void fake_kernel_fail(struct fake_kernel *k, int cmd, int r, unsigned int times);	/* enum akm_cmd */
+
+#endif /* NL_FAKE_H */

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Root, manager and nodes as akmd runs them, in one process and one event loop, over
+ * real loopback links, unix streams and files. Only TPMs (keystore_fake.c) and kernels
+ * (nl_fake.c) are not real; the test program includes both. Every failure ends the test.
+ */
+#ifndef SUPPORT_WORLD_H
+#define SUPPORT_WORLD_H
+
+#include <json-c/json.h>
+
+#include "keystore_fake.h"
+#include "nl_fake.h"
+#include "role.h"
+
+#define WORLD_NODES	4
+#define WORLD_WAIT_MS	20000
+
+struct actor {
+	char name[AKM_NAME_LEN];
+	const struct role_ops *ops;
+	struct fake_tpm *tpm;
+	struct fake_kernel *kernel;	/* nodes */
+	struct config config;
+	struct role_env env;
+	void *role;			/* NULL: not running */
+	bool ready;
+	int failed;			/* what the role could not go on for */
+	char dir[128], via[160];
+};
+
+struct world {
+	struct event_base *base;
+	struct event *tick;
+	struct actor root, manager, nodes[WORLD_NODES];
+	size_t n_nodes;
+	const char *watched;		/* interface: the watched nodes must hear each other after every turn */
+	size_t n_watched;
+	unsigned int turns;
+};
+extern struct world world;
+
+void world_begin(size_t n_nodes);		/* all are started, nobody is provisioned */
+void world_provision(void);			/* manager by root, nodes by manager */
+void world_end(void);
+void world_turn(void);				/* of the event loop: at most a few milliseconds */
+void world_watch(const char *ifname, size_t n_nodes);	/* NULL: stop watching */
+
+int actor_start(struct actor *a);		/* Return: what the role's start() did */
+void actor_stop(struct actor *a);		/* at once, whatever is under way */
+void actor_reboot(struct actor *a);		/* the kernel's state is lost as well; starts again */
+void actor_forget(struct actor *a);		/* while stopped: its state directory is empty */
+void actor_set_hardware(struct actor *a, const char *text);
+
+/* A request on @a's control socket */
+struct asked;
+struct asked *ask_begin(struct actor *a, const char *cmd, const char *args_fmt, ...) __attribute__((format(printf, 3, 4)));
+bool ask_done(struct asked *q);			/* also reads; call it between turns */
+/* The whole last line: json_object_put() it. Turns the world until it comes. @q is gone. */
+struct json_object *ask_end(struct asked *q);
+void ask_drop(struct asked *q);			/* the client goes away */
+struct json_object *ask(struct actor *a, const char *cmd, const char *args_fmt, ...) __attribute__((format(printf, 3, 4)));
+void ask_ok(struct actor *a, const char *cmd, const char *args_fmt, ...) __attribute__((format(printf, 3, 4)));
+/* It is refused with this code and field. */
+void ask_refused(struct actor *a, const char *code, const char *field, const char *cmd, const char *args_fmt, ...)
+	__attribute__((format(printf, 5, 6)));
+/* The value at "a.b.0.c" of an answer's result; NULL if it is not there */
+struct json_object *at(struct json_object *answer, const char *path);
+const char *text_at(struct json_object *answer, const char *path);	/* "" if it is not there */
+int64_t number_at(struct json_object *answer, const char *path);	/* -1 if it is not there */
+/* How many events of @kind @a has recorded */
+unsigned int events_of(struct actor *a, const char *kind);
+
+#define until(cond) do {							\
+	uint64_t until_ = now_ms() + WORLD_WAIT_MS;				\
+	while (!(cond)) {							\
+		if (now_ms() > until_)						\
+			fail_msg("waited for %s", #cond);			\
+		world_turn();							\
+	}									\
+} while (0)
+
+/* For stories of #1 */
+bool is_down(struct actor *a);			/* its link upwards */
+bool hears_all(size_t n);			/* the first @n nodes hear each other on akm1 */
+bool all_on(size_t n, uint32_t generation);	/* and send on this generation */
+bool all_only_on(size_t n, uint32_t generation);	/* and hold none that is older */
+void create_abc(void);
+bool member_is(const char *name, const char *state);
+bool atr_is(const char *state);
+void settle(uint32_t generation);		/* waits until all three are on it, and the manager is done */
+
+#endif /* SUPPORT_WORLD_H */

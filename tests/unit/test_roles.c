@@ -1,0 +1,650 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The three roles together: the story, and what may go wrong in it. */
+#include "support_world.h"
+
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "clock.h"
+
+#include "keystore_fake.c"		/* instead of keystore_tpm.c */
+#include "nl_fake.c"			/* instead of nl.c */
+
+#define A (&world.nodes[0])
+#define B (&world.nodes[1])
+#define C (&world.nodes[2])
+#define M (&world.manager)
+#define R (&world.root)
+
+
+static int begin3(void **state)
+{
+	(void)state;
+	world_begin(3);
+	world_provision();
+	return 0;
+}
+
+static int begin_fresh(void **state)
+{
+	(void)state;
+	world_begin(2);
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	world_end();
+	return 0;
+}
+
+/* ---- the story ---- */
+
+static void test_story(void **state)
+{
+	struct json_object *answer;
+
+	(void)state;
+	answer = ask(M, "node-list", "{}");
+	assert_int_equal(json_object_array_length(at(answer, "nodes")), 3);
+	assert_string_equal(text_at(answer, "nodes.0.label"), "MgmtMod-EdgeNodeA");
+	assert_string_equal(text_at(answer, "nodes.0.link"), "up");
+	json_object_put(answer);
+
+	answer = ask(M, "atr-create", "{\"members\":[\"EdgeNodeA\",\"EdgeNodeB\"]}");
+	assert_int_equal(number_at(answer, "id"), 1);
+	assert_string_equal(text_at(answer, "label"), "EdgeNodeA-EdgeNodeB");
+	assert_int_equal(number_at(answer, "generation"), 1);
+	assert_string_equal(text_at(answer, "subnet4"), "10.77.1.0/24");
+	assert_string_equal(text_at(answer, "members.0.addresses.0"), "10.77.1.1/24");
+	assert_string_equal(text_at(answer, "members.1.state"), "current");
+	json_object_put(answer);
+	until(hears_all(2));
+	world_watch("akm1", 2);
+
+	answer = ask(M, "atr-add", "{\"atr\":\"#1\",\"node\":\"EdgeNodeC\"}");
+	assert_int_equal(number_at(answer, "generation"), 2);
+	json_object_put(answer);
+	until(all_on(3, 2));
+	assert_false(fake_kernel_holds(C->kernel, "akm1", 1));
+	world_watch("akm1", 3);
+
+	ask_ok(M, "atr-rekey", "{\"atr\":\"EdgeNodeA-EdgeNodeB\"}");
+	until(all_only_on(3, 3));
+
+	world_watch("akm1", 2);
+	ask_ok(M, "atr-remove", "{\"atr\":\"1\",\"node\":\"EdgeNodeC\"}");
+	until(all_only_on(2, 4));
+	until(!fake_kernel_active(C->kernel, "akm1"));
+
+	world_watch(NULL, 0);
+	ask_ok(M, "atr-delete", "{\"atr\":\"1\"}");
+	until(!fake_kernel_active(A->kernel, "akm1") && !fake_kernel_active(B->kernel, "akm1"));
+	ask_refused(M, "ENOENT", "atr", "atr-show", "{\"atr\":\"1\"}");
+	/* Numbers are not used again. */
+	ask_refused(M, "EEXIST", "id", "atr-create", "{\"members\":[\"EdgeNodeA\"],\"id\":1}");
+	answer = ask(M, "atr-create", "{\"members\":[\"EdgeNodeA\",\"EdgeNodeB\"],\"suite\":\"chacha20-poly1305\",\"label\":\"two\"}");
+	assert_int_equal(number_at(answer, "id"), 2);
+	assert_string_equal(text_at(answer, "suite"), "chacha20-poly1305");
+	json_object_put(answer);
+
+	/* What happened is known to the root. */
+	until(events_of(R, "atr-create") == 2 && events_of(R, "rekey") == 1 && events_of(R, "atr-delete") == 1);
+	until(events_of(R, "provisioned") == 8);
+	answer = ask(R, "node-list", "{}");
+	assert_int_equal(json_object_array_length(at(answer, "nodes")), 4);
+	json_object_put(answer);
+}
+
+static void test_evict(void **state)
+{
+	struct json_object *answer;
+	uint64_t decided;
+
+	(void)state;
+	create_abc();
+	ask_ok(M, "atr-create", "{\"members\":[\"EdgeNodeB\",\"EdgeNodeC\"],\"label\":\"second\"}");
+	world_watch("akm1", 2);
+	/* It takes no orders any more. */
+	fake_kernel_fail(C->kernel, AKM_CMD_MEMBER_SET, -EIO, 1000);
+	decided = now_ms();
+	answer = ask(M, "node-evict", "{\"node\":\"EdgeNodeC\",\"reason\":\"stolen\"}");
+	assert_true(now_ms() < decided + 2000);
+	assert_int_equal(json_object_array_length(at(answer, "plans")), 2);
+	assert_true(json_object_get_boolean(at(answer, "plans.0.done")));
+	json_object_put(answer);
+	assert_true(all_only_on(2, 2));
+	assert_false(fake_kernel_shares_key(C->kernel, A->kernel, "akm1"));
+	assert_false(fake_kernel_holds(B->kernel, "akm2", 1));
+	until(is_down(C));
+	until(events_of(M, "link-unknown") > 0);
+	ask_refused(M, "EINVAL", "node", "node-evict", "{\"node\":\"EdgeNodeC\"}");
+	ask_refused(M, "EINVAL", "node", "atr-add", "{\"atr\":\"1\",\"node\":\"EdgeNodeC\"}");
+	answer = ask(M, "node-show", "{\"node\":\"EdgeNodeC\"}");
+	assert_string_equal(text_at(answer, "state"), "evicted");
+	json_object_put(answer);
+
+	/* It comes back over the direct connection, as somebody new. */
+	actor_stop(C);
+	actor_forget(C);
+	fake_kernel_reboot(C->kernel);
+	assert_int_equal(actor_start(C), 0);
+	until(C->ready);
+	ask_ok(M, "node-provision", "{\"name\":\"EdgeNodeC\",\"via\":\"unix:%s\"}", C->via);
+	until(!is_down(C));
+	ask_ok(M, "atr-add", "{\"atr\":\"1\",\"node\":\"EdgeNodeC\"}");
+	until(all_on(3, 3));
+}
+
+/* ---- restarted, away ---- */
+
+/* kill -9 and restart change nothing for traffic. */
+static void test_restart_leaves_the_kernel_alone(void **state)
+{
+	unsigned int before;
+	uint32_t incarnation;
+
+	(void)state;
+	create_abc();
+	world_watch("akm1", 3);
+	before = fake_kernel_changes(A->kernel);
+	incarnation = fake_kernel_incarnation(A->kernel, "akm1");
+	for (int i = 0; i < 3; i++) {
+		actor_stop(A);
+		for (int t = 0; t < 20; t++)
+			world_turn();
+		assert_int_equal(actor_start(A), 0);
+		until(A->ready && member_is("EdgeNodeA", "current"));
+	}
+	assert_int_equal(fake_kernel_changes(A->kernel), before);
+	assert_int_equal(fake_kernel_incarnation(A->kernel, "akm1"), incarnation);
+}
+
+static void test_reboot_without_the_manager(void **state)
+{
+	uint32_t incarnation;
+
+	(void)state;
+	create_abc();
+	ask_ok(M, "atr-rekey", "{\"atr\":\"1\"}");
+	settle(2);
+	actor_stop(M);
+	actor_stop(R);
+	incarnation = fake_kernel_incarnation(B->kernel, "akm1");
+	actor_reboot(B);
+	until(B->ready);
+	until(all_on(3, 2));
+	assert_true(fake_kernel_incarnation(B->kernel, "akm1") > incarnation);
+	assert_false(fake_kernel_holds(B->kernel, "akm1", 1));
+}
+
+static void test_manager_away_then_back(void **state)
+{
+	(void)state;
+	create_abc();
+	world_watch("akm1", 3);
+	actor_stop(M);
+	for (int i = 0; i < 300; i++)
+		world_turn();
+	assert_int_equal(actor_start(M), 0);
+	until(M->ready);
+	until(member_is("EdgeNodeA", "current") && member_is("EdgeNodeB", "current") && member_is("EdgeNodeC", "current"));
+	ask_ok(M, "atr-rekey", "{\"atr\":\"1\"}");
+	until(all_on(3, 2));
+}
+
+static void test_root_away_then_back(void **state)
+{
+	(void)state;
+	actor_stop(R);
+	create_abc();
+	ask_ok(M, "atr-rekey", "{\"atr\":\"1\"}");
+	until(all_on(3, 2));
+	assert_int_equal(actor_start(R), 0);
+	until(R->ready);
+	until(events_of(R, "atr-create") == 1 && events_of(R, "rekey") == 1);
+}
+
+/* A member that was away is not waited for long, and catches up. */
+static void test_member_away(void **state)
+{
+	struct json_object *answer;
+
+	(void)state;
+	create_abc();
+	actor_stop(C);
+	until(member_is("EdgeNodeC", "absent"));
+	world_watch("akm1", 2);
+	answer = ask(M, "atr-rekey", "{\"atr\":\"1\"}");
+	assert_true(json_object_get_boolean(json_object_object_get(answer, "ok")));
+	assert_string_equal(text_at(answer, "members.2.state"), "absent");
+	json_object_put(answer);
+	until(all_only_on(2, 2));
+	assert_int_equal(fake_kernel_active(C->kernel, "akm1"), 1);
+	assert_int_equal(actor_start(C), 0);
+	settle(2);
+}
+
+static void test_removed_while_away(void **state)
+{
+	(void)state;
+	create_abc();
+	actor_stop(C);
+	until(member_is("EdgeNodeC", "absent"));
+	ask_ok(M, "atr-remove", "{\"atr\":\"1\",\"node\":\"EdgeNodeC\"}");
+	until(all_only_on(2, 2));
+	assert_int_equal(fake_kernel_active(C->kernel, "akm1"), 1);
+	assert_int_equal(actor_start(C), 0);
+	until(!fake_kernel_active(C->kernel, "akm1"));
+	/* And again: another index, and nothing older than its coming back. */
+	ask_ok(M, "atr-add", "{\"atr\":\"1\",\"node\":\"EdgeNodeC\"}");
+	until(all_on(3, 3));
+	assert_false(fake_kernel_holds(C->kernel, "akm1", 2));
+}
+
+/* Removed and added again while it could not be told: it has another membership then. */
+static void test_readded_while_away(void **state)
+{
+	(void)state;
+	create_abc();
+	actor_stop(C);
+	until(member_is("EdgeNodeC", "absent"));
+	ask_ok(M, "atr-remove", "{\"atr\":\"1\",\"node\":\"EdgeNodeC\"}");
+	ask_ok(M, "atr-add", "{\"atr\":\"1\",\"node\":\"EdgeNodeC\"}");
+	assert_int_equal(actor_start(C), 0);
+	settle(3);
+	assert_false(fake_kernel_holds(C->kernel, "akm1", 1));
+}
+
+/* ---- identity ---- */
+
+static void test_hardware_changed(void **state)
+{
+	unsigned int before;
+
+	(void)state;
+	create_abc();
+	world_watch("akm1", 3);
+	before = fake_kernel_changes(B->kernel);
+	actor_stop(B);
+	actor_set_hardware(B, "another board");
+	assert_int_equal(actor_start(B), 0);
+	until(B->ready);
+	until(events_of(M, "link-psk") == 1);
+	until(events_of(B, "hardware-mismatch") == 1);
+	assert_true(is_down(B));
+	/* The kernel keeps what it has. */
+	assert_int_equal(fake_kernel_changes(B->kernel), before);
+	actor_stop(B);
+	actor_set_hardware(B, B->name);
+	assert_int_equal(actor_start(B), 0);
+	until(B->ready && !is_down(B));
+}
+
+static void test_another_tpm(void **state)
+{
+	struct fake_tpm *right = B->tpm, *wrong = fake_tpm_new(false);
+	unsigned int before;
+
+	(void)state;
+	create_abc();
+	actor_stop(B);
+	before = fake_kernel_changes(B->kernel);
+	B->tpm = wrong;
+	if (!actor_start(B))
+		until(B->failed);
+	assert_int_equal(B->failed, -ENOKEY);
+	assert_false(B->ready);
+	actor_stop(B);
+	B->tpm = right;
+	fake_tpm_free(wrong);
+	assert_int_equal(actor_start(B), 0);
+	until(B->ready && !is_down(B));
+	assert_int_equal(fake_kernel_changes(B->kernel), before);
+}
+
+static void test_provisioned_again(void **state)
+{
+	(void)state;
+	create_abc();
+	world_watch("akm1", 2);
+	/* Its disk was lost: the same TPM comes with nothing. */
+	actor_stop(C);
+	actor_forget(C);
+	fake_kernel_reboot(C->kernel);
+	assert_int_equal(actor_start(C), 0);
+	until(C->ready);
+	ask_refused(M, "EEXIST", "name", "node-provision", "{\"name\":\"Other\",\"via\":\"unix:%s\"}", C->via);
+	ask_ok(M, "node-provision", "{\"name\":\"EdgeNodeC\",\"via\":\"unix:%s\"}", C->via);
+	until(all_on(3, 1) && member_is("EdgeNodeC", "current"));
+
+	/* Provisioned, it does not let anybody replace that, unless it was allowed on the spot. */
+	assert_int_not_equal(access(C->via, F_OK), 0);
+	ask_ok(C, "provision-allow", "{\"seconds\":60}");
+	ask_ok(M, "node-provision", "{\"name\":\"EdgeNodeC\",\"via\":\"unix:%s\"}", C->via);
+	until(all_on(3, 1));
+}
+
+static void test_no_module(void **state)
+{
+	struct fake_kernel *kernel = A->kernel;
+
+	(void)state;
+	actor_stop(A);
+	A->kernel = NULL;
+	assert_int_equal(actor_start(A), -ENOPKG);
+	A->kernel = kernel;
+	assert_int_equal(actor_start(A), 0);
+}
+
+static bool link_n_is(struct actor *a, int64_t n)
+{
+	struct json_object *answer = ask(a, "status", "{}");
+	bool is = number_at(answer, "peer.link_n") == n;
+
+	json_object_put(answer);
+	return is;
+}
+
+static void test_link_key_moves_on(void **state)
+{
+	(void)state;
+	create_abc();
+	world_watch("akm1", 3);
+	actor_stop(M);
+	M->config.link_next_s = 1;
+	assert_int_equal(actor_start(M), 0);
+	until(link_n_is(A, 3) && link_n_is(B, 3));
+	/* Killed at either end, they find each other with what they have. */
+	actor_stop(A);
+	assert_int_equal(actor_start(A), 0);
+	until(A->ready && !is_down(A));
+	until(link_n_is(A, 5));
+	actor_stop(M);
+	M->config.link_next_s = 86400;
+	assert_int_equal(actor_start(M), 0);
+	until(!is_down(A) && !is_down(B) && !is_down(C));
+}
+
+/* ---- the kernel ---- */
+
+static void test_kernel_refuses(void **state)
+{
+	struct json_object *answer;
+
+	(void)state;
+	create_abc();
+	world_watch("akm1", 2);
+	fake_kernel_fail(C->kernel, AKM_CMD_GENERATION_INSTALL, -EOPNOTSUPP, 3);
+	answer = ask(M, "atr-rekey", "{\"atr\":\"1\"}");
+	assert_true(json_object_get_boolean(json_object_object_get(answer, "ok")));
+	json_object_put(answer);
+	until(events_of(M, "node-refused") > 0);
+	settle(2);
+}
+
+static void test_state_lost(void **state)
+{
+	uint32_t before;
+
+	(void)state;
+	create_abc();
+	before = fake_kernel_incarnation(A->kernel, "akm1");
+	fake_kernel_lose_state(A->kernel, "akm1");
+	until(fake_kernel_incarnation(A->kernel, "akm1") > before);
+	assert_true(hears_all(3));
+	until(events_of(M, "state-lost") == 1);
+}
+
+static void test_epochs_are_sealed(void **state)
+{
+	(void)state;
+	create_abc();
+	for (int i = 0; i < 3; i++) {
+		fake_kernel_roll(A->kernel, "akm1");
+		fake_kernel_roll(B->kernel, "akm1");
+		fake_kernel_roll(C->kernel, "akm1");
+		for (int t = 0; t < 60; t++)
+			world_turn();
+	}
+	actor_reboot(A);
+	until(A->ready);
+	until(hears_all(3));
+	assert_int_equal(fake_kernel_epoch(A->kernel, "akm1"), 3);
+	/* The manager has moved forward as well: one that lost everything gets the chain of now. */
+	actor_stop(C);
+	actor_forget(C);
+	fake_kernel_reboot(C->kernel);
+	assert_int_equal(actor_start(C), 0);
+	until(C->ready);
+	ask_ok(M, "node-provision", "{\"name\":\"EdgeNodeC\",\"via\":\"unix:%s\"}", C->via);
+	until(hears_all(3));
+	assert_int_equal(fake_kernel_epoch(C->kernel, "akm1"), 3);
+}
+
+static void test_epochs_while_away(void **state)
+{
+	(void)state;
+	create_abc();
+	actor_stop(B);
+	fake_kernel_roll(B->kernel, "akm1");
+	fake_kernel_roll(B->kernel, "akm1");
+	assert_int_equal(actor_start(B), 0);
+	until(B->ready);
+	for (int t = 0; t < 60; t++)
+		world_turn();
+	actor_reboot(B);
+	until(B->ready);
+	assert_int_equal(fake_kernel_epoch(B->kernel, "akm1"), 2);
+}
+
+static void test_endpoint_changes(void **state)
+{
+	struct msg_endpoint e = {}, now = { { 192, 0, 2, 7 }, 4, 9000 };
+
+	(void)state;
+	create_abc();
+	assert_true(fake_kernel_endpoint(A->kernel, "akm1", 1, &e));
+	assert_int_equal(e.port, AKM_DEFAULT_PORT);
+	world_watch("akm1", 3);
+	actor_stop(B);
+	B->config.endpoints[0] = now;
+	B->config.n_endpoints = 1;
+	assert_int_equal(actor_start(B), 0);
+	until(fake_kernel_endpoint(A->kernel, "akm1", 1, &e) && !memcmp(e.addr, now.addr, 4) && e.port == 9000);
+	until(fake_kernel_endpoint(C->kernel, "akm1", 1, &e) && e.port == 9000);
+	/* No new generation for that */
+	assert_true(all_on(3, 1));
+}
+
+/* ---- policy ---- */
+
+static void test_breach_attempt(void **state)
+{
+	(void)state;
+	create_abc();
+	world_watch("akm1", 3);
+	fake_kernel_count(B->kernel, "akm1", AKM_A_STATS_RX_AUTH_FAIL, 99);
+	for (int t = 0; t < 100; t++)
+		world_turn();
+	assert_true(all_on(3, 1));
+	fake_kernel_count(B->kernel, "akm1", AKM_A_STATS_RX_AUTH_FAIL, 1);
+	until(all_only_on(3, 2));
+	assert_int_equal(events_of(M, "alert"), 1);
+	until(events_of(R, "alert") == 1 && events_of(R, "rekey") == 1);
+
+	/* More of it: an alert, but the hold-down forbids another rekey. */
+	fake_kernel_count(C->kernel, "akm1", AKM_A_STATS_RX_REPLAY, 100000);
+	until(events_of(M, "alert") == 2);
+	for (int t = 0; t < 100; t++)
+		world_turn();
+	assert_true(all_only_on(3, 2));
+}
+
+static void test_kernel_events_become_evidence(void **state)
+{
+	struct nl_event e = { .type = AKM_EVENT_AUTH_FAIL, .atr_id = 1, .member = 2, .suppressed = 4 };
+	struct json_object *answer, *items;
+
+	(void)state;
+	create_abc();
+	fake_kernel_event(A->kernel, &e);
+	until(events_of(M, "auth-fail") == 1);
+	until(events_of(R, "auth-fail") == 1);
+	answer = ask(R, "events", "{}");
+	items = json_object_object_get(answer, "items");
+	for (size_t i = 0; i < json_object_array_length(items); i++) {
+		struct json_object *o = json_object_array_get_idx(items, i);
+
+		if (strcmp(json_object_get_string(json_object_object_get(o, "kind")), "auth-fail"))
+			continue;
+		assert_string_equal(json_object_get_string(json_object_object_get(o, "source")), "EdgeNodeA");
+		assert_int_equal(json_object_get_int(json_object_object_get(o, "member")), 2);
+		assert_int_equal(json_object_get_int(json_object_object_get(json_object_object_get(o, "data"), "count")), 5);
+	}
+	json_object_put(answer);
+	/* A flood is one record and a count. */
+	for (int i = 0; i < 1000; i++)
+		fake_kernel_event(A->kernel, &e);
+	for (int t = 0; t < 50; t++)
+		world_turn();
+	assert_int_equal(events_of(A, "auth-fail"), 1);
+}
+
+static void test_heartbeats_missed(void **state)
+{
+	(void)state;
+	actor_stop(M);
+	M->config.heartbeat_missed = 4;
+	assert_int_equal(actor_start(M), 0);
+	until(M->ready && !is_down(C));
+	actor_stop(C);
+	until(events_of(M, "heartbeat-missed") == 1);
+	assert_int_equal(actor_start(C), 0);
+	until(events_of(M, "heartbeat-back") == 1);
+}
+
+/* ---- bad input ---- */
+
+static void test_refusals(void **state)
+{
+	(void)state;
+	ask_refused(M, "ENOENT", "node", "node-show", "{\"node\":\"Nobody\"}");
+	ask_refused(M, "ENOENT", "node", "node-evict", "{\"node\":\"Nobody\"}");
+	ask_refused(M, "EINVAL", "members", "atr-create", "{}");
+	ask_refused(M, "EINVAL", "members", "atr-create", "{\"members\":[]}");
+	ask_refused(M, "EINVAL", "members", "atr-create", "{\"members\":[\"EdgeNodeA\",\"EdgeNodeA\"]}");
+	ask_refused(M, "ENOENT", "members", "atr-create", "{\"members\":[\"EdgeNodeA\",\"Nobody\"]}");
+	ask_refused(M, "EINVAL", "suite", "atr-create", "{\"members\":[\"EdgeNodeA\"],\"suite\":\"des\"}");
+	ask_refused(M, "EINVAL", "port", "atr-create", "{\"members\":[\"EdgeNodeA\"],\"port\":70000}");
+	ask_refused(M, "EINVAL", "id", "atr-create", "{\"members\":[\"EdgeNodeA\"],\"id\":-1}");
+	ask_refused(M, "EINVAL", "label", "atr-create", "{\"members\":[\"EdgeNodeA\"],\"label\":\"a b\"}");
+	ask_refused(M, "EINVAL", "label", "atr-create", "{\"members\":[\"EdgeNodeA\"],\"label\":\"12\"}");
+	ask_refused(M, "EINVAL", "subnet4", "atr-create", "{\"members\":[\"EdgeNodeA\"],\"subnet4\":\"10.0.0.1/24\"}");
+	ask_refused(M, "EINVAL", "subnet6", "atr-create", "{\"members\":[\"EdgeNodeA\"],\"subnet6\":\"10.0.0.0/24\"}");
+	ask_refused(M, "ENOSPC", "subnet4", "atr-create", "{\"members\":[\"EdgeNodeA\"],\"subnet4\":\"10.0.0.0/31\"}");
+	ask_refused(M, "EINVAL", "epoch_interval", "atr-create", "{\"members\":[\"EdgeNodeA\"],\"epoch_interval\":1}");
+	ask_refused(M, "ENOENT", "atr", "atr-rekey", "{\"atr\":\"1\"}");
+	create_abc();
+	ask_refused(M, "EEXIST", "node", "atr-add", "{\"atr\":\"1\",\"node\":\"EdgeNodeA\"}");
+	ask_refused(M, "EEXIST", "id", "atr-create", "{\"members\":[\"EdgeNodeA\"],\"id\":1}");
+	ask_refused(M, "EEXIST", "subnet4", "atr-create", "{\"members\":[\"EdgeNodeA\"],\"subnet4\":\"10.77.0.0/16\"}");
+	ask_refused(M, "EINVAL", "reason", "atr-rekey", "{\"atr\":\"1\",\"reason\":\"evict\"}");
+	ask_refused(M, "EINVAL", "name", "node-provision", "{\"name\":\"a b\",\"via\":\"unix:/x\"}");
+	ask_refused(M, "EINVAL", "name", "node-provision", "{\"name\":\"MgmtMod\",\"via\":\"unix:/x\"}");
+	ask_refused(M, "EINVAL", "hardware", "node-provision", "{\"name\":\"D\",\"via\":\"unix:/x\",\"hardware\":\"00\"}");
+	ask_refused(M, "EINVAL", "endpoint", "node-provision", "{\"name\":\"D\",\"via\":\"unix:/x\",\"endpoint\":\"x\"}");
+	ask_refused(M, "EINVAL", "limit", "events", "{\"limit\":-1}");
+	ask_refused(A, "EINVAL", "seconds", "provision-allow", "{\"seconds\":0}");
+	/* Nothing of it changed anything. */
+	assert_true(all_on(3, 1));
+}
+
+static void test_manager_unprovisioned(void **state)
+{
+	(void)state;
+	ask_refused(M, "EAGAIN", "manager", "node-list", "{}");
+	ask_refused(M, "EAGAIN", "manager", "node-provision", "{\"name\":\"EdgeNodeA\",\"via\":\"unix:%s\"}", A->via);
+	world_provision();
+	ask_ok(M, "node-list", "{}");
+}
+
+static void test_expected_hardware(void **state)
+{
+	(void)state;
+	ask_ok(R, "node-provision", "{\"name\":\"MgmtMod\",\"via\":\"unix:%s\"}", M->via);
+	ask_refused(M, "EKEYREJECTED", "hardware", "node-provision",
+		    "{\"name\":\"EdgeNodeA\",\"via\":\"unix:%s\",\"hardware\":\"%064d\"}", A->via, 0);
+	ask_ok(M, "node-provision", "{\"name\":\"EdgeNodeA\",\"via\":\"unix:%s\"}", A->via);
+}
+
+/* The operator gives up, or a party dies, in the middle of an exchange: doing it again is always right. */
+static void test_provisioning_cut_anywhere(void **state)
+{
+	(void)state;
+	ask_ok(R, "node-provision", "{\"name\":\"MgmtMod\",\"via\":\"unix:%s\"}", M->via);
+	for (unsigned int turns = 0; turns < 25; turns++) {
+		struct asked *q = ask_begin(M, "node-provision", "{\"name\":\"EdgeNodeA\",\"via\":\"unix:%s\"}", A->via);
+
+		for (unsigned int i = 0; i < turns; i++)
+			world_turn();
+		ask_drop(q);
+		if (turns % 3 == 1) {
+			actor_stop(A);
+			assert_int_equal(actor_start(A), 0);
+		} else if (turns % 3 == 2) {
+			actor_stop(M);
+			assert_int_equal(actor_start(M), 0);
+			until(M->ready);
+		}
+		until(A->ready);
+		for (int t = 0; t < 5; t++)
+			world_turn();
+		if (!access(A->via, F_OK) && is_down(A))
+			ask_ok(M, "node-provision", "{\"name\":\"EdgeNodeA\",\"via\":\"unix:%s\"}", A->via);
+		until(!is_down(A));
+		actor_stop(A);
+		actor_forget(A);
+		assert_int_equal(actor_start(A), 0);
+		until(A->ready);
+	}
+}
+
+#define story(t) cmocka_unit_test_setup_teardown(t, begin3, end)
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		story(test_story),
+		story(test_evict),
+		story(test_restart_leaves_the_kernel_alone),
+		story(test_reboot_without_the_manager),
+		story(test_manager_away_then_back),
+		story(test_root_away_then_back),
+		story(test_member_away),
+		story(test_removed_while_away),
+		story(test_readded_while_away),
+		story(test_hardware_changed),
+		story(test_another_tpm),
+		story(test_provisioned_again),
+		story(test_no_module),
+		story(test_link_key_moves_on),
+		story(test_kernel_refuses),
+		story(test_state_lost),
+		story(test_epochs_are_sealed),
+		story(test_epochs_while_away),
+		story(test_endpoint_changes),
+		story(test_breach_attempt),
+		story(test_kernel_events_become_evidence),
+		story(test_heartbeats_missed),
+		story(test_refusals),
+		cmocka_unit_test_setup_teardown(test_manager_unprovisioned, begin_fresh, end),
+		cmocka_unit_test_setup_teardown(test_expected_hardware, begin_fresh, end),
+		cmocka_unit_test_setup_teardown(test_provisioning_cut_anywhere, begin_fresh, end),
+	};
+
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
