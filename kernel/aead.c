@@ -212,7 +212,7 @@ static int crypt(const struct akm_aead *aead, struct sk_buff *skb, unsigned int 
 	aead_request_set_crypt(&req->aead, req->sg, req->sg, cryptlen, req->iv);
 
 	err = operation(&req->aead);
-	if (err == -EBUSY) {
+	if (err == -EBUSY && flags) {	/* without the flag it would mean: dropped */
 		atomic_inc(&backlog);
 		return -EINPROGRESS;
 	}

@@ -168,6 +168,7 @@ static void device_setup(struct net_device *dev)
 	dev->type = ARPHRD_NONE;
 	dev->flags = IFF_NOARP | IFF_MULTICAST | IFF_BROADCAST;
 	dev->priv_flags |= IFF_NO_QUEUE;
+	dev->needs_free_netdev = true;
 	akm_netdev_set_lltx(dev);
 	dev->features |= FEATURES;
 	dev->hw_features |= FEATURES;

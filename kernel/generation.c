@@ -502,7 +502,8 @@ static void shift_epochs(struct akm_generation *gen)
 
 	rcu_assign_pointer(gen->epoch[AKM_EPOCH_PREVIOUS], now);
 	rcu_assign_pointer(gen->epoch[AKM_EPOCH_CURRENT], next);
-	rcu_assign_pointer(gen->epoch[AKM_EPOCH_NEXT], NULL);
+	/* rcu_assign_pointer() of a constant NULL would be no release */
+	smp_store_release(&gen->epoch[AKM_EPOCH_NEXT], NULL);
 	WRITE_ONCE(gen->current_number, (u32)next->number);
 	if (gen->state == AKM_GEN_ACTIVE)
 		rcu_assign_pointer(gen->akm->tx, next);

@@ -8,11 +8,13 @@
 #include <linux/netdevice.h>
 #include <linux/udp.h>
 
-static const struct genl_family *event_family;
+static const struct genl_family __rcu *event_family;	/* NULL: nobody can listen */
 
 void akm_monitor_family(const struct genl_family *family)
 {
-	event_family = family;
+	rcu_assign_pointer(event_family, family);
+	if (!family)
+		synchronize_rcu();	/* reports under way still use it */
 }
 
 int akm_stats_init(struct akm_stats *stats)
@@ -179,8 +181,8 @@ static int put_details(struct sk_buff *msg, const struct akm_event *event)
 	return 0;
 }
 
-static void send_event(const struct akm_place *place, const struct akm_event *event,
-		       u64 count, u32 suppressed)
+static void send_event(const struct genl_family *family, const struct akm_place *place,
+		       const struct akm_event *event, u64 count, u32 suppressed)
 {
 	struct sk_buff *msg;
 	void *header;
@@ -189,7 +191,7 @@ static void send_event(const struct akm_place *place, const struct akm_event *ev
 	if (!msg)
 		return;		/* the count has it; there is nobody to tell here */
 
-	header = genlmsg_put(msg, 0, 0, event_family, 0, AKM_CMD_EVENT);
+	header = genlmsg_put(msg, 0, 0, family, 0, AKM_CMD_EVENT);
 	if (!header ||
 	    nla_put_u32(msg, AKM_A_EVENT_TYPE, event->type) ||
 	    put_place(msg, place) || put_details(msg, event) ||
@@ -200,7 +202,7 @@ static void send_event(const struct akm_place *place, const struct akm_event *ev
 		return;
 	}
 	genlmsg_end(msg, header);
-	genlmsg_multicast_netns(event_family, place->net, msg, 0, 0, GFP_ATOMIC);
+	genlmsg_multicast_netns(family, place->net, msg, 0, 0, GFP_ATOMIC);
 }
 
 void akm_monitor_report(struct akm_monitor *monitor, const struct akm_place *place,
@@ -208,12 +210,14 @@ void akm_monitor_report(struct akm_monitor *monitor, const struct akm_place *pla
 {
 	struct akm_gauge *gauge = &monitor->gauge[event->type];
 	u64 count = atomic64_inc_return(&gauge->count);
+	const struct genl_family *family;
 	u32 suppressed;
 
-	if (!genl_has_listeners(event_family, place->net, 0))
-		return;
-	if (admit(gauge, &suppressed))
-		send_event(place, event, count, suppressed);
+	rcu_read_lock();
+	family = rcu_dereference(event_family);
+	if (family && genl_has_listeners(family, place->net, 0) && admit(gauge, &suppressed))
+		send_event(family, place, event, count, suppressed);
+	rcu_read_unlock();
 }
 
 void akm_event_source(struct akm_event *event, const struct sk_buff *skb)

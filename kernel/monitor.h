@@ -134,6 +134,7 @@ void akm_monitor_report(struct akm_monitor *monitor, const struct akm_place *pla
 /* Fill in an event's source from a received UDP packet's headers. */
 void akm_event_source(struct akm_event *event, const struct sk_buff *skb);
 /* The family whose first multicast group carries the events. */
+/* NULL: there is none any more; process context then. */
 void akm_monitor_family(const struct genl_family *family);
 
 #endif /* _AKM_MONITOR_H */

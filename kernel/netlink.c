@@ -379,11 +379,15 @@ struct genl_family akm_family __ro_after_init = {
 
 int __init akm_netlink_init(void)
 {
-	akm_monitor_family(&akm_family);
-	return genl_register_family(&akm_family);
+	int err = genl_register_family(&akm_family);
+
+	if (!err)
+		akm_monitor_family(&akm_family);
+	return err;
 }
 
 void akm_netlink_exit(void)
 {
+	akm_monitor_family(NULL);	/* devices that go afterwards report to nobody */
 	genl_unregister_family(&akm_family);
 }
