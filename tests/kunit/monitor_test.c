@@ -3,6 +3,7 @@
 #include "monitor.h"
 
 #include <linux/bottom_half.h>
+#include <net/net_namespace.h>
 
 #include "util.h"
 
@@ -104,12 +105,30 @@ static void monitor_same_order_as_uapi(struct kunit *test)
 			AKM_A_STATS_TX_DROPPED - AKM_A_STATS_RX_PACKETS);
 }
 
+/* Before the family is there, and after it has gone: counted, told to nobody. */
+static void monitor_without_family(struct kunit *test)
+{
+	struct akm_monitor *monitor = kunit_kzalloc(test, sizeof(*monitor), GFP_KERNEL);
+	const struct akm_event event = { .type = AKM_EVENT_REPLAY };
+	const struct akm_place place = { .net = &init_net };
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, monitor);
+	akm_monitor_init(monitor);
+	akm_monitor_family(NULL);
+	for (i = 0; i < 3; i++)
+		akm_monitor_report(monitor, &place, &event);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&monitor->gauge[AKM_EVENT_REPLAY].count), 3);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&monitor->gauge[AKM_EVENT_AUTH_FAIL].count), 0);
+}
+
 static struct kunit_case monitor_cases[] = {
 	KUNIT_CASE(monitor_bucket_burst),
 	KUNIT_CASE(monitor_bucket_rate),
 	KUNIT_CASE(monitor_bucket_fills_no_further),
 	KUNIT_CASE(monitor_counters),
 	KUNIT_CASE(monitor_same_order_as_uapi),
+	KUNIT_CASE(monitor_without_family),
 	{}
 };
 

@@ -25,6 +25,7 @@ struct blob akm_test_hex(struct kunit *test, const char *hex);
 extern struct kunit_suite akm_aead_suite;
 extern struct kunit_suite akm_kdf_suite;
 extern struct kunit_suite akm_monitor_suite;
+extern struct kunit_suite akm_netlink_suite;
 extern struct kunit_suite akm_prefix_suite;
 extern struct kunit_suite akm_proto_suite;
 extern struct kunit_suite akm_replay_suite;

@@ -72,11 +72,10 @@ module_check() {
 	module_build "$release" "${@:2}"
 }
 
-check_module_6_1() { module_check 6.1 W=1; }
-check_module_6_12() { module_check 6.12 W=1; }
-sparse_flags=(C=2 CF="-D__CHECK_ENDIAN__ -Wsparse-error")
-check_sparse_6_1() { module_check 6.1 "${sparse_flags[@]}"; }
-check_sparse_6_12() { module_check 6.12 "${sparse_flags[@]}"; }
+# The compiler with W=1 and sparse with endian checks, in one build
+strict=(W=1 C=2 CF="-D__CHECK_ENDIAN__ -Wsparse-error")
+check_module_6_1() { module_check 6.1 "${strict[@]}"; }
+check_module_6_12() { module_check 6.12 "${strict[@]}"; }
 
 kernel_source() {
 	"$top/tests/uml/build-kernel.sh" source 2>"$out/source.log" || { cat "$out/source.log"; return 1; }

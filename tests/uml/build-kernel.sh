@@ -88,12 +88,13 @@ make_build() {
 	config=$new/fragment.config
 	fragments | xargs cat >"$config"
 	use_ccache
+	make -C "$src" ARCH=um O="$new" KCONFIG_ALLCONFIG="$config" allnoconfig >"$log" 2>&1 ||
+		die "the kernel cannot be configured, see $log"
+	check_config "$new"
 	{
-		make -C "$src" ARCH=um O="$new" KCONFIG_ALLCONFIG="$config" allnoconfig
-		check_config "$new"
 		# the directory is renamed when complete: no absolute path of it may stick
 		make -C "$src" ARCH=um O="$new" KBUILD_BUILD_TIMESTAMP= -j"$jobs"
-	} >"$log" 2>&1 || {
+	} >>"$log" 2>&1 || {
 		tail -n 30 "$log" >&2
 		die "the kernel does not build, see $log"
 	}
@@ -105,7 +106,7 @@ make_build() {
 # Trees that no current key names, and that nobody used for two weeks
 prune() {
 	find "$cache" -maxdepth 1 -name 'uml-*' -mtime +14 \
-		! -name "uml-*$1*" ! -name "uml-*$2*" -exec rm -rf {} +
+		! -path "$1" ! -path "$2" -exec rm -rf {} +
 }
 
 case $variant in
@@ -114,18 +115,18 @@ plain | debug | source) ;;
 esac
 [ -r "$tarball" ] || die "$tarball is missing: apt-get install $package"
 
-mkdir -p "$cache"
-exec 9>"$cache/uml.lock"
-flock -n 9 || { say "waiting for another build"; flock 9; }
-
 src=$cache/uml-source-$(source_key)
-[ -d "$src" ] || make_source "$src"
-if [ "$variant" = source ]; then
-	echo "$src"
-	exit
+dir=$src
+[ "$variant" = source ] || dir=$cache/uml-$variant-$(build_key)
+
+# A name appears only when the tree behind it is complete: no lock to look
+if [ ! -d "$dir" ] || [ ! -d "$src" ]; then
+	mkdir -p "$cache"
+	exec 9>"$cache/uml.lock"
+	flock -n 9 || { say "waiting for another build"; flock 9; }
+	[ -d "$src" ] || make_source "$src"
+	[ -d "$dir" ] || make_build "$src" "$dir"
+	prune "$src" "$dir"
 fi
-dir=$cache/uml-$variant-$(build_key)
-[ -x "$dir/linux" ] || make_build "$src" "$dir"
 touch "$src" "$dir"
-prune "$(source_key)" "$(build_key)"
 echo "$dir"

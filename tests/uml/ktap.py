@@ -80,7 +80,7 @@ def parse(lines):
         elif indent == 0 and (m := RESULT.match(text)) and m[3] == current.name:
             current.closed = m[1]
             current = None
-        elif text.startswith("# ") or indent > 4:
+        elif text:
             current.notes.append(text)
     for suite in suites.values():
         suite.finish()
