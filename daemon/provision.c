@@ -4,6 +4,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "provision_internal.h"
@@ -37,8 +38,11 @@ void provision_free(struct provision *p)
 	event_freep(p->resend);
 	if (p->out)
 		evbuffer_free(p->out);
-	if (p->fd >= 0)
+	if (p->fd >= 0) {
+		/* On a pseudo terminal provision_open()'s TIOCEXCL would outlive us, and refuse the next one. */
+		(void)ioctl(p->fd, TIOCNXCL);
 		close(p->fd);
+	}
 	provision_grant_free(&p->grant);
 	akm_blob_free(&p->domain);
 	akm_blob_free(&p->last);

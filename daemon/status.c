@@ -44,11 +44,21 @@ struct json_object *status_new(const struct role_env *env, uint64_t term)
 	return o;
 }
 
+/* The TPM object that both ends name alike; absent if the blob does not decode. */
+static void put_key_name(struct json_object *o, const struct akm_blob *key)
+{
+	_cleanup_free_ char *name = NULL;
+
+	if (!keystore_key_name(key, &name))
+		put_text(o, "key_name", name);
+}
+
 void status_add_peer(struct json_object *o, const struct superior *s, const struct record *record,
 		     const char *progress)
 {
 	struct json_object *peer = json_object_new_object();
 	struct superior_status st;
+	char *key_name = NULL;
 
 	superior_status(s, &st);
 	put_text(peer, "state", !record ? "not provisioned" : st.up ? "up" : "down");
@@ -56,6 +66,10 @@ void status_add_peer(struct json_object *o, const struct superior *s, const stru
 		put_text(peer, "name", record->issuer);
 		put_text(peer, "label", record->label);
 		put_hex(peer, "id", record->id, AKM_ID_LEN);
+		if (!keystore_key_name(&record->key, &key_name))
+			put_text(peer, "key_name", key_name);
+		free(key_name);
+		put_key_name(peer, &record->key);
 		put_text(peer, "address", st.address);
 		json_object_object_add(peer, "link_n", json_object_new_uint64(record->link_n));
 	}
