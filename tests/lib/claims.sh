@@ -4,6 +4,7 @@
 # the script goes on; claims_done ends it.
 
 claims_ok=0 claims_failed=0
+claims_output=$(mktemp)
 
 say() {
 	printf '%s\n' "$*"
@@ -14,10 +15,14 @@ claim_record() {
 	:
 }
 
-claim() { # SENTENCE COMMAND…: with evidence=N set, the first N lines of what COMMAND said are shown as well
-	local sentence=$1 out
+# COMMAND runs in this very shell: what it starts and sets stays. With evidence=N set, the first N lines of what it
+# said are shown as well.
+claim() { # SENTENCE COMMAND…
+	local sentence=$1 out holds=1
 	shift
-	if out=$("$@" 2>&1); then
+	"$@" >"$claims_output" 2>&1 || holds=''
+	out=$(cat "$claims_output")
+	if [ -n "$holds" ]; then
 		claims_ok=$((claims_ok + 1))
 		say "  ok    $sentence"
 		[ -z "$out" ] || head -n "${evidence:-0}" <<<"$out" | sed 's/^/        | /'
@@ -49,6 +54,13 @@ refused() { # PATTERN COMMAND…: COMMAND must fail, and say why in words that m
 	return 1
 }
 
+shows() { # PATTERN: passes standard input on; one of its lines must match
+	local text
+	text=$(cat)
+	printf '%s\n' "$text"
+	grep -qE -- "$1" <<<"$text"
+}
+
 equal() { # ACTUAL EXPECTED
 	[ "$1" = "$2" ] && return
 	echo "is '$1', not '$2'"
@@ -68,5 +80,6 @@ at_most() { # ACTUAL MOST
 }
 
 claims_done() {
+	rm -f "$claims_output"
 	[ "$claims_failed" = 0 ] && [ "$claims_ok" -gt 0 ]
 }

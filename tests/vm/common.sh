@@ -36,7 +36,7 @@ stop() { # PID [SIGNAL]: and wait for its end; a process that does not heed it w
 stop_all() {
 	local pid
 	for pid in ${background[@]+"${background[@]}"}; do
-		stop "$pid" KILL
+		stop "$pid"
 	done
 	background=()
 }

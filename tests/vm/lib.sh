@@ -120,13 +120,13 @@ counter_at_least() { # NODE COUNTER LEAST
 pings() { # FROM TO [OPTIONS…]: five in, five out
 	local from=$1 to=$2
 	shift 2
-	on "$from" ping -q -c 5 -i 0.05 -W 3 "$@" "$to" | tee /dev/stderr | grep -q ' 0% packet loss'
+	on "$from" ping -q -c 5 -i 0.05 -W 3 "$@" "$to" | shows ' 0% packet loss'
 }
 
 silent() { # FROM TO [OPTIONS…]: nothing comes back
 	local from=$1 to=$2
 	shift 2
-	on "$from" ping -q -c 3 -i 0.1 -W 1 "$@" "$to" 2>&1 | tee /dev/stderr | grep -qE ' 100% packet loss|Network is unreachable|No data'
+	on "$from" ping -q -c 3 -i 0.1 -W 1 "$@" "$to" 2>&1 | shows ' 100% packet loss|Network is unreachable|No data'
 }
 
 overlay() { # NODE: its IPv4 address inside

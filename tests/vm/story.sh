@@ -231,7 +231,7 @@ event_seen() { # PARTY PATTERN
 }
 
 lossless() { # LOG
-	grep 'packets transmitted' "$1" | tee /dev/stderr | grep -q ' 0% packet loss'
+	grep 'packets transmitted' "$1" | shows ' 0% packet loss'
 }
 
 attack() { # MODE as inject has it, PATTERN of the event

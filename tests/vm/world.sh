@@ -89,9 +89,17 @@ tpm_power() { # PARTY
 	tpm_pid[$1]=$!
 }
 
-tpm_start() { # PARTY: $world/tpm/PARTY names its device from then on
-	tpm_power "$1"
-	within 30 tpm_there "$1"
+# $world/tpm/PARTY names its device from then on. The kernel's driver gives a TPM two seconds to answer its first
+# commands; on a busy, emulated machine that may be too short: then its power is cycled.
+tpm_start() { # PARTY
+	local try
+	for try in 1 2 3 4 5; do
+		tpm_power "$1"
+		within 8 tpm_there "$1" && return
+		tpm_stop "$1"
+		echo "TPM of $1: try $try failed" >&2
+	done
+	return 1
 }
 
 tpm_stop() { # PARTY: its power goes
@@ -169,7 +177,8 @@ configure_node() { # LETTER
 }
 
 daemon_start() { # PARTY: its log goes on in $world/log/PARTY.log
-	nsenter --net="/run/netns/$1" -- akmd --config "$world/conf/$1.conf" >>"$world/log/$1.log" 2>&1 </dev/null &
+	# Not nsenter: a daemon also wants the /sys of its namespace.
+	ip netns exec "$1" akmd --config "$world/conf/$1.conf" >>"$world/log/$1.log" 2>&1 </dev/null &
 	daemon_pid[$1]=$!
 }
 
@@ -212,16 +221,10 @@ world_up() { # NODE-LETTERS: network, TPMs, serial lines, configurations; no dae
 	rm -rf "$world"
 	mkdir -p "$world"/{tpm,tpm-state,log,conf,state,serial}
 	world_modules || return
-	tpm_power Root
-	tpm_power MgmtMod
+	world_network "$1" && configure_root && configure_manager && tpm_start Root && tpm_start MgmtMod || return
 	for n in $1; do
-		tpm_power "EdgeNode$n"
+		tpm_start "EdgeNode$n" && serial_line "EdgeNode$n" && configure_node "$n" || return
 	done
-	world_network "$1" && configure_root && configure_manager || return
-	for n in $1; do
-		serial_line "EdgeNode$n" && configure_node "$n" && within 30 tpm_there "EdgeNode$n" || return
-	done
-	within 30 tpm_there Root && within 30 tpm_there MgmtMod
 }
 
 world_down() {
@@ -240,6 +243,7 @@ world_down() {
 # ------------------------------------------------------------------ the story
 
 provision_manager() { # root → manager
+	within 30 test -S "$world/serial/MgmtMod" || return
 	akm Root manager provision MgmtMod via "unix:$world/serial/MgmtMod"
 }
 
@@ -266,7 +270,7 @@ generation_is_past() { # LETTER NUMBER
 reaches() { # FROM TO [OPTIONS…]: three pings, three answers
 	local from=$1 to=$2
 	shift 2
-	on "EdgeNode$from" ping -n -c 3 -i 0.1 -W 3 "$@" "$(overlay "$to")" | tee /dev/stderr | grep -q ' 0% packet loss'
+	on "EdgeNode$from" ping -n -c 3 -i 0.1 -W 3 "$@" "$(overlay "$to")" | shows ' 0% packet loss'
 }
 
 fleet_up() { # NODE-LETTERS: everybody provisioned and linked
