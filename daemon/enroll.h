@@ -64,9 +64,12 @@ struct subject_config {
 
 int subject_new(const struct subject_config *cfg, struct subject **ret);
 void subject_free(struct subject *s);
-/* Wait at the configured place while unprovisioned. Return: 0, -ENOENT none is configured, … */
+/*
+ * Wait at the configured place; once provisioned, to refuse with a reason. Return: 0, -ENOENT none is
+ * configured and this party is fresh, …
+ */
 int subject_start(struct subject *s, struct akm_error *err);
-/* The "provision-allow" command: wait at @via (NULL: the configured place), once, although provisioned. */
+/* The "provision-allow" command: accept at @via (NULL: the configured place), once, although provisioned. */
 void subject_ctl_allow(struct subject *s, struct ctl_request *req, struct json_object *args);
 #define SUBJECT_CTL_ARGS { { "via", CTL_STRING, false }, { "seconds", CTL_INT, false } }
 /* What it last said (fingerprint, failure), for status; "" if nothing. */

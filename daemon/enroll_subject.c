@@ -13,8 +13,7 @@
 struct subject {
 	struct subject_config c;
 	char *via;			/* owned; where it waits, NULL: it does not */
-	bool allow;			/* although provisioned, until @until_ms */
-	uint64_t until_ms;		/* monotonic */
+	uint64_t allow_until_ms;	/* monotonic; until then although provisioned. 0: not */
 	int listen_fd;
 	struct event *accept, *reopen;
 	struct provision *exchange;
@@ -61,22 +60,20 @@ static void stop_listening(struct subject *s)
 	event_del(s->reopen);
 }
 
-static void stop(struct subject *s)
+static bool is_allowed(const struct subject *s)
 {
-	stop_listening(s);
-	free(s->via);
-	s->via = NULL;
-	s->allow = false;
+	return now_ms() < s->allow_until_ms;
 }
 
 void subject_free(struct subject *s)
 {
 	if (!s)
 		return;
-	stop(s);
+	stop_listening(s);
+	free(s->via);
+	s->via = NULL;
 	if (s->exchange)
 		provision_cancel(s->exchange);
-	stop(s);
 	event_free(s->reopen);
 	free(s);
 }
@@ -84,14 +81,6 @@ void subject_free(struct subject *s)
 const char *subject_progress(const struct subject *s)
 {
 	return s->progress;
-}
-
-/* Is there a reason to wait (any more)? */
-static bool wanted(const struct subject *s)
-{
-	if (!s->via)
-		return false;
-	return s->allow ? now_ms() < s->until_ms : !s->c.provisioned(s->c.ctx);
 }
 
 static void on_progress(void *ctx, const char *text)
@@ -120,11 +109,9 @@ static void on_done(void *ctx, int r, const struct akm_error *err)
 	s->committed = false;
 	/* Cut between our commit and the last message: both ends have the record. */
 	if (committed) {
-		stop(s);
+		s->allow_until_ms = 0;
 		s->c.committed(s->c.ctx);
-		return;
-	}
-	if (r != -ECANCELED && r != -ETIMEDOUT) {
+	} else if (r != -ECANCELED && r != -ETIMEDOUT) {
 		snprintf(s->progress, sizeof(s->progress), "failed: %s: %s", err ? err->field : "",
 			 err ? err->reason : strerror(-r));
 		log_warning("provisioning %s", s->progress);
@@ -140,7 +127,7 @@ static int start_exchange(struct subject *s, int fd)
 	struct provision_subject_config cfg = {
 		.sources = s->c.config->sources,
 		.provisioned_id = s->c.provisioned(s->c.ctx),
-		.allow = s->allow,
+		.allow = is_allowed(s),
 	};
 	struct provision_ops ops = { .progress = on_progress, .commit = on_commit, .done = on_done };
 
@@ -155,11 +142,6 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (conn < 0)
 		return;
-	if (!wanted(s)) {
-		close(conn);
-		stop(s);
-		return;
-	}
 	if (s->exchange) {
 		close(conn);			/* one at a time */
 		return;
@@ -193,11 +175,7 @@ static void open_again(evutil_socket_t fd, short what, void *arg)
 	struct akm_error err = {};
 
 	(void)fd, (void)what;
-	if (!wanted(s)) {
-		stop(s);
-		return;
-	}
-	if (s->exchange || s->listen_fd >= 0)
+	if (s->exchange || s->listen_fd >= 0 || !s->via)
 		return;
 	if (open_via(s, &err) < 0) {
 		if (strcmp(s->progress, err.reason)) {
@@ -223,11 +201,13 @@ static int wait_at(struct subject *s, const char *via)
 
 int subject_start(struct subject *s, struct akm_error *err)
 {
-	if (s->c.provisioned(s->c.ctx))
-		return 0;
+	bool fresh = !s->c.provisioned(s->c.ctx);
+
 	if (!s->c.config->provision)
-		return akm_error_set(err, -ENOENT, "[provision] listen", "is not configured, and this party is not provisioned");
-	log_notice("not provisioned: waiting at %s", s->c.config->provision);
+		return !fresh ? 0 : akm_error_set(err, -ENOENT, "[provision] listen",
+						  "is not configured, and this party is not provisioned");
+	if (fresh)
+		log_notice("not provisioned: waiting at %s", s->c.config->provision);
 	return wait_at(s, s->c.config->provision);
 }
 
@@ -244,11 +224,10 @@ void subject_ctl_allow(struct subject *s, struct ctl_request *req, struct json_o
 		r = akm_error_set(&err, -EINVAL, "seconds", "must be 1 … 86400");
 	else if (s->exchange)
 		r = akm_error_set(&err, -EBUSY, "via", "an exchange is running");
-	if (!r) {
-		s->allow = true;
-		s->until_ms = now_ms() + (uint64_t)seconds * 1000;
+	if (!r)
 		r = wait_at(s, via);
-	}
+	if (!r)
+		s->allow_until_ms = now_ms() + (uint64_t)seconds * 1000;
 	if (r < 0) {
 		ctl_fail(req, r, &err);
 		return;

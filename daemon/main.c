@@ -163,8 +163,8 @@ static int make_directories(const struct config *c)
 static void explain_tpm(const struct config *c, int r)
 {
 	if (r == -ENOKEY)
-		log_err("the TPM is not the one that this state directory belongs to: it was cleared or replaced, or "
-			"this is a copied disk. Put the TPM back, or remove the state directory and provision again "
+		log_err("this state directory belongs to another TPM, or the TPM was cleared: a copied disk, or a "
+			"replaced board. Put the TPM back, or remove the state directory and provision again "
 			"tcti=%s state=%s", c->tcti, c->state);
 	else if (r == -ENODEV)
 		log_err("no TPM answers: check [tpm] tcti, the device's permissions and that the driver is loaded "

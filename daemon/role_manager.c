@@ -433,7 +433,7 @@ static void go_on(struct manager *m)
 		return;
 	if (m->provisioned)
 		serve(m);
-	else if (subject_start(m->subject, &err) < 0)
+	if (subject_start(m->subject, &err) < 0)
 		log_warning("%s: %s", err.field, err.reason);
 	m->env->ready(m->env->ctx);
 }

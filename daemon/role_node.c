@@ -338,11 +338,10 @@ static void on_atrs_ready(void *ctx, int r, const struct akm_error *err)
 		n->env->failed(n->env->ctx, r);
 		return;
 	}
-	if (n->provisioned) {
+	if (n->provisioned)
 		start_link(n);
-	} else if (subject_start(n->subject, &none) < 0) {
+	if (subject_start(n->subject, &none) < 0)
 		log_warning("%s: %s", none.field, none.reason);
-	}
 	n->env->ready(n->env->ctx);
 }
 
