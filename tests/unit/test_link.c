@@ -977,6 +977,13 @@ static void newest_links_of_an_identity_stay(void **state)
 
 /* ---- secrets ---- */
 
+/* Under valgrind this process's memory also holds valgrind, and all that it remembers. */
+static void skip_under_valgrind(void)
+{
+	if (getenv("VALGRIND"))
+		skip();
+}
+
 /* How often @needle occurs in this process's writable memory, the needle itself not counted. */
 static size_t occurrences(const uint8_t needle[32])
 {
@@ -1029,6 +1036,7 @@ static void secrets_leave_no_trace(void **state)
 	uint8_t copy[AKM_KEY_LEN];
 
 	(void)state;
+	skip_under_valgrind();
 	assert_int_equal(RAND_bytes(chain, sizeof(chain)), 1);
 	memcpy(copy, chain, sizeof(copy));
 	assert_true(occurrences(chain) >= 1);	/* the search does find: here is the copy */
@@ -1056,6 +1064,7 @@ static void link_keys_leave_no_trace(void **state)
 	int fd;
 
 	(void)state;
+	skip_under_valgrind();
 	memset(key, 7 + 5, sizeof(key));
 	assert_int_equal(kdf_link_psk(key, identity, psk), 0);
 	ssl = rogue_session(&ctx, &fd);
@@ -1092,7 +1101,7 @@ static void bind_now(char **argv)
 	if (getenv("LD_BIND_NOW"))
 		return;
 	setenv("LD_BIND_NOW", "1", 1);
-	execv("/proc/self/exe", argv);
+	execv(argv[0], argv);
 	perror("execv");
 	exit(1);
 }
