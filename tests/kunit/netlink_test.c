@@ -16,10 +16,8 @@
 #include <net/rtnetlink.h>
 #include <net/sock.h>
 
-#include "aead.h"
 #include "atr.h"
 #include "device.h"
-#include "kdf.h"
 #include "keys.h"
 #include "util.h"
 
@@ -240,29 +238,6 @@ static struct state state_of(struct kunit *test)
 	return s;
 }
 
-static struct net_device *create_device(struct kunit *test, const char *name)
-{
-	struct nlattr *tb[IFLA_MAX + 1] = {};
-	struct net_device *dev;
-	int err;
-
-	rtnl_lock();
-	dev = rtnl_create_link(&init_net, name, NET_NAME_USER, &akm_link_ops, tb, NULL);
-	err = PTR_ERR_OR_ZERO(dev);
-	if (!err)
-		err = akm_link_ops.newlink(&init_net, dev, tb, NULL, NULL);
-	rtnl_unlock();
-	KUNIT_ASSERT_EQ(test, err, 0);
-	return dev;
-}
-
-static void delete_device(struct net_device *dev)
-{
-	rtnl_lock();
-	unregister_netdevice(dev);
-	rtnl_unlock();
-}
-
 static int netlink_init(struct kunit *test)
 {
 	struct fixture *f = kunit_kzalloc(test, sizeof(*f), GFP_KERNEL);
@@ -279,7 +254,7 @@ static int netlink_init(struct kunit *test)
 	err = f->sock->ops->setsockopt(f->sock, SOL_NETLINK, NETLINK_EXT_ACK,
 				       KERNEL_SOCKPTR(&one), sizeof(one));
 	KUNIT_ASSERT_EQ(test, err, 0);
-	f->akm = netdev_priv(create_device(test, DEVICE));
+	f->akm = netdev_priv(akm_test_device(test, DEVICE));
 	return 0;
 }
 
@@ -290,7 +265,7 @@ static void netlink_exit(struct kunit *test)
 	if (!f)
 		return;
 	if (f->akm)
-		delete_device(f->akm->dev);
+		akm_test_device_delete(f->akm->dev);
 	if (f->sock)
 		sock_release(f->sock);
 }
@@ -822,32 +797,20 @@ static void netlink_device_is_freed(struct kunit *test)
 
 static int __ref netlink_suite_init(struct kunit_suite *suite)
 {
-	int err;
+	int err = akm_test_module_init(suite);
 
-	err = akm_kdf_init();
 	if (err)
 		return err;
-	err = akm_device_init();
-	if (err)
-		goto err_kdf;
 	err = akm_netlink_init();
 	if (err)
-		goto err_device;
-	return 0;
-
-err_device:
-	akm_device_exit();
-err_kdf:
-	akm_kdf_exit();
+		akm_test_module_exit(suite);
 	return err;
 }
 
 static void netlink_suite_exit(struct kunit_suite *suite)
 {
 	akm_netlink_exit();
-	akm_device_exit();
-	akm_aead_exit();
-	akm_kdf_exit();
+	akm_test_module_exit(suite);
 }
 
 static struct kunit_case netlink_cases[] = {

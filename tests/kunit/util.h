@@ -14,6 +14,14 @@ struct blob {			/* freed with the test */
 /* The bytes of a vector's hex string. Bad hex fails the test. */
 struct blob akm_test_hex(struct kunit *test, const char *hex);
 
+/* What the module's init ladder does, but for netlink; for suites. */
+int akm_test_module_init(struct kunit_suite *suite);
+void akm_test_module_exit(struct kunit_suite *suite);
+
+/* A device in the first network namespace. Failure fails the test. */
+struct net_device *akm_test_device(struct kunit *test, const char *name);
+void akm_test_device_delete(struct net_device *dev);
+
 /* KUNIT_EXPECT_MEMEQ is newer than Linux 6.1. */
 #define AKM_EXPECT_MEMEQ(test, a, b, len) \
 	KUNIT_EXPECT_TRUE_MSG(test, !memcmp(a, b, len), \
@@ -24,6 +32,7 @@ struct blob akm_test_hex(struct kunit *test, const char *hex);
 
 extern struct kunit_suite akm_aead_suite;
 extern struct kunit_suite akm_kdf_suite;
+extern struct kunit_suite akm_keys_suite;
 extern struct kunit_suite akm_monitor_suite;
 extern struct kunit_suite akm_netlink_suite;
 extern struct kunit_suite akm_prefix_suite;

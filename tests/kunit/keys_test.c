@@ -1,0 +1,522 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Generations, epochs and traffic keys on a real device: packet numbers never
+ * repeat whatever happens to members (P1), keys are those of the key schedule,
+ * what is over is erased (P4, P5). Mutants: mutants.txt.
+ */
+#include "keys.h"
+
+#include <linux/bottom_half.h>
+#include <linux/delay.h>
+#include <linux/jiffies.h>
+#include <linux/rcupdate.h>
+#include <linux/skbuff.h>
+#include <linux/string.h>
+
+#include "device.h"
+#include "util.h"
+
+#define SELF		1
+#define PEER		2
+#define KEY_ID		100
+#define EPOCH		7
+#define SUITE		AKM_SUITE_CHACHA20POLY1305	/* every machine has it */
+#define INC(n)		((u64)(n) << AKM_SEQUENCE_BITS)
+
+static const u8 chain[AKM_KDF_LEN] = { 1, 2, 3 };
+static const u8 pair[AKM_KDF_LEN] = { 4, 5, 6 };
+static const u8 other[AKM_KDF_LEN] = { 7, 8, 9 };
+static const struct akm_kdf_ctx ctx = { .atr_id = 1, .generation = 10, .key_id = KEY_ID };
+
+static void add_member(struct kunit *test, u16 index)
+{
+	struct akm_member_config config = { .index = index };
+	struct akm_device *akm = test->priv;
+	int err;
+
+	INIT_LIST_HEAD(&config.prefixes);
+	mutex_lock(&akm->lock);
+	err = akm_member_set(akm, &config, NULL);
+	mutex_unlock(&akm->lock);
+	KUNIT_ASSERT_EQ(test, err, 0);
+}
+
+static void delete_member(struct kunit *test, u16 index)
+{
+	struct akm_device *akm = test->priv;
+
+	mutex_lock(&akm->lock);
+	akm_member_delete(akm, akm_member_find(akm, index));
+	mutex_unlock(&akm->lock);
+}
+
+static int install(struct kunit *test, u32 number, u32 key_id, const u8 *pair_chain)
+{
+	struct akm_pair one = { .index = PEER, .chain = pair_chain };
+	struct akm_install in = {
+		.number = number, .key_id = key_id, .epoch = EPOCH, .chain = chain,
+		.pairs = &one, .pair_count = pair_chain ? 1 : 0,
+	};
+	struct akm_device *akm = test->priv;
+	int err;
+
+	mutex_lock(&akm->lock);
+	err = akm_generation_install(akm, &in, NULL);
+	mutex_unlock(&akm->lock);
+	return err;
+}
+
+static void activate(struct kunit *test, u32 number, u32 grace_ms)
+{
+	struct akm_device *akm = test->priv;
+	int err;
+
+	mutex_lock(&akm->lock);
+	err = akm_generation_activate(akm, number, grace_ms, NULL);
+	mutex_unlock(&akm->lock);
+	KUNIT_ASSERT_EQ(test, err, 0);
+}
+
+static void roll(struct kunit *test)
+{
+	struct akm_device *akm = test->priv;
+	int err;
+
+	mutex_lock(&akm->lock);
+	err = akm_generation_roll(akm, NULL);
+	mutex_unlock(&akm->lock);
+	KUNIT_ASSERT_EQ(test, err, 0);
+}
+
+static int keys_init(struct kunit *test)
+{
+	struct akm_device *akm = netdev_priv(akm_test_device(test, "akmk0"));
+
+	test->priv = akm;
+	mutex_lock(&akm->lock);
+	akm->atr_id = ctx.atr_id;
+	akm->has_self = true;
+	akm->self = SELF;
+	akm->suite = SUITE;
+	akm->incarnation = 1;
+	mutex_unlock(&akm->lock);
+	add_member(test, SELF);
+	add_member(test, PEER);
+	KUNIT_ASSERT_EQ(test, install(test, ctx.generation, KEY_ID, pair), 0);
+	activate(test, ctx.generation, 0);
+	return 0;
+}
+
+static void keys_exit(struct kunit *test)
+{
+	struct akm_device *akm = test->priv;
+
+	if (akm)
+		akm_test_device_delete(akm->dev);
+}
+
+/* ---- what the packet path sees ---- */
+
+/* Held; NULL if there is none */
+static struct akm_key *tx_key(struct kunit *test, enum akm_packet_type type)
+{
+	struct akm_device *akm = test->priv;
+	struct akm_epoch *epoch;
+	struct akm_key *key = NULL;
+
+	rcu_read_lock();
+	epoch = rcu_dereference(akm->tx);
+	if (epoch)
+		key = type == AKM_PACKET_GROUP ? akm_key_tx_group(epoch, 1) :
+						 akm_key_tx_pair(epoch, PEER, 1);
+	rcu_read_unlock();
+	return key;
+}
+
+static struct akm_key *rx_key(struct kunit *test, u32 key_id, u64 epoch_number,
+			      enum akm_packet_type type)
+{
+	struct akm_device *akm = test->priv;
+	struct akm_generation *gen;
+	struct akm_epoch *epoch;
+	struct akm_key *key = NULL;
+
+	rcu_read_lock();
+	gen = akm_generation_lookup(akm->net, key_id);
+	epoch = gen ? akm_epoch_lookup(gen, epoch_number) : NULL;
+	if (epoch)
+		key = akm_key_rx(epoch, PEER, type);
+	rcu_read_unlock();
+	return key;
+}
+
+static bool receives(struct kunit *test, u32 key_id, u64 epoch, enum akm_packet_type type)
+{
+	struct akm_key *key = rx_key(test, key_id, epoch, type);
+
+	if (key)
+		akm_key_put(key);
+	return key;
+}
+
+static bool sends(struct kunit *test, enum akm_packet_type type)
+{
+	struct akm_key *key = tx_key(test, type);
+
+	if (key)
+		akm_key_put(key);
+	return key;
+}
+
+static u64 current_epoch(struct kunit *test)
+{
+	struct akm_device *akm = test->priv;
+	u64 number;
+
+	rcu_read_lock();
+	number = rcu_dereference(akm->tx)->number;
+	rcu_read_unlock();
+	return number;
+}
+
+/* Take @n numbers from the current transmit key. Return: the first, U64_MAX if refused. */
+static u64 reserve(struct kunit *test, enum akm_packet_type type, unsigned int n)
+{
+	struct akm_key *key = tx_key(test, type);
+	u64 first;
+
+	KUNIT_ASSERT_NOT_NULL(test, key);
+	if (!akm_key_reserve(key, n, &first))
+		first = U64_MAX;
+	akm_key_put(key);
+	return first;
+}
+
+static void set_next(struct kunit *test, enum akm_packet_type type, u64 next)
+{
+	struct akm_key *key = tx_key(test, type);
+
+	KUNIT_ASSERT_NOT_NULL(test, key);
+	atomic64_set(&key->tx->next, next);
+	akm_key_put(key);
+}
+
+static bool accept(struct kunit *test, u64 epoch, u64 number)
+{
+	struct akm_key *key = rx_key(test, KEY_ID, epoch, AKM_PACKET_PAIR);
+	bool fresh;
+
+	KUNIT_ASSERT_NOT_NULL(test, key);
+	local_bh_disable();
+	fresh = akm_key_accept(key, number);
+	local_bh_enable();
+	akm_key_put(key);
+	return fresh;
+}
+
+/* Wait for what the device's work does; 5 s are an eternity here. */
+#define UNTIL(test, condition) do {					\
+	unsigned long deadline = jiffies + 5 * HZ;			\
+									\
+	while (!(condition) && time_before(jiffies, deadline))		\
+		usleep_range(1000, 2000);				\
+	KUNIT_EXPECT_TRUE_MSG(test, condition, "%s", #condition);	\
+} while (0)
+
+/* ---- packet numbers ---- */
+
+static void keys_numbers_run_out(struct kunit *test)
+{
+	struct akm_key *key;
+	int i;
+
+	set_next(test, AKM_PACKET_PAIR, AKM_SEQUENCE_MAX - 3);
+	KUNIT_EXPECT_EQ(test, reserve(test, AKM_PACKET_PAIR, 5), U64_MAX);
+	set_next(test, AKM_PACKET_PAIR, AKM_SEQUENCE_MAX - 3);
+	KUNIT_EXPECT_EQ(test, reserve(test, AKM_PACKET_PAIR, 4), AKM_SEQUENCE_MAX - 3);
+	for (i = 0; i < 1000; i++)
+		KUNIT_EXPECT_EQ(test, reserve(test, AKM_PACKET_PAIR, 1000), U64_MAX);
+	/* and asking has not brought the counter any nearer to its own end */
+	key = tx_key(test, AKM_PACKET_PAIR);
+	KUNIT_ASSERT_NOT_NULL(test, key);
+	KUNIT_EXPECT_LE(test, (u64)atomic64_read(&key->tx->next), AKM_SEQUENCE_MAX + 1001);
+	akm_key_put(key);
+}
+
+static void keys_numbers_follow_each_other(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, reserve(test, AKM_PACKET_PAIR, 1), 0);
+	KUNIT_EXPECT_EQ(test, reserve(test, AKM_PACKET_PAIR, 7), 1);
+	KUNIT_EXPECT_EQ(test, reserve(test, AKM_PACKET_PAIR, 1), 8);
+	/* each key counts for itself */
+	KUNIT_EXPECT_EQ(test, reserve(test, AKM_PACKET_GROUP, 3), 0);
+	KUNIT_EXPECT_EQ(test, reserve(test, AKM_PACKET_GROUP, 1), 3);
+	KUNIT_EXPECT_EQ(test, reserve(test, AKM_PACKET_PAIR, 1), 9);
+}
+
+/* The key is the same one, so its numbers go on, and its window stands. */
+static void keys_numbers_survive_the_member(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, reserve(test, AKM_PACKET_PAIR, 5), 0);
+	KUNIT_EXPECT_TRUE(test, accept(test, EPOCH, INC(1) + 3));
+	delete_member(test, PEER);
+	KUNIT_EXPECT_FALSE(test, sends(test, AKM_PACKET_PAIR));
+	KUNIT_EXPECT_FALSE(test, receives(test, KEY_ID, EPOCH, AKM_PACKET_PAIR));
+	KUNIT_EXPECT_FALSE(test, receives(test, KEY_ID, EPOCH, AKM_PACKET_GROUP));
+	add_member(test, PEER);
+	KUNIT_EXPECT_FALSE(test, sends(test, AKM_PACKET_PAIR));
+	KUNIT_ASSERT_EQ(test, install(test, ctx.generation, KEY_ID, pair), 0);
+	KUNIT_EXPECT_EQ(test, reserve(test, AKM_PACKET_PAIR, 1), 5);
+	KUNIT_EXPECT_FALSE(test, accept(test, EPOCH, INC(1) + 3));
+	KUNIT_EXPECT_TRUE(test, accept(test, EPOCH, INC(1) + 4));
+}
+
+static void keys_numbers_survive_the_push(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, reserve(test, AKM_PACKET_PAIR, 5), 0);
+	KUNIT_EXPECT_EQ(test, install(test, ctx.generation, KEY_ID, other), -EEXIST);
+	KUNIT_EXPECT_EQ(test, install(test, ctx.generation, KEY_ID, pair), 0);
+	activate(test, ctx.generation, 0);
+	KUNIT_EXPECT_EQ(test, reserve(test, AKM_PACKET_PAIR, 1), 5);
+}
+
+/* A generation that is gone does not come back: its counters are gone with it. */
+static void keys_generation_never_returns(struct kunit *test)
+{
+	struct akm_device *akm = test->priv;
+
+	mutex_lock(&akm->lock);
+	KUNIT_EXPECT_EQ(test, akm_generation_retire(akm, ctx.generation, NULL), 0);
+	mutex_unlock(&akm->lock);
+	KUNIT_EXPECT_FALSE(test, sends(test, AKM_PACKET_PAIR));
+	KUNIT_EXPECT_EQ(test, install(test, ctx.generation, KEY_ID, pair), -ESTALE);
+	KUNIT_EXPECT_EQ(test, install(test, ctx.generation, KEY_ID + 1, pair), -ESTALE);
+}
+
+/* ---- keys ---- */
+
+static void done(struct sk_buff *skb, int err)
+{
+	*(int *)skb->cb = err;
+}
+
+/* Does what @seal made open under @open? Both are ChaCha20-Poly1305 in software: at once. */
+static int across(struct kunit *test, const struct akm_aead *seal, const struct akm_aead *open)
+{
+	const struct akm_header header = { .packet_number = cpu_to_be64(INC(1)) };
+	struct sk_buff *skb = alloc_skb(256, GFP_KERNEL);
+	int err;
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	skb_reserve(skb, 64);
+	skb_put_zero(skb, 40);
+	local_bh_disable();
+	err = akm_aead_seal(seal, skb, &header, done);
+	if (!err)
+		err = akm_aead_open(open, skb, done);
+	local_bh_enable();
+	KUNIT_EXPECT_NE(test, err, -EINPROGRESS);
+	kfree_skb(skb);
+	return err;
+}
+
+/* The key of @sender to @receiver, or its group key, @steps epochs after installation */
+static void by_the_book(struct kunit *test, struct akm_aead *aead, int steps, u16 sender,
+			u16 receiver, enum akm_packet_type type)
+{
+	u8 c[AKM_KDF_LEN], r[AKM_KDF_LEN], key[AKM_KEY_MAX], iv[AKM_NONCE_LEN];
+	int err = 0;
+
+	memcpy(c, chain, sizeof(c));
+	memcpy(r, pair, sizeof(r));
+	for (; steps && !err; steps--)
+		err = akm_kdf_next(&ctx, c, c) ?: akm_kdf_next(&ctx, r, r);
+	if (type == AKM_PACKET_GROUP)
+		err = err ?: akm_kdf_group(&ctx, c, sender, key, 32, iv);
+	else
+		err = err ?: akm_kdf_pair(&ctx, c, r, sender, receiver, key, 32, iv);
+	err = err ?: akm_aead_init(aead, SUITE, key, iv);
+	KUNIT_ASSERT_EQ(test, err, 0);
+}
+
+static void expect_key(struct kunit *test, struct akm_key *key, int steps, u16 sender,
+		       u16 receiver, enum akm_packet_type type)
+{
+	struct akm_aead book, reverse;
+
+	KUNIT_ASSERT_NOT_NULL(test, key);
+	by_the_book(test, &book, steps, sender, receiver, type);
+	by_the_book(test, &reverse, steps, receiver, sender, type);
+	KUNIT_EXPECT_EQ(test, across(test, &key->aead, &book), 0);
+	KUNIT_EXPECT_EQ(test, across(test, &book, &key->aead), 0);
+	KUNIT_EXPECT_EQ(test, across(test, &key->aead, &reverse), -EBADMSG);
+	akm_aead_free(&book);
+	akm_aead_free(&reverse);
+	akm_key_put(key);
+}
+
+static void expect_keys(struct kunit *test, int steps)
+{
+	expect_key(test, tx_key(test, AKM_PACKET_PAIR), steps, SELF, PEER, AKM_PACKET_PAIR);
+	expect_key(test, tx_key(test, AKM_PACKET_GROUP), steps, SELF, PEER, AKM_PACKET_GROUP);
+	expect_key(test, rx_key(test, KEY_ID, EPOCH + steps, AKM_PACKET_PAIR), steps, PEER, SELF,
+		   AKM_PACKET_PAIR);
+	expect_key(test, rx_key(test, KEY_ID, EPOCH + steps, AKM_PACKET_GROUP), steps, PEER, SELF,
+		   AKM_PACKET_GROUP);
+}
+
+static void keys_follow_the_schedule(struct kunit *test)
+{
+	int steps;
+
+	for (steps = 0; steps < 4; steps++) {
+		expect_keys(test, steps);
+		roll(test);
+	}
+}
+
+/* Pair chains may come later, and from an epoch that is over. */
+static void keys_late_pair(struct kunit *test)
+{
+	struct akm_pair one = { .index = PEER, .chain = pair };
+	struct akm_install in = {
+		.number = ctx.generation, .epoch = EPOCH, .pairs = &one, .pair_count = 1,
+	};
+	struct akm_device *akm = test->priv;
+
+	delete_member(test, PEER);
+	add_member(test, PEER);
+	roll(test);
+	roll(test);
+	KUNIT_EXPECT_FALSE(test, sends(test, AKM_PACKET_PAIR));
+	mutex_lock(&akm->lock);
+	KUNIT_EXPECT_EQ(test, akm_generation_add_pairs(akm, &in, NULL), 0);
+	mutex_unlock(&akm->lock);
+	expect_keys(test, 2);
+	roll(test);
+	expect_keys(test, 3);
+}
+
+/* ---- epochs ---- */
+
+static void keys_next_epoch_is_ready(struct kunit *test)
+{
+	struct akm_key *key = rx_key(test, KEY_ID, EPOCH + 1, AKM_PACKET_PAIR);
+
+	KUNIT_ASSERT_NOT_NULL(test, key);
+	KUNIT_EXPECT_EQ(test, current_epoch(test), EPOCH);
+	/* whoever rolls first pulls the rest */
+	local_bh_disable();
+	akm_epoch_seen(key->epoch);
+	local_bh_enable();
+	akm_key_put(key);
+	UNTIL(test, current_epoch(test) == EPOCH + 1);
+	/* once, however often it is seen */
+	KUNIT_EXPECT_FALSE(test, receives(test, KEY_ID, EPOCH + 3, AKM_PACKET_PAIR));
+	expect_keys(test, 1);
+}
+
+static void keys_many_packets_roll(struct kunit *test)
+{
+	set_next(test, AKM_PACKET_GROUP, AKM_ROLL_PACKETS - 3);
+	KUNIT_EXPECT_EQ(test, reserve(test, AKM_PACKET_GROUP, 2), AKM_ROLL_PACKETS - 3);
+	flush_delayed_work(&((struct akm_device *)test->priv)->tend);
+	KUNIT_EXPECT_EQ(test, current_epoch(test), EPOCH);
+	KUNIT_EXPECT_EQ(test, reserve(test, AKM_PACKET_GROUP, 2), AKM_ROLL_PACKETS - 1);
+	UNTIL(test, current_epoch(test) == EPOCH + 1);
+	KUNIT_EXPECT_EQ(test, reserve(test, AKM_PACKET_GROUP, 1), 0);
+}
+
+/* P4: the previous epoch receives for the grace period, without chains, then is gone. */
+static void keys_previous_epoch_ends(struct kunit *test)
+{
+	struct akm_device *akm = test->priv;
+	struct akm_epoch *previous;
+	struct akm_key *key;
+
+	mutex_lock(&akm->lock);
+	akm->epoch_grace = 60000;
+	mutex_unlock(&akm->lock);
+	roll(test);
+	key = rx_key(test, KEY_ID, EPOCH, AKM_PACKET_PAIR);
+	KUNIT_ASSERT_NOT_NULL(test, key);
+	previous = key->epoch;
+	KUNIT_EXPECT_NULL(test, memchr_inv(previous->chain, 0, sizeof(previous->chain)));
+	KUNIT_EXPECT_NULL(test, memchr_inv(((struct akm_peer *)xa_load(&previous->peers, PEER))->
+					   chain, 0, AKM_KDF_LEN));
+	akm_key_put(key);
+
+	mutex_lock(&akm->lock);
+	akm->epoch_grace = 1;
+	mutex_unlock(&akm->lock);
+	roll(test);	/* EPOCH leaves at once, EPOCH + 1 after a millisecond */
+	KUNIT_EXPECT_FALSE(test, receives(test, KEY_ID, EPOCH, AKM_PACKET_PAIR));
+	UNTIL(test, !receives(test, KEY_ID, EPOCH + 1, AKM_PACKET_PAIR));
+	expect_keys(test, 2);
+}
+
+/* ---- generations ---- */
+
+static void keys_generations_overlap(struct kunit *test)
+{
+	struct akm_key *key;
+
+	KUNIT_ASSERT_EQ(test, install(test, 11, KEY_ID + 1, pair), 0);
+	/* pending: receives, does not send */
+	KUNIT_EXPECT_TRUE(test, receives(test, KEY_ID + 1, EPOCH, AKM_PACKET_PAIR));
+	key = tx_key(test, AKM_PACKET_PAIR);
+	KUNIT_ASSERT_NOT_NULL(test, key);
+	KUNIT_EXPECT_EQ(test, key->epoch->gen->ctx.generation, 10);
+	akm_key_put(key);
+
+	activate(test, 11, 200);
+	key = tx_key(test, AKM_PACKET_PAIR);
+	KUNIT_ASSERT_NOT_NULL(test, key);
+	KUNIT_EXPECT_EQ(test, key->epoch->gen->ctx.generation, 11);
+	akm_key_put(key);
+	/* the old one receives until its deadline */
+	KUNIT_EXPECT_TRUE(test, receives(test, KEY_ID, EPOCH, AKM_PACKET_PAIR));
+	UNTIL(test, !receives(test, KEY_ID, EPOCH, AKM_PACKET_PAIR));
+}
+
+/* A packet under way holds its key: everything else may go meanwhile, and goes after it. */
+static void keys_outlive_their_device(struct kunit *test)
+{
+	struct akm_key *key = tx_key(test, AKM_PACKET_PAIR);
+	struct akm_device *akm = test->priv;
+
+	KUNIT_ASSERT_NOT_NULL(test, key);
+	mutex_lock(&akm->lock);
+	akm_generations_destroy(akm);
+	mutex_unlock(&akm->lock);
+	delete_member(test, PEER);
+	KUNIT_EXPECT_FALSE(test, sends(test, AKM_PACKET_PAIR));
+	KUNIT_EXPECT_EQ(test, key->member->index, PEER);
+	KUNIT_EXPECT_EQ(test, across(test, &key->aead, &key->aead), 0);
+	akm_key_put(key);
+}
+
+static struct kunit_case keys_cases[] = {
+	KUNIT_CASE(keys_numbers_run_out),
+	KUNIT_CASE(keys_numbers_follow_each_other),
+	KUNIT_CASE(keys_numbers_survive_the_member),
+	KUNIT_CASE(keys_numbers_survive_the_push),
+	KUNIT_CASE(keys_generation_never_returns),
+	KUNIT_CASE(keys_follow_the_schedule),
+	KUNIT_CASE(keys_late_pair),
+	KUNIT_CASE(keys_next_epoch_is_ready),
+	KUNIT_CASE(keys_many_packets_roll),
+	KUNIT_CASE(keys_previous_epoch_ends),
+	KUNIT_CASE(keys_generations_overlap),
+	KUNIT_CASE(keys_outlive_their_device),
+	{}
+};
+
+struct kunit_suite akm_keys_suite = {
+	.name = "akm_keys",
+	.suite_init = akm_test_module_init,
+	.suite_exit = akm_test_module_exit,
+	.init = keys_init,
+	.exit = keys_exit,
+	.test_cases = keys_cases,
+};
