@@ -233,10 +233,11 @@ static void parent_of_another_tpm_is_refused(void **state)
 	akm_blob_free(&foreign_parent);
 }
 
-/* valgrind has not the time for all of them. */
-static unsigned int stride(unsigned int n)
+/* Takes minutes there; test_provision.c and the keystore's tests are what valgrind gets to see. */
+static void skip_under_valgrind(void)
 {
-	return getenv("VALGRIND") ? 3 * n : n;
+	if (getenv("VALGRIND"))
+		skip();
 }
 
 /* Cut before each message, then run again. */
@@ -245,7 +246,8 @@ static void cut_before_every_message(void **state)
 	struct party_end *m = &party[MGR], *n = &party[NODE];
 
 	(void)state;
-	for (unsigned int type = PROVISION_HELLO; type <= PROVISION_DONE; type += stride(1)) {
+	skip_under_valgrind();
+	for (unsigned int type = PROVISION_HELLO; type <= PROVISION_DONE; type++) {
 		struct wire w = { .cut_after = { NEVER, NEVER } };
 
 		end_forget(m);
@@ -269,13 +271,14 @@ static void tpm_losing_power_is_survived(void **state)
 	unsigned int failed = 0;
 
 	(void)state;
+	skip_under_valgrind();
 	end_forget(m);
 	end_forget(n);
 	run_exchange(m, n, "EdgeNodeA", NULL);
 	assert_int_equal(n->r, 0);
 	all = tpm_commands(chip[NODE]) - before;
 	assert_true(all > 10);
-	for (unsigned int commands = 1; commands < all; commands += stride(5)) {
+	for (unsigned int commands = 1; commands < all; commands += 5) {
 		end_forget(m);
 		end_forget(n);
 		tpm_hang_up(chip[NODE], commands);
@@ -289,7 +292,7 @@ static void tpm_losing_power_is_survived(void **state)
 		provisioned(m, n, "EdgeNodeA");
 		n->allow = false;
 	}
-	assert_true(failed >= 1);
+	assert_true(failed >= 4);
 }
 
 /* A second manager gets the domain key as well; what it makes is its own. */
