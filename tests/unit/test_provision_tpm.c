@@ -301,6 +301,9 @@ static void replacement_manager_takes_over(void **state)
 	struct party_end *m2 = &party[MGR2], *n = &party[NODE];
 
 	(void)state;
+	end_forget(&party[MGR]);
+	end_forget(n);
+	provisioned(&party[MGR], n, "EdgeNodeA");
 	end_forget(&party[ROOT]);
 	become_manager(m2, "MgmtMod2");
 	end_forget(m2);
