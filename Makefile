@@ -44,7 +44,7 @@ VM_TOOLS	= $(addprefix $(U)/tests/vm/,inject noncelog nlbad relay keysearch orac
 MODULE_SRC	= Kbuild kernel include $(wildcard tests/kunit)
 
 .PHONY: all module modules daemon tools unit-tests vm-tools deps demo demo-shell install clean help \
-	check check-unit check-kunit check-vm check-static check-fuzz check-model FORCE
+	check check-unit check-kunit check-vm check-static check-fuzz check-model check-bench bench FORCE
 .DELETE_ON_ERROR:
 
 all: module daemon tools		## module, daemon and tool
@@ -108,7 +108,7 @@ demo-shell: deps			## a shell in the demo's world
 	@tests/vm/demo.sh --shell
 
 check: deps				## every lane, then one line that sums them up
-	@tests/lib/check.sh $(addprefix check-,unit static model kunit fuzz) $(addprefix check-vm-,$(VM_KERNELS))
+	@tests/lib/check.sh $(addprefix check-,unit static model kunit fuzz bench) $(addprefix check-vm-,$(VM_KERNELS))
 
 check-unit:				## userspace unit tests under sanitizers (VALGRIND=1: under valgrind)
 	@$(MAKE) --no-print-directory unit-tests $(if $(VALGRIND),SAN=,SAN=address$(comma)undefined)
@@ -121,10 +121,15 @@ check-model:				## spin: generations, epochs and freshness, every state
 	@tests/model/model.sh
 check-fuzz:				## every fuzz target for a short time
 	@tests/fuzz/run.sh
+check-bench:				## the bench lane, once and shortly: are there figures?
+	@tests/bench/bench.sh --smoke
 check-vm: $(addprefix check-vm-,$(VM_KERNELS))	## scenarios on Debian's own kernels, in QEMU
 check-vm-%:
 	@$(MAKE) --no-print-directory daemon tools vm-tools module KREL=$$(tests/lib/kernels.sh find $*)
 	@tests/vm/lane.sh $*
+
+bench:					## akm beside WireGuard, MACsec, ESP; BASE=<commit>: beside itself
+	@tests/bench/bench.sh
 
 install: daemon tools			## into PREFIX (and the module of KREL, if it is built)
 	install -Dm755 $(U)/akmd $(DESTDIR)$(PREFIX)/sbin/akmd
