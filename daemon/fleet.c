@@ -670,7 +670,7 @@ void fleet_peer_down(struct fleet *f, struct peer *p)
 
 static const struct msg_atr_state *state_of(const struct msg_heartbeat *h, uint32_t atr_id)
 {
-	for (size_t i = 0; h && i < h->n_atrs; i++)
+	for (size_t i = 0; i < h->n_atrs; i++)
 		if (h->atrs[i].atr_id == atr_id)
 			return &h->atrs[i];
 	return NULL;
@@ -688,7 +688,7 @@ static void observe(struct fleet_atr *a, size_t m, const struct msg_atr_state *n
 		(void)journal_step(a, g, m, rekey_observed(r->step[g], a->generations[g].number, active, pending));
 }
 
-static void beat_atr(struct fleet_atr *a, size_t m, struct peer *p, const struct msg_heartbeat *before)
+static void beat_atr(struct fleet_atr *a, size_t m, struct peer *p)
 {
 	const struct msg_atr_state *now = state_of(&p->heartbeat, a->def.id);
 
@@ -698,18 +698,18 @@ static void beat_atr(struct fleet_atr *a, size_t m, struct peer *p, const struct
 		a->plan.members[m].stale = true;	/* it may have missed a definition */
 	}
 	if (now)
-		fleet_watch(a, m, before ? state_of(before, a->def.id) : NULL, now);
+		fleet_watch(a, m, now);
 	fleet_kick(a);
 }
 
-void fleet_peer_heartbeat(struct fleet *f, struct peer *p, const struct msg_heartbeat *before)
+void fleet_peer_heartbeat(struct fleet *f, struct peer *p)
 {
 	for (struct fleet_atr *a = f->first, *next; a; a = next) {
 		int m = fleet_member_of(a, p->id);
 
 		next = a->next;
 		if (m >= 0)
-			beat_atr(a, (size_t)m, p, before);
+			beat_atr(a, (size_t)m, p);
 	}
 	for (size_t i = 0; i < p->heartbeat.n_atrs; i++) {
 		struct fleet_atr *a = fleet_find(f, p->heartbeat.atrs[i].atr_id);

@@ -37,7 +37,7 @@ void fleet_set_peers(struct fleet *f, struct peers *p);	/* once; outlives every 
 /* From the peers */
 void fleet_peer_up(struct fleet *f, struct peer *p);
 void fleet_peer_down(struct fleet *f, struct peer *p);
-void fleet_peer_heartbeat(struct fleet *f, struct peer *p, const struct msg_heartbeat *before);
+void fleet_peer_heartbeat(struct fleet *f, struct peer *p);
 
 /* A node was provisioned again under a new ID: its memberships follow. Inside a transaction; then after it. */
 int fleet_node_replace(struct fleet *f, const struct store_node *n, const struct store_node *old);

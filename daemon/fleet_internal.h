@@ -22,6 +22,8 @@ struct fleet_member {			/* beside the rekey_member of the same position */
 	uint64_t retry_ms;		/* monotonic; 0: no failure */
 	unsigned int failures;
 	char failure[160];		/* what the node last said */
+	bool counted;			/* @counters is what was judged last; it outlives links */
+	struct msg_atr_state counters;
 };
 
 struct fleet_atr {
@@ -114,7 +116,7 @@ int fleet_delete(struct fleet_atr *a, struct akm_error *err);		/* @a is gone aft
 int fleet_evict(struct fleet *f, const struct store_node *n, struct fleet_wait *w, struct akm_error *err);
 
 /* fleet_watch.c */
-void fleet_watch(struct fleet_atr *a, size_t m, const struct msg_atr_state *before, const struct msg_atr_state *now);
+void fleet_watch(struct fleet_atr *a, size_t m, const struct msg_atr_state *now);
 
 /* fleet_wait.c */
 void fleet_wait_check(struct fleet *f);

@@ -7,30 +7,34 @@
 
 #define FORWARD_MAX 64			/* epochs at a time: a derivation each */
 
+static void rekey_by_policy(struct fleet_atr *a, enum policy_kind kind)
+{
+	const char *what = policy_kind_name(kind);
+	uint32_t number;
+	int r = fleet_rekey(a, what, &number);
+
+	if (r < 0)
+		evidence_add(a->fleet->c.evidence, EVIDENCE_NOTE("rekey-failed", SEV_ALERT, .atr_id = a->def.id),
+			     "#%u could not be rekeyed: %s", a->def.id, strerror(-r));
+	else
+		evidence_add(a->fleet->c.evidence, EVIDENCE_NOTE("rekey", SEV_INFO, .atr_id = a->def.id),
+			     "#%u %s moves to generation %u by policy (%s)", a->def.id, a->def.label, number, what);
+}
+
 static void judge(struct fleet_atr *a, size_t m, enum policy_kind kind, uint64_t count)
 {
 	struct fleet *f = a->fleet;
 	struct policy_verdict v = policy_feed(&a->policy, f->c.config, kind, count, now_ms());
-	const char *what = policy_kind_name(kind);
-	uint32_t number;
-	int r;
 
 	if (v.action == ACTION_NONE)
 		return;
 	evidence_add(f->c.evidence,
 		     EVIDENCE_NOTE("alert", SEV_ALERT, .atr_id = a->def.id, .count = v.count),
 		     "Breach attempt on #%u %s: %llu %s within %u s, last at %s%s", a->def.id, a->def.label,
-		     (unsigned long long)v.count, what, v.seconds, a->members[m].name,
-		     v.held ? "; no rekey: hold-down" : "");
-	if (v.action != ACTION_REKEY)
-		return;
-	r = fleet_rekey(a, what, &number);
-	if (r < 0)
-		evidence_add(f->c.evidence, EVIDENCE_NOTE("rekey-failed", SEV_ALERT, .atr_id = a->def.id),
-			     "#%u could not be rekeyed: %s", a->def.id, strerror(-r));
-	else
-		evidence_add(f->c.evidence, EVIDENCE_NOTE("rekey", SEV_INFO, .atr_id = a->def.id),
-			     "#%u %s moves to generation %u by policy (%s)", a->def.id, a->def.label, number, what);
+		     (unsigned long long)v.count, policy_kind_name(kind), v.seconds, a->members[m].name,
+		     v.held ? "; a rekey follows when the hold-down ends" : "");
+	if (v.action == ACTION_REKEY)
+		rekey_by_policy(a, kind);
 }
 
 /* The wrapped chain follows when every member that is up has gone further. P4 */
@@ -62,13 +66,21 @@ static void follow_epochs(struct fleet_atr *a)
 		log_err("cannot move a chain forward atr=%u error=%s", a->def.id, strerror(-r));
 }
 
-void fleet_watch(struct fleet_atr *a, size_t m, const struct msg_atr_state *before, const struct msg_atr_state *now)
+void fleet_watch(struct fleet_atr *a, size_t m, const struct msg_atr_state *now)
 {
+	const struct msg_atr_state before = a->members[m].counters;
+	bool counted = a->members[m].counted;
+	enum policy_kind owed;
+
+	a->members[m].counters = *now;
+	a->members[m].counted = true;
 	if (now->epoch)
 		follow_epochs(a);
-	if (!before)
-		return;			/* the first of a session: there is nothing to compare with */
-	judge(a, m, POLICY_AUTH_FAIL, policy_delta(before->rx_auth_fail, now->rx_auth_fail));
-	judge(a, m, POLICY_REPLAY, policy_delta(before->rx_replay, now->rx_replay));
-	judge(a, m, POLICY_UNKNOWN_KEY, policy_delta(before->rx_unknown_key, now->rx_unknown_key));
+	if (!counted)
+		return;			/* our first look: there is nothing to compare with */
+	judge(a, m, POLICY_AUTH_FAIL, policy_delta(before.rx_auth_fail, now->rx_auth_fail));
+	judge(a, m, POLICY_REPLAY, policy_delta(before.rx_replay, now->rx_replay));
+	judge(a, m, POLICY_UNKNOWN_KEY, policy_delta(before.rx_unknown_key, now->rx_unknown_key));
+	if (policy_due(&a->policy, a->fleet->c.config, now_ms(), &owed))
+		rekey_by_policy(a, owed);
 }

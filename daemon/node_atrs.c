@@ -302,6 +302,7 @@ static int finish_prepare(struct node_atrs *a, const struct op *op, struct akm_e
 {
 	struct node_atr *atr = node_state_find(&a->state, op->atr_id);
 	struct node_generation *g = atr ? node_atr_generation(atr, op->generation) : NULL;
+	int r;
 
 	if (!g)
 		return akm_error_set(err, -ESTALE, "generation", "was superseded meanwhile");
@@ -312,7 +313,13 @@ static int finish_prepare(struct node_atrs *a, const struct op *op, struct akm_e
 	}
 	if (!atr->in_kernel)
 		return 1;
-	return node_kernel_define(a->c.nl, atr, err) ?: node_kernel_install(a->c.nl, atr, g, err);
+	r = node_kernel_define(a->c.nl, atr, err) ?: node_kernel_install(a->c.nl, atr, g, err);
+	if (r != -ENODEV)
+		return r;
+	/* Somebody removed the device: make it anew. */
+	atr->in_kernel = false;
+	want_incarnation(a, atr);
+	return 1;
 }
 
 static void progress(struct node_atrs *a)
@@ -402,6 +409,9 @@ static int apply_prepare(struct node_atrs *a, struct node_atr *atr, struct msg_a
 	node_atr_define(atr, p);
 	a->state.term = p->term;
 	touch(a);
+	/* Refusing somebody need not wait for the seal: a TPM may take its time. */
+	if (atr->in_kernel && node_kernel_remove_leavers(a->c.nl, atr, err) < 0)
+		log_warning("cannot remove a member yet atr=%u reason=%s", atr->def.atr_id, err->reason);
 	return 0;
 }
 

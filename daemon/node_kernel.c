@@ -84,12 +84,14 @@ static int note_leaver(uint16_t index, const char *name, const struct nl_stats *
 	return 0;
 }
 
-/* Who is no longer a member is refused from here on, whatever generation it uses. */
-static int remove_leavers(struct nl *nl, const char *ifname, const struct node_atr *a, struct akm_error *err)
+int node_kernel_remove_leavers(struct nl *nl, const struct node_atr *a, struct akm_error *err)
 {
 	struct leavers l = { .a = a };
-	int r = nl_member_each(nl, ifname, note_leaver, &l, err);
+	char ifname[NODE_IFNAME_MAX];
+	int r;
 
+	node_ifname(a->def.atr_id, ifname);
+	r = nl_member_each(nl, ifname, note_leaver, &l, err);
 	for (size_t i = 0; !r && i < l.n; i++)
 		r = nl_member_del(nl, ifname, l.index[i], err);
 	free(l.index);
@@ -98,7 +100,7 @@ static int remove_leavers(struct nl *nl, const char *ifname, const struct node_a
 
 static int set_members(struct nl *nl, const char *ifname, const struct node_atr *a, struct akm_error *err)
 {
-	int r = remove_leavers(nl, ifname, a, err);
+	int r = node_kernel_remove_leavers(nl, a, err);
 
 	for (size_t i = 0; !r && i < a->def.n_members; i++)
 		r = nl_member_set(nl, ifname, &a->def.members[i], a->def.port, err);

@@ -22,6 +22,8 @@ int node_kernel_create(struct nl *nl, struct node_atr *a, uint32_t incarnation, 
 int node_kernel_define(struct nl *nl, const struct node_atr *a, struct akm_error *err);
 /* A new incarnation for a device that is MUTE. */
 int node_kernel_speak(struct nl *nl, const struct node_atr *a, uint32_t incarnation, struct akm_error *err);
+/* Who is no longer a member is refused from then on, whatever generation it uses. P5 */
+int node_kernel_remove_leavers(struct nl *nl, const struct node_atr *a, struct akm_error *err);
 /*
  * Installs what is missing, activates what should be active. Notes in @a what the kernel did beyond it:
  * activated another, stepped to a later epoch. @ret_noted: something was.

@@ -271,9 +271,8 @@ static void take_hello(struct peer *peer, const struct msg_hello *h)
 static void take_heartbeat(struct peer *peer, struct msg_heartbeat *h)
 {
 	struct peers *p = peer->peers;
-	struct msg_heartbeat before = peer->heartbeat;
-	bool first = !peer->reported;
 
+	free(peer->heartbeat.atrs);
 	peer->heartbeat = *h;
 	memset(h, 0, sizeof(*h));		/* taken over */
 	peer->reported = true;
@@ -282,8 +281,7 @@ static void take_heartbeat(struct peer *peer, struct msg_heartbeat *h)
 		evidence_add(p->c.evidence, EVIDENCE_NOTE("heartbeat-back", SEV_INFO, .limit = peer->name),
 			     "%s is heard again", peer->name);
 	}
-	p->c.ops.heartbeat(peer, first ? NULL : &before, p->c.ctx);
-	free(before.atrs);
+	p->c.ops.heartbeat(peer, p->c.ctx);
 }
 
 static int take_events(struct peer *peer, const struct msg_events *events)

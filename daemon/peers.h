@@ -40,8 +40,7 @@ struct peers_ops {
 	void (*hello)(struct msg_hello *h, void *ctx);
 	void (*up)(struct peer *p, void *ctx);		/* after its hello */
 	void (*down)(struct peer *p, void *ctx);	/* after up() only */
-	/* @before: its previous heartbeat of this session, or NULL. */
-	void (*heartbeat)(struct peer *p, const struct msg_heartbeat *before, void *ctx);
+	void (*heartbeat)(struct peer *p, void *ctx);	/* @p->heartbeat is new */
 	/* All but hello, heartbeats, events and answers. -EPROTO: not for us, the link is closed. */
 	int (*message)(struct peer *p, struct msg *m, void *ctx);
 };

@@ -87,15 +87,29 @@ struct policy_verdict policy_feed(struct policy_atr *a, const struct config *c, 
 	if (rule->action == ACTION_REKEY &&
 	    hold_take(&a->rekey, (uint64_t)c->hold_down_s * 1000, now_ms)) {
 		v.action = ACTION_REKEY;
+		a->owed = false;
 	} else if (hold_take(&a->alert[kind], (uint64_t)rule->seconds * 1000, now_ms)) {
 		v.action = ACTION_ALERT;
 		v.held = rule->action == ACTION_REKEY;
+	}
+	if (rule->action == ACTION_REKEY && v.action != ACTION_REKEY) {
+		a->owed = true;
+		a->owed_kind = kind;
 	}
 	if (v.action == ACTION_NONE)
 		return v;
 	a->unreported[kind] = 0;
 	memset(&a->window[kind].slot, 0, sizeof(a->window[kind].slot));
 	return v;
+}
+
+bool policy_due(struct policy_atr *a, const struct config *c, uint64_t now_ms, enum policy_kind *ret_kind)
+{
+	if (!a->owed || !hold_take(&a->rekey, (uint64_t)c->hold_down_s * 1000, now_ms))
+		return false;
+	a->owed = false;
+	*ret_kind = a->owed_kind;
+	return true;
 }
 
 uint64_t policy_delta(uint64_t before, uint64_t now)

@@ -194,11 +194,11 @@ static void on_peer_down(struct peer *p, void *ctx)
 	fleet_peer_down(m->fleet, p);
 }
 
-static void on_peer_heartbeat(struct peer *p, const struct msg_heartbeat *before, void *ctx)
+static void on_peer_heartbeat(struct peer *p, void *ctx)
 {
 	struct manager *m = ctx;
 
-	fleet_peer_heartbeat(m->fleet, p, before);
+	fleet_peer_heartbeat(m->fleet, p);
 }
 
 static int on_peer_message(struct peer *p, struct msg *msg, void *ctx)

@@ -91,11 +91,6 @@ static void on_peer(struct peer *p, void *ctx)
 	(void)p, (void)ctx;
 }
 
-static void on_heartbeat(struct peer *p, const struct msg_heartbeat *before, void *ctx)
-{
-	(void)p, (void)before, (void)ctx;
-}
-
 static void inventory_key(const uint8_t id[AKM_ID_LEN], char ret[64])
 {
 	snprintf(ret, 64, "inventory:");
@@ -360,7 +355,7 @@ static void serve(struct root *r)
 	struct peers_config peers = {
 		.base = r->env->base, .q = r->env->q, .store = r->store, .evidence = r->evidence,
 		.config = r->env->config, .name = r->env->config->name, .role = ROLE_ROOT,
-		.ops = { on_hello, on_peer, on_peer, on_heartbeat, on_message }, .ctx = r,
+		.ops = { on_hello, on_peer, on_peer, on_peer, on_message }, .ctx = r,
 	};
 	struct akm_error err = {};
 	int e = peers_new(&peers, &r->peers, &err);

@@ -263,6 +263,15 @@ void fake_kernel_lose_state(struct fake_kernel *k, const char *ifname)
 	fake_kernel_event(k, &e);
 }
 
+void fake_kernel_remove(struct fake_kernel *k, const char *ifname)
+{
+	struct fake_device *d = find(k, ifname);
+
+	if (!d)
+		abort();
+	memset(d, 0, sizeof(*d));
+}
+
 void fake_kernel_fail(struct fake_kernel *k, int cmd, int r, unsigned int times)
 {
 	k->fail_cmd = cmd;

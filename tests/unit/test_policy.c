@@ -111,6 +111,46 @@ static void test_hold_down_of_another_kind(void **state)
 	assert_true(policy_feed(&a, &c, POLICY_REPLAY, 10, 1).held);
 }
 
+/* Evidence during the hold is not forgotten: the rekey comes when it ends, once. */
+static void test_owed(void **state)
+{
+	struct config c = config_with(10, 1, ACTION_REKEY, 60);
+	enum policy_kind kind = POLICY_AUTH_FAIL;
+	struct policy_atr a = {};
+
+	(void)state;
+	assert_false(policy_due(&a, &c, 0, &kind));
+	assert_int_equal(feed(&a, &c, 10, 0), ACTION_REKEY);
+	assert_false(policy_due(&a, &c, 100000, &kind));
+	assert_true(policy_feed(&a, &c, POLICY_REPLAY, 10, 5000).held);
+	assert_false(policy_due(&a, &c, 59999, &kind));
+	assert_true(policy_due(&a, &c, 60000, &kind));
+	assert_int_equal(kind, POLICY_REPLAY);
+	assert_false(policy_due(&a, &c, 1000000, &kind));
+	/* It counted: the next hold is longer. */
+	memset(&a, 0, sizeof(a));
+	assert_int_equal(feed(&a, &c, 10, 0), ACTION_REKEY);
+	(void)feed(&a, &c, 10, 1000);
+	assert_true(policy_due(&a, &c, 60000, &kind));
+	(void)feed(&a, &c, 10, 61000);
+	assert_false(policy_due(&a, &c, 179999, &kind));
+	/* A rekey made meanwhile by new evidence settles it. */
+	assert_int_equal(feed(&a, &c, 10, 180000), ACTION_REKEY);
+	assert_false(policy_due(&a, &c, 10000000, &kind));
+}
+
+static void test_an_alert_owes_nothing(void **state)
+{
+	struct config c = config_with(10, 1, ACTION_ALERT, 60);
+	enum policy_kind kind;
+	struct policy_atr a = {};
+
+	(void)state;
+	for (uint64_t now = 0; now < 100000; now += 1000)
+		(void)feed(&a, &c, 100, now);
+	assert_false(policy_due(&a, &c, 10000000, &kind));
+}
+
 static void test_a_pause_forgives(void **state)
 {
 	struct config c = config_with(10, 1, ACTION_REKEY, 60);
@@ -193,6 +233,8 @@ int main(void)
 		cmocka_unit_test(test_kinds_are_apart),
 		cmocka_unit_test(test_hold_down),
 		cmocka_unit_test(test_hold_down_of_another_kind),
+		cmocka_unit_test(test_owed),
+		cmocka_unit_test(test_an_alert_owes_nothing),
 		cmocka_unit_test(test_a_pause_forgives),
 		cmocka_unit_test(test_a_week_of_garbage),
 		cmocka_unit_test(test_reports_what_was_held_back),

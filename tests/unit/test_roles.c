@@ -385,6 +385,21 @@ static void test_kernel_refuses(void **state)
 	settle(2);
 }
 
+static void test_device_removed_by_hand(void **state)
+{
+	(void)state;
+	create_abc();
+	fake_kernel_remove(B->kernel, "akm1");
+	until(all_on(3, 1));
+	ask_ok(M, "atr-rekey", "{\"atr\":\"1\"}");
+	settle(2);
+	/* While the daemon is not there as well */
+	actor_stop(B);
+	fake_kernel_remove(B->kernel, "akm1");
+	assert_int_equal(actor_start(B), 0);
+	until(all_on(3, 2));
+}
+
 static void test_state_lost(void **state)
 {
 	uint32_t before;
@@ -475,12 +490,57 @@ static void test_breach_attempt(void **state)
 	assert_int_equal(events_of(M, "alert"), 1);
 	until(events_of(R, "alert") == 1 && events_of(R, "rekey") == 1);
 
-	/* More of it: an alert, but the hold-down forbids another rekey. */
+	/* More of it: an alert, but the hold-down forbids another rekey yet. */
 	fake_kernel_count(C->kernel, "akm1", AKM_A_STATS_RX_REPLAY, 100000);
 	until(events_of(M, "alert") == 2);
 	for (int t = 0; t < 100; t++)
 		world_turn();
 	assert_true(all_only_on(3, 2));
+}
+
+static void test_rekey_is_owed(void **state)
+{
+	(void)state;
+	actor_stop(M);
+	M->config.hold_down_s = 2;
+	assert_int_equal(actor_start(M), 0);
+	until(M->ready);
+	create_abc();
+	world_watch("akm1", 3);
+	fake_kernel_count(B->kernel, "akm1", AKM_A_STATS_RX_REPLAY, 100);
+	until(all_only_on(3, 2));
+	fake_kernel_count(C->kernel, "akm1", AKM_A_STATS_RX_AUTH_FAIL, 100);
+	until(events_of(M, "alert") == 2);
+	assert_true(all_only_on(3, 2));
+	until(all_only_on(3, 3));
+}
+
+/* Who is evicted is refused before the TPM has sealed anything. */
+static void test_leaver_is_refused_at_once(void **state)
+{
+	struct asked *q;
+	const char *why;
+
+	(void)state;
+	create_abc();
+	fake_tpm_fail_after(A->tpm, 0, -EIO);
+	q = ask_begin(M, "node-evict", "{\"node\":\"EdgeNodeC\"}");
+	until(!fake_kernel_hears(C->kernel, A->kernel, "akm1", &why));
+	json_object_put(ask_end(q));
+	until(all_only_on(2, 2));
+}
+
+static void test_evidence_while_the_link_was_down(void **state)
+{
+	(void)state;
+	create_abc();
+	for (int t = 0; t < 60; t++)
+		world_turn();
+	actor_stop(B);
+	fake_kernel_count(B->kernel, "akm1", AKM_A_STATS_RX_REPLAY, 1000);
+	assert_int_equal(actor_start(B), 0);
+	until(all_only_on(3, 2));
+	until(events_of(M, "alert") == 1);
 }
 
 static void test_kernel_events_become_evidence(void **state)
@@ -641,11 +701,15 @@ int main(int argc, char **argv)
 		story(test_no_module),
 		story(test_link_key_moves_on),
 		story(test_kernel_refuses),
+		story(test_device_removed_by_hand),
 		story(test_state_lost),
+		story(test_evidence_while_the_link_was_down),
 		story(test_epochs_are_sealed),
 		story(test_epochs_while_away),
 		story(test_endpoint_changes),
 		story(test_breach_attempt),
+		story(test_rekey_is_owed),
+		story(test_leaver_is_refused_at_once),
 		story(test_kernel_events_become_evidence),
 		story(test_heartbeats_missed),
 		story(test_refusals),
