@@ -69,7 +69,7 @@ void akm_key_put_many(struct akm_key *key, unsigned int refs)
 }
 
 static struct akm_key *create_key(struct akm_epoch *epoch, struct akm_member *member,
-				  const struct material *material)
+				  enum akm_packet_type type, const struct material *material)
 {
 	struct akm_key *key = kzalloc(sizeof(*key), GFP_KERNEL);
 	int err;
@@ -87,6 +87,7 @@ static struct akm_key *create_key(struct akm_epoch *epoch, struct akm_member *me
 	if (member)
 		akm_member_get(member);
 	key->member = member;
+	key->type = type;
 	return key;
 }
 
@@ -104,9 +105,9 @@ static bool has_key(struct akm_device *akm, struct akm_key __rcu **slot)
 }
 
 static int set_tx(struct akm_epoch *epoch, struct akm_tx *tx, struct akm_member *member,
-		  const struct material *material)
+		  enum akm_packet_type type, const struct material *material)
 {
-	struct akm_key *key = create_key(epoch, member, material);
+	struct akm_key *key = create_key(epoch, member, type, material);
 
 	if (IS_ERR(key))
 		return PTR_ERR(key);
@@ -116,9 +117,9 @@ static int set_tx(struct akm_epoch *epoch, struct akm_tx *tx, struct akm_member 
 }
 
 static int set_rx(struct akm_epoch *epoch, struct akm_rx *rx, struct akm_member *member,
-		  const struct material *material)
+		  enum akm_packet_type type, const struct material *material)
 {
-	struct akm_key *key = create_key(epoch, member, material);
+	struct akm_key *key = create_key(epoch, member, type, material);
 
 	if (IS_ERR(key))
 		return PTR_ERR(key);
@@ -148,7 +149,7 @@ static int set_tx_group(struct akm_epoch *epoch)
 
 	err = derive_group(epoch, epoch->gen->self, &material);
 	if (!err)
-		err = set_tx(epoch, &epoch->tx_group, NULL, &material);
+		err = set_tx(epoch, &epoch->tx_group, NULL, AKM_PACKET_GROUP, &material);
 	memzero_explicit(&material, sizeof(material));
 	return err;
 }
@@ -161,7 +162,7 @@ static int set_rx_group(struct akm_epoch *epoch, struct akm_peer *peer,
 
 	err = derive_group(epoch, member->index, &material);
 	if (!err)
-		err = set_rx(epoch, &peer->rx_group, member, &material);
+		err = set_rx(epoch, &peer->rx_group, member, AKM_PACKET_GROUP, &material);
 	memzero_explicit(&material, sizeof(material));
 	return err;
 }
@@ -175,11 +176,11 @@ static int set_pair(struct akm_epoch *epoch, struct akm_peer *peer,
 
 	err = derive_pair(epoch, chain, member->index, self, &material);
 	if (!err)
-		err = set_rx(epoch, &peer->rx_pair, member, &material);
+		err = set_rx(epoch, &peer->rx_pair, member, AKM_PACKET_PAIR, &material);
 	if (!err)
 		err = derive_pair(epoch, chain, self, member->index, &material);
 	if (!err)
-		err = set_tx(epoch, &peer->tx_pair, member, &material);
+		err = set_tx(epoch, &peer->tx_pair, member, AKM_PACKET_PAIR, &material);
 	memzero_explicit(&material, sizeof(material));
 	if (err) {
 		unset_key(epoch->gen->akm, &peer->rx_pair.key);
@@ -434,11 +435,27 @@ bool akm_key_accept(struct akm_key *key, u64 number)
 	return fresh;
 }
 
+/*
+ * The answer must not go out under the epoch that the other side may have erased
+ * by now, so sending moves on at once; the slots follow in process context. Whoever
+ * replaces the pointer meanwhile (another generation, erasure) wins.
+ */
+static void send_with(struct akm_epoch *epoch)
+{
+	struct akm_device *akm = epoch->gen->akm;
+	struct akm_epoch *now = rcu_dereference(akm->tx);
+
+	if (now && now->gen == epoch->gen && now->number < epoch->number)
+		cmpxchg((struct akm_epoch __force **)&akm->tx, now, epoch);
+}
+
 void akm_epoch_seen(struct akm_epoch *epoch)
 {
 	struct akm_generation *gen = epoch->gen;
 	s32 ahead = (u32)epoch->number - READ_ONCE(gen->current_number);
 
-	if (unlikely(ahead > 0 && READ_ONCE(gen->wanted) != (u32)epoch->number))
+	if (unlikely(ahead > 0 && READ_ONCE(gen->wanted) != (u32)epoch->number)) {
+		send_with(epoch);
 		want_epoch(gen, epoch->number);
+	}
 }
