@@ -33,7 +33,7 @@ struct link_peer_info {
 enum link_down {
 	LINK_DOWN_CLOSED = 1,		/* orderly, or by us */
 	LINK_DOWN_LOST,			/* transport error, timeout */
-	LINK_DOWN_PSK,			/* known identity, binder/Finished does not verify: wrong key or wrong hardware value */
+	LINK_DOWN_PSK,			/* known identity, binder does not verify: wrong key or hardware value */
 	LINK_DOWN_UNKNOWN,		/* identity unknown, evicted or malformed */
 	LINK_DOWN_STALE,		/* n outside the window */
 	LINK_DOWN_PROTOCOL,		/* message or TLS violation; err says which field */
@@ -90,13 +90,18 @@ struct link_client_config {
 int link_connect(struct event_base *base, const struct link_client_config *cfg,
 		 struct link **ret, struct akm_error *err);
 
-/* Encodes and queues; @m stays the caller's. Return: 0, -ENOTCONN, -ENOBUFS (peer does not read), msg_encode()'s.
- * Nothing is written, and no callback called, before the event loop runs again. */
+/*
+ * Encodes and queues; @m stays the caller's. Nothing is written, and no callback
+ * called, before the event loop runs again.
+ * Return: 0, -ENOTCONN, -ENOBUFS (peer does not read), msg_encode()'s.
+ */
 int link_send(struct link *l, const struct msg *m);
 const struct link_peer_info *link_info(const struct link *l);
 void link_set_data(struct link *l, void *data);	/* the role's per-peer state */
 void *link_data(const struct link *l);
-void link_free(struct link *l);		/* at once, without down(); safe in the link's own callbacks; NULL is fine */
-void link_close(struct link *l);		/* flushes what is queued, then down(LINK_DOWN_CLOSED); safe in callbacks */
+/* At once, without down(); safe in the link's own callbacks; NULL is fine. */
+void link_free(struct link *l);
+/* Flushes what is queued, then down(LINK_DOWN_CLOSED); safe in callbacks. */
+void link_close(struct link *l);
 
 #endif /* AKM_LINK_H */

@@ -230,7 +230,8 @@ void provision_show_fingerprint(struct provision *p)
 	char text[8 * 5 + 1];
 
 	for (size_t i = 0; i < 8; i++)
-		snprintf(text + 5 * i, 6, "%02x%02x%s", p->transcript[2 * i], p->transcript[2 * i + 1], i < 7 ? " " : "");
+		snprintf(text + 5 * i, 6, "%02x%02x%s", p->transcript[2 * i], p->transcript[2 * i + 1],
+			 i < 7 ? " " : "");
 	provision_say(p, "fingerprint %s (must be the same at both ends)", text);
 }
 
@@ -486,8 +487,8 @@ static void on_silence(evutil_socket_t fd, short what, void *arg)
 	if (p->ending)
 		p->over = true;
 	else
-		outcome(p, provision_fail(p, -ETIMEDOUT, "connection", "the other end said nothing for %u s (awaited: %s)",
-					  p->timeout_ms / 1000, provision_type_name(p->await)));
+		outcome(p, provision_fail(p, -ETIMEDOUT, "connection",
+					  "the other end said nothing for %u s (awaited: %s)", p->timeout_ms / 1000, provision_type_name(p->await)));
 	leave(p);
 }
 

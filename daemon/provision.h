@@ -6,10 +6,12 @@
  * (manager, node). Runs on the event loop; TPM work goes through tpmq.
  *
  *   1 issuer → subject  hello      {version, issuer name, nonce}
- *   2 subject → issuer  identity   {version, nonce, hardware value, sources, EK public + cert, parent public, state: fresh | provisioned(id)}
+ *   2 subject → issuer  identity   {version, nonce, hardware value, sources, EK public + cert, parent public,
+ *                                   state: fresh | provisioned(id)}
  *   3 issuer → subject  challenge  {credential for (EK, parent name)}
  *   4 subject → issuer  proof      {HMAC-SHA-256(secret, transcript so far)}
- *   5 issuer → subject  grant      {provisioning ATR ID, label, subject name, duplicated key, [duplicated domain key], addresses, term, recorded hardware value}
+ *   5 issuer → subject  grant      {provisioning ATR ID, label, subject name, duplicated key,
+ *                                   [duplicated domain key], addresses, term, recorded hardware value}
  *   6 subject → issuer  confirm    {TPM2_HMAC(K, "akm1 confirm" | transcript hash)}
  *   7 issuer → subject  commit     {TPM2_HMAC(K, "akm1 commit" | transcript hash)}
  *   8 subject → issuer  done       {}
@@ -99,9 +101,13 @@ int provision_issue(struct event_base *base, struct tpmq *q, int fd, const struc
 		    const struct provision_ops *ops, void *ctx, struct provision **ret);
 int provision_receive(struct event_base *base, struct tpmq *q, int fd, const struct provision_subject_config *cfg,
 		      const struct provision_ops *ops, void *ctx, struct provision **ret);
-void provision_cancel(struct provision *p);	/* done(-ECANCELED), at once or, from inside its callbacks, after them */
+/* done(-ECANCELED), at once or, from inside its callbacks, after them */
+void provision_cancel(struct provision *p);
 
-/* "serial:/dev/ttyUSB0[,BAUD]", "unix:/path", "unix-listen:/path". Non-blocking fd, raw tty. unix-listen gives the listening socket. */
+/*
+ * "serial:/dev/ttyUSB0[,BAUD]", "unix:/path", "unix-listen:/path". Non-blocking fd, raw
+ * tty. unix-listen gives the listening socket.
+ */
 int provision_open(const char *via, int *ret_fd, bool *ret_listening, struct akm_error *err);
 
 #endif /* AKM_PROVISION_H */

@@ -34,7 +34,7 @@ struct provision_step {
 };
 
 struct provision_side {
-	/* The awaited message has come; p->before and p->transcript are set. Negative: ends the exchange, with p->err. */
+	/* The awaited message has come; p->before and p->transcript are set. Negative, with p->err: the end. */
 	int (*receive)(struct provision *p, struct provision_msg *m);
 	/* Subject: a hello, at any time. */
 	int (*hello)(struct provision *p, const struct frame *f);

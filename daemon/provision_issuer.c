@@ -259,8 +259,8 @@ static int receive(struct provision *p, struct provision_msg *m)
 
 static const char *after_end(const struct provision *p)
 {
-	return p->committed ? "recorded here, but the other end did not acknowledge: if it says it is not provisioned, run this again"
-			    : NULL;
+	return p->committed ? "recorded here, but the other end did not acknowledge: "
+			      "if it says it is not provisioned, run this again" : NULL;
 }
 
 static const struct provision_side side = { receive, NULL, after_end };

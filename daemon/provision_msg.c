@@ -25,7 +25,8 @@ static int get_version(struct wire_reader *c)
 	if (r < 0)
 		return r;
 	if (v != PROVISION_VERSION)
-		return rd_refuse(c, "version", "is %llu, this side speaks %d", (unsigned long long)v, PROVISION_VERSION);
+		return rd_refuse(c, "version", "is %llu, this side speaks %d", (unsigned long long)v,
+				 PROVISION_VERSION);
 	return 0;
 }
 

@@ -158,5 +158,6 @@ int provision_open(const char *via, int *ret_fd, bool *ret_listening, struct akm
 			*ret_listening = kinds[i].listening;
 		return r;
 	}
-	return akm_error_set(err, -EINVAL, "via", "\"%s\" is none of serial:DEVICE[,BAUD], unix:PATH, unix-listen:PATH", via);
+	return akm_error_set(err, -EINVAL, "via",
+			     "\"%s\" is none of serial:DEVICE[,BAUD], unix:PATH, unix-listen:PATH", via);
 }

@@ -212,7 +212,8 @@ static int start(struct provision *p, const struct frame *f)
 	if (r < 0)
 		return r == -EBADMSG ? -EPROTO : r;
 	if (p->provisioned && !p->allow)
-		return provision_fail(p, -EEXIST, "state", "this party is provisioned already; allow another time locally first");
+		return provision_fail(p, -EEXIST, "state",
+				      "this party is provisioned already; allow another time locally first");
 	provision_note(p, f->type, f->payload, f->len);
 	memcpy(p->grant.issuer, m.hello.issuer, sizeof(p->grant.issuer));
 	provision_say(p, "%s wants to provision this party", m.hello.issuer);

@@ -40,7 +40,8 @@ void wr_text(struct wire_writer *w, const char *s);	/* -EINVAL unless wire_text_
 void wr_name(struct wire_writer *w, const char *s);	/* -EINVAL unless wire_name_ok() */
 /* The same as one field of a map */
 void wr_key_uint(struct wire_writer *w, uint64_t key, uint64_t v);
-void wr_key_range(struct wire_writer *w, uint64_t key, uint64_t v, uint64_t min, uint64_t max);	/* else -EINVAL */
+/* -EINVAL outside the range */
+void wr_key_range(struct wire_writer *w, uint64_t key, uint64_t v, uint64_t min, uint64_t max);
 void wr_key_bool(struct wire_writer *w, uint64_t key, bool v);
 void wr_key_bytes(struct wire_writer *w, uint64_t key, const void *p, size_t len);
 void wr_key_blob(struct wire_writer *w, uint64_t key, const struct akm_blob *b);

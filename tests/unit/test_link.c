@@ -505,6 +505,40 @@ static void server_without_psk_is_refused(void **state)
 	close(lfd);
 }
 
+/* A recorded first flight of a genuine client, sent again: it is answered, and leads nowhere. */
+static void replayed_hello_gets_nowhere(void **state)
+{
+	static const uint8_t nonsense[] = { 0x17, 0x03, 0x03, 0x00, 0x20, [36] = 1 };
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	int lfd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), tap = -1, fd;
+	socklen_t len = sizeof(a);
+	uint8_t hello[4096];
+	ssize_t n = 0;
+
+	(void)state;
+	inet_pton(AF_INET, "127.0.0.1", &a.sin_addr);
+	assert_int_equal(bind(lfd, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(listen(lfd, 1), 0);
+	getsockname(lfd, (struct sockaddr *)&a, &len);
+	snprintf(address, sizeof(address), "127.0.0.1:%u", ntohs(a.sin_port));
+	dial(node_id, 5);
+	until((tap = accept4(lfd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0);
+	until((n = read(tap, hello, sizeof(hello))) > 100);
+	close(tap);
+	close(lfd);
+	for (unsigned int i = 1; i <= LINK_IDENTITY_BURST + 2; i++) {
+		fd = raw_connect_from("127.0.0.1");
+		raw_write(fd, hello, (size_t)n);
+		until(S.keys == i || S.down == i);
+		raw_write(fd, nonsense, sizeof(nonsense));
+		until(S.down == i);
+		close(fd);
+		assert_int_equal(S.why, i <= LINK_IDENTITY_BURST ? LINK_DOWN_PSK : LINK_DOWN_LIMIT);
+	}
+	assert_int_equal(S.up, 0);
+	assert_int_equal(S.keys, LINK_IDENTITY_BURST);
+}
+
 static void nobody_there_is_lost(void **state)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -1121,6 +1155,7 @@ int main(int argc, char **argv)
 		T(malformed_identities_are_refused),
 		T(client_without_dhe_group_is_refused),
 		T(server_without_psk_is_refused),
+		T(replayed_hello_gets_nowhere),
 		T(nobody_there_is_lost),
 		T(slow_stranger_is_cut_off),
 		T(one_address_has_few_pending),

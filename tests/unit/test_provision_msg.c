@@ -100,7 +100,8 @@ static void another_version_is_named(void **state)
 
 static void optional_fields_may_be_absent(void **state)
 {
-	_cleanup_provision_msg_ struct provision_msg identity = sample_provision_msg(PROVISION_IDENTITY), grant = sample_provision_msg(PROVISION_GRANT);
+	_cleanup_provision_msg_ struct provision_msg identity = sample_provision_msg(PROVISION_IDENTITY);
+	_cleanup_provision_msg_ struct provision_msg grant = sample_provision_msg(PROVISION_GRANT);
 	_cleanup_(akm_blob_free) struct akm_blob a = {}, b = {};
 
 	(void)state;
