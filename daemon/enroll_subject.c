@@ -17,6 +17,7 @@ struct subject {
 	int listen_fd;
 	struct event *accept, *reopen;
 	struct provision *exchange;
+	bool begun;			/* the other end said something: its failure is worth a record */
 	bool committed;
 	char progress[512];
 };
@@ -87,6 +88,7 @@ static void on_progress(void *ctx, const char *text)
 {
 	struct subject *s = ctx;
 
+	s->begun = true;
 	snprintf(s->progress, sizeof(s->progress), "%s", text);
 	log_notice("provisioning: %s", text);
 }
@@ -103,15 +105,16 @@ static int on_commit(void *ctx, const struct provision_grant *g)
 static void on_done(void *ctx, int r, const struct akm_error *err)
 {
 	struct subject *s = ctx;
-	bool committed = s->committed;
+	bool committed = s->committed, begun = s->begun;
 
 	s->exchange = NULL;
+	s->begun = false;
 	s->committed = false;
 	/* Cut between our commit and the last message: both ends have the record. */
 	if (committed) {
 		s->allow_until_ms = 0;
 		s->c.committed(s->c.ctx);
-	} else if (r != -ECANCELED && r != -ETIMEDOUT) {
+	} else if (r != -ECANCELED && (begun || r == -EEXIST)) {
 		snprintf(s->progress, sizeof(s->progress), "failed: %s: %s", err ? err->field : "",
 			 err ? err->reason : strerror(-r));
 		log_warning("provisioning %s", s->progress);

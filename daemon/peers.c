@@ -8,6 +8,7 @@
 
 #define HASH_SIZE	4096		/* power of two; NODES_MAX / 4 */
 #define TICK_MS		1000
+#define RETURN_MS	10000		/* after our start: longer than a peer's backoff, superior.h */
 
 struct peers {
 	struct peers_config c;
@@ -131,7 +132,7 @@ int peers_add(struct peers *p, const struct store_node *n)
 	snprintf(peer->name, sizeof(peer->name), "%s", n->name);
 	peer->link_n = n->link_n;
 	peer->since_ms = wall_ms();
-	peer->seen_ms = now_ms();
+	peer->seen_ms = now_ms() + RETURN_MS;
 	calls_init(&peer->calls, p->c.base);
 	r = linkkey_add(p->keys, p->c.domain, &n->key, n->hardware, n->link_n, on_key, peer, &peer->key);
 	if (r < 0) {
@@ -432,7 +433,7 @@ static void on_down(struct link *l, enum link_down why, const struct akm_error *
 static void check_beat(struct peer *peer, void *ctx)
 {
 	const struct config *c = peer->peers->c.config;
-	uint64_t silent = now_ms() - peer->seen_ms;
+	uint64_t now = now_ms(), silent = now > peer->seen_ms ? now - peer->seen_ms : 0;
 
 	(void)ctx;
 	if (silent < (uint64_t)c->heartbeat_ms * c->heartbeat_missed)
