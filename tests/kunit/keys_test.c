@@ -469,14 +469,17 @@ static void keys_generations_overlap(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, key->epoch->gen->ctx.generation, 10);
 	akm_key_put(key);
 
-	activate(test, 11, 200);
+	activate(test, 11, 60000);
 	key = tx_key(test, AKM_PACKET_PAIR);
 	KUNIT_ASSERT_NOT_NULL(test, key);
 	KUNIT_EXPECT_EQ(test, key->epoch->gen->ctx.generation, 11);
 	akm_key_put(key);
-	/* the old one receives until its deadline */
+	/* the old one receives until its deadline, each has its own */
+	KUNIT_ASSERT_EQ(test, install(test, 12, KEY_ID + 2, pair), 0);
+	activate(test, 12, 1);
+	UNTIL(test, !receives(test, KEY_ID + 1, EPOCH, AKM_PACKET_PAIR));
 	KUNIT_EXPECT_TRUE(test, receives(test, KEY_ID, EPOCH, AKM_PACKET_PAIR));
-	UNTIL(test, !receives(test, KEY_ID, EPOCH, AKM_PACKET_PAIR));
+	KUNIT_EXPECT_TRUE(test, receives(test, KEY_ID + 2, EPOCH, AKM_PACKET_PAIR));
 }
 
 /* A packet under way holds its key: everything else may go meanwhile, and goes after it. */

@@ -53,7 +53,8 @@ static void monitor_bucket_rate(struct kunit *test)
 
 static void monitor_bucket_fills_no_further(struct kunit *test)
 {
-	static const unsigned long pauses[] = { 60 * HZ, ULONG_MAX / 4, ULONG_MAX / 2, ULONG_MAX };
+	/* 2^29 jiffies times the rate are 0 in 32 bits */
+	static const unsigned long pauses[] = { 60 * HZ, 1UL << 29, ULONG_MAX / 2, ULONG_MAX };
 	struct akm_bucket b;
 	int i;
 
