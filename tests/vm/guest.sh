@@ -19,6 +19,8 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup 2>/dev/null
 mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144,cache=none results /run/results || echo "no results directory"
 export RESULTS=/run/results TMPDIR=/run/tmp
 ip link set lo up
+# The console is for the script's words; from the kernel only what is critical. All of it is in dmesg.log.
+echo 3 >/proc/sys/kernel/printk
 # What udev loads on a machine with these CPU features: the fast ciphers.
 modprobe -q -a aesni_intel ghash_clmulni_intel
 echo "Linux $(uname -r) is up after $(cut -d' ' -f1 /proc/uptime) s"

@@ -222,7 +222,6 @@ rekeyed() { # PAST: everyone's active generation is newer
 	for n in A B C D E; do
 		generation_is_past "$n" "$1" || { echo "EdgeNode$n is at $(generation "$n")"; return 1; }
 	done
-	rekeyed_at=$(now_ms)
 	echo "generation $1 → $(generation A) on A to E"
 }
 
@@ -234,6 +233,16 @@ lossless() { # LOG
 	grep 'packets transmitted' "$1" | shows ' 0% packet loss'
 }
 
+record() { # what the attacker works with: packets of the present generation
+	rm -f "$world/recorded.pcap"
+	capture_start "$world/recorded.pcap" fabric br-data udp port 7645
+	local recorder=$capture
+	reaches A B && reaches B A && within 10 captured 12 "$world/recorded.pcap"
+	local status=$?
+	capture_stop "$recorder"
+	return "$status"
+}
+
 attack() { # MODE as inject has it, PATTERN of the event
 	local before ping
 	before=$(generation A)
@@ -242,6 +251,7 @@ attack() { # MODE as inject has it, PATTERN of the event
 	claim "the attacker sends 300 packets to B: $1" \
 		on Attacker inject -d 192.0.2.12 -n 300 -r 100 "$1" eth0 "$world/recorded.pcap"
 	evidence=1 claim "A to E move to a new generation by themselves" within 60 rekeyed "$before"
+	rekeyed_at=$(now_ms)
 	evidence=3 claim "the management module says why" within 20 event_seen MgmtMod "$2"
 	within 120 ended "$ping"
 	evidence=1 claim "A's ping to B, running all the while, lost nothing" lossless "$world/log/ping-$1"
@@ -250,16 +260,15 @@ attack() { # MODE as inject has it, PATTERN of the event
 chapter_breach() {
 	chapter "A breach attempt: recorded packets come back" "Someone on the wire records packets and sends them again." \
 		"The nodes refuse them and report; the policy ($replay_rule within seconds) replaces the secret, during a running ping."
-	within 10 captured 100 "$world/underlay.pcap" udp port 7645
-	cp "$world/underlay.pcap" "$world/recorded.pcap"
+	need "the attacker has recorded packets" record
 	attack replay replay
 }
 
 chapter_forged() {
 	chapter "A breach attempt: forged packets" "Headers as recorded, with fresh packet numbers and random contents." \
 		"Recovery has a hold-down of $hold_down s, so that nobody can use it as the weapon."
-	within $((hold_down + 5)) hold_down_over
-	cp "$world/underlay.pcap" "$world/recorded.pcap"
+	need "the hold-down is over" within $((hold_down + 5)) hold_down_over
+	need "the attacker has recorded packets" record
 	attack random 'auth'
 }
 
