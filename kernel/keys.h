@@ -61,6 +61,7 @@ struct akm_key {
 	refcount_t refs;		/* the slot's, and one per packet under way */
 	struct akm_epoch *epoch;	/* held */
 	struct akm_member *member;	/* the other side, held; NULL: own group key */
+	enum akm_packet_type type;	/* what it seals or opens */
 	union {
 		struct akm_tx *tx;
 		struct akm_rx *rx;
