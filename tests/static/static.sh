@@ -25,18 +25,29 @@ skip() {
 	return 77
 }
 
-# Files of the project by pattern: what git knows or would add, else what is there
+# What git knows or would add; in an export without git, what is there
+all_files() {
+	git ls-files --cached --others --exclude-standard 2>/dev/null ||
+		find . -type f -not -path './build/*' -printf '%P\n'
+}
+
+# files PATTERN...: files of the project that match one; * matches / as well
 files() {
-	{
-		git ls-files --cached --others --exclude-standard -- "$@" 2>/dev/null ||
-			find "$@" -type f -not -path './build/*'
-	} | sort -u | while read -r f; do
-		[ ! -f "$f" ] || echo "$f"
-	done
+	local f pattern
+	while read -r f; do
+		[ -f "$f" ] || continue
+		for pattern; do
+			# shellcheck disable=SC2053 # it is a pattern
+			if [[ $f == $pattern ]]; then
+				echo "$f"
+				break
+			fi
+		done
+	done < <(all_files | sort -u)
 }
 
 scripts() {
-	files . | while read -r f; do
+	files '*' | while read -r f; do
 		case $f in
 		*.sh) echo "$f" ;;
 		*.*) ;;
@@ -82,7 +93,7 @@ kernel_source() {
 }
 
 kernel_files() {
-	files 'kernel/*.[ch]' 'kernel/*/*.[ch]' 'include/uapi/*/*.h' 'tests/kunit/*.[ch]' |
+	files 'kernel/*.[ch]' 'include/uapi/*.h' 'tests/kunit/*.[ch]' |
 		grep -v '^tests/kunit/vectors.h$'
 }
 
@@ -167,7 +178,7 @@ check_man_pages() {
 # Words of the trade that the list takes for misspellings: after -L
 check_codespell() {
 	local list
-	mapfile -t list < <(files . | grep -vE '^tests/(vectors/vectors.json|kunit/vectors.h|fuzz/corpus/)')
+	mapfile -t list < <(files '*' | grep -vE '^tests/(vectors/vectors.json|kunit/vectors.h|fuzz/corpus/)')
 	silent codespell --quiet-level=2 -L ot,nd,te,fo,ans,unparseable,nknown "${list[@]}"
 }
 
@@ -178,7 +189,7 @@ check_spdx() {
 		*.json | */corpus/* | */corpora/* | *.pcap | .gitkeep | COPYING | LICENSE*) continue ;;
 		esac
 		head -n 4 "$f" | grep -q 'SPDX-License-Identifier: ' || { echo "$f has no SPDX line"; bad=1; }
-	done < <(files .)
+	done < <(files '*')
 	return $bad
 }
 
