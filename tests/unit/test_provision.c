@@ -542,6 +542,32 @@ static void new_hello_begins_anew(void **state)
 	close(script_fd);
 }
 
+/* One hello is one TPM job; the next is heard when that is done. */
+static void hellos_do_not_pile_up_tpm_work(void **state)
+{
+	struct frame_reader r = {};
+	struct provision_msg m;
+	struct frame f;
+
+	(void)state;
+	end_receive(&N, script_pair());
+	for (uint32_t exchange = 1; exchange <= 100; exchange++)
+		script_say(exchange, &hello_msg);
+	script_hear(&r, &f, &m);
+	assert_int_equal(m.type, PROVISION_IDENTITY);
+	assert_int_equal(f.exchange, 1);
+	provision_msg_free(&m);
+	loop_turn();
+	assert_int_equal(tpmq_depth(N.q), 0);
+	assert_int_equal(fake_tpm_calls(node_tpm), 1);
+	script_say(200, &hello_msg);
+	script_hear(&r, &f, &m);
+	assert_int_equal(f.exchange, 200);
+	provision_msg_free(&m);
+	provision_cancel(N.exchange);
+	close(script_fd);
+}
+
 /* An issuer that recorded another hardware value, or made up a label, is not obeyed. */
 static void false_grants_are_refused(void **state)
 {
@@ -1061,6 +1087,7 @@ int main(void)
 		T(bad_hellos_are_refused),
 		T(messages_out_of_turn_are_ignored),
 		T(new_hello_begins_anew),
+		T(hellos_do_not_pile_up_tpm_work),
 		T(false_grants_are_refused),
 		T(error_texts_for_people_are_clean),
 		T(line_with_something_else_on_it_is_named),
