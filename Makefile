@@ -7,6 +7,8 @@ PREFIX		?= /usr/local
 # The kernel that `make module` builds for: this machine's, else the newest with headers here.
 KREL		?= $(shell tests/lib/kernels.sh default)
 VM_KERNELS	?= 6.1 6.12
+# The VM lanes run at the same time: an emulated machine is mostly busy on one processor.
+VM_LANES	= $(subst $(space),+,$(addprefix check-vm-,$(VM_KERNELS)))
 ifeq ($(origin CC),default)
 CC		:= gcc
 endif
@@ -18,6 +20,7 @@ V		?=
 run		= @$(if $(V),set -x,printf '  %-5s %s\n' $(1) $@);
 
 comma		:= ,
+space		:= $() $()
 U		:= build/userspace/$(notdir $(lastword $(CC)))$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 
 WARNINGS	= -Wall -Wextra -Wconversion -Wno-sign-conversion -Wshadow -Wstrict-prototypes \
@@ -108,7 +111,7 @@ demo-shell: deps			## a shell in the demo's world
 	@tests/vm/demo.sh --shell
 
 check: deps				## every lane, then one line that sums them up
-	@tests/lib/check.sh $(addprefix check-,unit static model kunit fuzz bench) $(addprefix check-vm-,$(VM_KERNELS))
+	@tests/lib/check.sh $(addprefix check-,unit static model kunit fuzz bench) $(VM_LANES)
 
 check-unit:				## userspace unit tests under sanitizers (VALGRIND=1: under valgrind)
 	@$(MAKE) --no-print-directory unit-tests $(if $(VALGRIND),SAN=,SAN=address$(comma)undefined)
@@ -125,7 +128,8 @@ check-bench:				## the bench lane, once and shortly: are there figures?
 	@tests/bench/bench.sh --smoke
 check-vm: $(addprefix check-vm-,$(VM_KERNELS))	## scenarios on Debian's own kernels, in QEMU
 check-vm-%:
-	@$(MAKE) --no-print-directory daemon tools vm-tools module KREL=$$(tests/lib/kernels.sh find $*)
+	@mkdir -p build
+	@flock build/.vm-build $(MAKE) --no-print-directory daemon tools vm-tools module KREL=$$(tests/lib/kernels.sh find $*)
 	@tests/vm/lane.sh $*
 
 bench:					## akm beside WireGuard, MACsec, ESP; BASE=<commit>: beside itself

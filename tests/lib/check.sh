@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# check.sh TARGET…: runs each check target as a lane of its own, goes on after a failure, and ends with
-# one line that sums all lanes up. A lane that did not report counts as one failure.
+# check.sh TARGET[+TARGET…]…: runs each check target as a lane of its own, goes on after a failure, and ends
+# with one line that sums all lanes up. Targets joined by + run at the same time. A lane that did not report
+# counts as one failure.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/lib/lane.sh
@@ -10,26 +11,50 @@ logs=build/lanes
 mkdir -p "$logs"
 started=$SECONDS
 
-run_lane() { # TARGET
-	local log=$logs/$1.log begin=$SECONDS line
-	echo "== $1"
-	"${MAKE:-make}" --no-print-directory "$1" 2>&1 | tee "$log"
-	local status=${PIPESTATUS[0]}
-	line=$(grep -E '^lane [^:]+: [0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$log" | tail -n 1)
+run_target() { # TARGET [PREFIX]: its log, status and seconds go to $logs
+	local begin=$SECONDS
+	"${MAKE:-make}" --no-print-directory "$1" 2>&1 | tee "$logs/$1.log" | sed -u "s/^/${2:-}/"
+	echo "${PIPESTATUS[0]} $((SECONDS - begin))" >"$logs/$1.status"
+}
+
+run_together() { # TARGET…
+	local target
+	echo "== $*"
+	for target; do
+		rm -f "$logs/$target".{log,status}
+	done
+	if [ $# = 1 ]; then
+		run_target "$1"
+		return
+	fi
+	for target; do
+		run_target "$target" "${target#check-}: " &
+	done
+	wait
+}
+
+count_target() { # TARGET
+	local line passed failed skipped status seconds
+	read -r status seconds <"$logs/$1.status" || status=unknown
+	line=$(grep -E '^lane [^:]+: [0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$logs/$1.log" | tail -n 1)
 	if [ -z "$line" ]; then
-		echo "FAIL  $1 did not report (exit status $status), see $log"
+		results+=("$1 did not report (exit status $status), see $logs/$1.log")
 		lane_add 0 1 0
 		return
 	fi
 	read -r _ _ passed _ failed _ skipped _ <<<"$line"
 	[ "$status" != 0 ] && [ "$failed" = 0 ] && failed=1
 	lane_add "$passed" "$failed" "$skipped"
-	results+=("$(printf '%-16s %5d passed %3d failed %3d skipped %5d s' "$1" "$passed" "$failed" "$skipped" "$((SECONDS - begin))")")
+	results+=("$(printf '%-16s %5d passed %3d failed %3d skipped %5d s' "$1" "$passed" "$failed" "$skipped" "$seconds")")
 }
 
 results=()
-for target; do
-	run_lane "$target"
+for group; do
+	IFS=+ read -ra targets <<<"$group"
+	run_together "${targets[@]}"
+	for target in "${targets[@]}"; do
+		count_target "$target"
+	done
 done
 echo "== summary, $((SECONDS - started)) s"
 printf '%s\n' "${results[@]}"
