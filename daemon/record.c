@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "record.h"
 
+#include <openssl/sha.h>
+
 #include "durable.h"
 #include "wire.h"
 
@@ -31,13 +33,37 @@ int record_from_grant(const struct provision_grant *g, struct record *ret)
 	return 0;
 }
 
+/* A wrapped key with a flipped bit would be found out by the TPM, much later and in other words. */
+static int add_digest(const struct akm_secret *s, struct akm_blob *ret)
+{
+	uint8_t *p = malloc(s->len + SHA256_DIGEST_LENGTH);
+
+	if (!p)
+		return -ENOMEM;
+	memcpy(p, s->data, s->len);
+	SHA256(p, s->len, p + s->len);
+	*ret = (struct akm_blob){ p, s->len + SHA256_DIGEST_LENGTH };
+	return 0;
+}
+
+static bool digest_matches(const uint8_t *data, size_t *len)
+{
+	uint8_t digest[SHA256_DIGEST_LENGTH];
+
+	if (*len < sizeof(digest))
+		return false;
+	*len -= sizeof(digest);
+	SHA256(data, *len, digest);
+	return !memcmp(data + *len, digest, sizeof(digest));
+}
+
 int record_encode(const struct record *r, struct akm_blob *ret)
 {
 	_cleanup_secret_ struct akm_secret s = {};
 	struct wire_writer w;
 	int err;
 
-	wr_init(&w, RECORD_MAX);
+	wr_init(&w, RECORD_MAX - SHA256_DIGEST_LENGTH);
 	wr_map(&w, 11);
 	wr_key_uint(&w, 1, RECORD_VERSION);
 	wr_key_bytes(&w, 2, r->id, AKM_ID_LEN);
@@ -54,7 +80,7 @@ int record_encode(const struct record *r, struct akm_blob *ret)
 	wr_key_blob(&w, 11, &r->domain);
 	err = wr_finish(&w, &s);
 	wr_free(&w);
-	return err < 0 ? err : akm_blob_dup(s.data, s.len, ret);
+	return err < 0 ? err : add_digest(&s, ret);
 }
 
 static int get_addresses(struct wire_reader *c, struct record *r)
@@ -77,6 +103,9 @@ int record_decode(const uint8_t *data, size_t len, struct record *ret, struct ak
 	uint64_t version;
 	int e;
 
+	if (!digest_matches(data, &len))
+		return akm_error_set(err, -EBADMSG, "provisioning record",
+				     "is damaged: put a copy back, or remove it and provision again");
 	rd_init(&c, "provisioning record", data, len, err);
 	e = rd_map(&c, "") ?:
 	    rd_key_u64(&c, 1, "version", RECORD_VERSION, RECORD_VERSION, &version) ?:

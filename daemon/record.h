@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What a subject (node, manager) keeps of its provisioning: who it is and whom it
- * follows. No secret: the key is wrapped by the TPM. Strict CBOR; a node keeps it in
- * a file (record_load, record_save), a manager in its database.
+ * follows. No secret: the key is wrapped by the TPM. Strict CBOR and its SHA-256; a
+ * node keeps it in a file (record_load, record_save), a manager in its database.
  */
 #ifndef AKM_RECORD_H
 #define AKM_RECORD_H

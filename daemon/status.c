@@ -34,7 +34,7 @@ struct json_object *status_new(const struct role_env *env, uint64_t term)
 	put_text(o, "role", role_name(env->config->role));
 	put_text(o, "name", env->config->name);
 	put_text(o, "version", AKM_VERSION);
-	put_text(tpm, "state", "ok");
+	put_text(tpm, "state", tpmq_last(env->q) < 0 ? strerror(-tpmq_last(env->q)) : "ok");
 	json_object_object_add(tpm, "commands", json_object_new_uint64(keystore_commands(env->keystore)));
 	json_object_object_add(tpm, "depth", json_object_new_uint64(tpmq_depth(env->q)));
 	json_object_object_add(o, "tpm", tpm);

@@ -30,6 +30,7 @@ struct tpmq {
 	int fd;				/* eventfd: something is in @finished */
 	struct event *event;
 	size_t depth;
+	int last;
 };
 
 /* Cannot fail but by EAGAIN: a counter that is full wakes the loop all the same. */
@@ -81,6 +82,7 @@ static void deliver(struct tpmq *q, struct jobs *list)
 	while ((j = STAILQ_FIRST(list))) {
 		STAILQ_REMOVE_HEAD(list, next);
 		q->depth--;
+		q->last = j->r;
 		j->done(j->arg, j->r);
 		free(j);
 	}
@@ -215,4 +217,9 @@ int tpmq_submit(struct tpmq *q, tpmq_work_fn work, tpmq_done_fn done, void *arg)
 size_t tpmq_depth(const struct tpmq *q)
 {
 	return q->depth;
+}
+
+int tpmq_last(const struct tpmq *q)
+{
+	return q->last;
 }

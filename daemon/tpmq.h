@@ -29,5 +29,7 @@ int tpmq_submit(struct tpmq *q, tpmq_work_fn work, tpmq_done_fn done, void *arg)
 /* Jobs submitted whose done() has not been called yet. */
 size_t tpmq_depth(const struct tpmq *q);
 #define TPMQ_MAX 4096
+/* What the last job that was done returned, 0 before the first: for showing. */
+int tpmq_last(const struct tpmq *q);
 
 #endif /* AKM_TPMQ_H */

@@ -281,6 +281,11 @@ static void test_record(void **state)
 	assert_int_equal(record_encode(&r, &b), 0);
 	for (size_t len = 0; len < b.len; len++)
 		assert_int_equal(record_decode(b.data, len, &t, &err), -EBADMSG);
+	for (size_t i = 0; i < b.len; i++) {
+		b.data[i] ^= 1;
+		assert_int_equal(record_decode(b.data, b.len, &t, &err), -EBADMSG);
+		b.data[i] ^= 1;
+	}
 	memcpy(longer, b.data, b.len);
 	assert_int_equal(record_decode(longer, b.len + 1, &t, &err), -EBADMSG);
 	record_free(&r);

@@ -515,6 +515,22 @@ static void test_rekey_is_owed(void **state)
 	until(all_only_on(3, 3));
 }
 
+static void test_tpm_fails(void **state)
+{
+	(void)state;
+	create_abc();
+	world_watch("akm1", 3);
+	fake_tpm_fail_after(B->tpm, 0, -EIO);
+	json_object_put(ask(M, "atr-rekey", "{\"atr\":\"1\"}"));
+	settle(2);
+	assert_int_equal(events_of(B, "sealed-store"), 1);
+	until(events_of(M, "node-refused") == 1);
+	/* And it is sealed: a reboot finds it. */
+	world_watch(NULL, 0);
+	actor_reboot(B);
+	until(all_only_on(3, 2));
+}
+
 /* Who is evicted is refused before the TPM has sealed anything. */
 static void test_leaver_is_refused_at_once(void **state)
 {
@@ -709,6 +725,7 @@ int main(int argc, char **argv)
 		story(test_endpoint_changes),
 		story(test_breach_attempt),
 		story(test_rekey_is_owed),
+		story(test_tpm_fails),
 		story(test_leaver_is_refused_at_once),
 		story(test_kernel_events_become_evidence),
 		story(test_heartbeats_missed),
