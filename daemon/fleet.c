@@ -5,6 +5,7 @@
 #include "fleet_internal.h"
 #include "log.h"
 #include "report.h"
+#include "wire.h"
 
 /* ---- ATRs in memory ---- */
 
@@ -350,6 +351,7 @@ static void take_failure(struct fleet_atr *a, size_t m, const struct request *q,
 	f->failures++;
 	f->retry_ms = now_ms() + (delay < FLEET_RETRY_MAX_MS ? delay : FLEET_RETRY_MAX_MS);
 	snprintf(f->failure, sizeof(f->failure), "%.40s: %.110s", err ? err->field : "", err ? err->reason : strerror(-r));
+	wire_text_clean(f->failure);		/* it may be cut in a character */
 	log_warning("%s refused node=%s atr=%u generation=%u reason=%s", msg_type_name(q->type), f->name, a->def.id,
 		    q->generation, f->failure);
 	evidence_add(a->fleet->c.evidence,

@@ -644,17 +644,20 @@ void node_atrs_each(const struct node_atrs *a, void (*fn)(const struct node_atr 
 
 int node_atrs_heartbeat(struct node_atrs *a, struct msg_heartbeat *h)
 {
-	struct akm_error err = {};
-	int r = 0;
-
 	h->atrs = calloc(node_atrs_count(a) + 1, sizeof(*h->atrs));
 	if (!h->atrs)
 		return -ENOMEM;
-	for (const struct node_atr *atr = a->state.first; !r && atr; atr = atr->next)
-		r = node_kernel_state(a->c.nl, atr->def.atr_id, &h->atrs[h->n_atrs++], &err);
-	if (r < 0)
-		log_warning("cannot read the kernel's state field=%s reason=%s", err.field, err.reason);
-	return r;
+	for (const struct node_atr *atr = a->state.first; atr; atr = atr->next) {
+		struct akm_error err = {};
+		int r = node_kernel_state(a->c.nl, atr->def.atr_id, &h->atrs[h->n_atrs++], &err);
+
+		/* What cannot be read is not there, as far as the manager is concerned. */
+		if (r < 0)
+			evidence_add(a->c.evidence, EVIDENCE_NOTE("kernel", SEV_WARNING, .limit = "read"),
+				     "The kernel's state cannot be read: %s: %s", err.field,
+				     err.reason[0] ? err.reason : strerror(-r));
+	}
+	return 0;
 }
 
 uint64_t node_atrs_term(const struct node_atrs *a)
