@@ -406,9 +406,11 @@ static void keys_next_epoch_is_ready(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, key);
 	KUNIT_EXPECT_EQ(test, current_epoch(test), EPOCH);
 	/* whoever rolls first pulls the rest */
-	local_bh_disable();
+	rcu_read_lock_bh();
+	rcu_read_lock();
 	akm_epoch_seen(key->epoch);
-	local_bh_enable();
+	rcu_read_unlock();
+	rcu_read_unlock_bh();
 	akm_key_put(key);
 	UNTIL(test, current_epoch(test) == EPOCH + 1);
 	/* once, however often it is seen */
