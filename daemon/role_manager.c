@@ -444,8 +444,7 @@ static void on_open(void *ctx, int r, struct akm_secret *content, const struct a
 
 	(void)content;				/* only the master key is used here, for wrapping */
 	if (r < 0) {
-		log_err("the sealed store cannot be used%s field=%s reason=%s error=%s",
-			r == -ENOKEY ? ": it belongs to another TPM" : "", err->field, err->reason, strerror(-r));
+		log_err("%s field=%s reason=%s error=%s", vault_explain(r), err->field, err->reason, strerror(-r));
 		m->env->failed(m->env->ctx, r);
 		return;
 	}

@@ -14,6 +14,7 @@
 #include "record.h"
 #include "status.h"
 #include "superior.h"
+#include "vault.h"
 
 struct node {
 	struct role_env *env;
@@ -327,14 +328,9 @@ static void on_atrs_ready(void *ctx, int r, const struct akm_error *err)
 	struct node *n = ctx;
 	struct akm_error none = {};
 
-	if (r == -ENOKEY)
-		log_err("the sealed store belongs to another TPM: this is a copied disk, or the TPM was replaced. "
-			"Provision this node again (remove its state directory first) field=%s reason=%s dir=%s",
-			err->field, err->reason, n->sealed_path);
-	else if (r < 0)
-		log_err("the sealed store cannot be used field=%s reason=%s error=%s dir=%s", err->field,
-			err->reason, strerror(-r), n->sealed_path);
 	if (r < 0) {
+		log_err("%s field=%s reason=%s error=%s dir=%s", vault_explain(r), err->field, err->reason, strerror(-r),
+			n->sealed_path);
 		n->env->failed(n->env->ctx, r);
 		return;
 	}

@@ -118,3 +118,21 @@ const struct sealed *vault_sealed(const struct vault *v)
 {
 	return v ? v->sealed : NULL;
 }
+
+const char *vault_explain(int r)
+{
+	switch (r) {
+	case -ENOKEY:
+		return "the sealed store belongs to another TPM: a copied disk, or a replaced TPM. Put the TPM back, or remove "
+		       "the state directory and provision again";
+	case -EBADMSG:
+		return "the sealed store is damaged: remove the state directory and provision again";
+	case -ESTALE:
+		return "the sealed store is older than the TPM's counter: an old copy was put back. Put the newest back, or remove "
+		       "the state directory and provision again";
+	case -EBUSY:
+		return "the sealed store is in use: is another akmd running on this state directory?";
+	default:
+		return "the sealed store cannot be used";
+	}
+}

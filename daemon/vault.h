@@ -18,6 +18,8 @@ int vault_new(struct tpmq *q, const char *dir, vault_open_fn opened, void *ctx, 
 void vault_free(struct vault *v);
 /* Replaces the content. Takes @content. -EBUSY: a write is under way. On failure @done is not called. */
 int vault_write(struct vault *v, struct akm_secret *content, vault_done_fn done, void *ctx);
+/* What went wrong with opening it, and the way out, for a log. */
+const char *vault_explain(int r);
 /* For sealed_wrap() and sealed_unwrap(), which need no TPM. NULL until it is open. */
 const struct sealed *vault_sealed(const struct vault *v);
 

@@ -315,6 +315,7 @@ static int connect_to(const char *path)
 	return fd;
 }
 
+__attribute__((format(printf, 3, 0)))
 static struct asked *vask(struct actor *a, const char *cmd, const char *args_fmt, va_list ap)
 {
 	struct asked *q = calloc(1, sizeof(*q));
@@ -400,6 +401,7 @@ struct json_object *ask_end(struct asked *q)
 	return answer;
 }
 
+__attribute__((format(printf, 3, 0)))
 static struct json_object *vask_end(struct actor *a, const char *cmd, const char *args_fmt, va_list ap)
 {
 	return ask_end(vask(a, cmd, args_fmt, ap));
