@@ -16,7 +16,8 @@ ln -s /proc/self/fd/0 /dev/stdin
 ln -s /proc/self/fd/1 /dev/stdout
 ln -s /proc/self/fd/2 /dev/stderr
 mount -t devpts -o ptmxmode=0666 pts /dev/pts 2>/dev/null
-export TMPDIR=/run/tmp RESULTS=/run/results
+# the machine itself is given a time by run.sh
+export TMPDIR=/run/tmp RESULTS=/run/results SCENARIO_TIMEOUT=3600
 ip link set lo up
 
 word() {
