@@ -111,7 +111,7 @@ demo-shell: deps			## a shell in the demo's world
 	@tests/vm/demo.sh --shell
 
 check: deps				## every lane, then one line that sums them up
-	@tests/lib/check.sh $(addprefix check-,unit static model kunit fuzz bench) $(VM_LANES)
+	@tests/lib/check.sh $(addprefix check-,unit static model kunit fuzz) $(VM_LANES)
 
 check-unit:				## userspace unit tests under sanitizers (VALGRIND=1: under valgrind)
 	@$(MAKE) --no-print-directory unit-tests $(if $(VALGRIND),SAN=,SAN=address$(comma)undefined)
