@@ -11,13 +11,13 @@ top=$(cd "$here/../.." && pwd)
 . "$top/tests/lib/lane.sh"
 series=$1
 
-quick() { # SUITE: names, or nothing for all
+quick() { # SUITE: names, "none", or nothing for all
 	[ -z "${VM_FULL:-}" ] || return 0
 	case $series-$1 in
-	6.1-kernel) echo bad-input basic epochs fail-closed forged group replay rmmod ;;
-	6.12-kernel) echo basic daemon-netlink netns replay rmmod suites third-member ;;
+	6.1-kernel) echo bad-input basic fail-closed replay ;;
+	6.12-kernel) echo bad-input basic replay ;;
 	6.1-system) echo secrets ;;
-	6.12-system) echo provisioning ;;
+	6.12-system) echo none ;;
 	esac
 }
 
@@ -26,6 +26,7 @@ run_suite() { # NAME SECONDS
 	mkdir -p "$out"
 	rm -f "$out"/outcome
 	read -ra names <<<"$(quick "$suite")"
+	[ "${names[0]:-}" != none ] || return 0
 	if [ "${#names[@]}" = 0 ]; then
 		for want in "$here/scenarios/$suite"/*.sh; do
 			names+=("$(basename "$want" .sh)")

@@ -174,7 +174,7 @@ scenario_end() {
 	rm -rf "$scratch"
 	[ "$status" = 0 ] || exit "$status"
 	claims_done
-	exit
+	exit $?			# explicit: a bare exit in a trap gives the status from before it
 }
 trap scenario_end EXIT
 

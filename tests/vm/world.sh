@@ -310,5 +310,5 @@ scenario_end() {
 	rm -rf "$world"
 	[ "$status" = 0 ] || exit "$status"
 	claims_done
-	exit
+	exit $?			# explicit: a bare exit in a trap gives the status from before it
 }

@@ -63,5 +63,6 @@ dmesg >"$world/dmesg"
 claim "not in the kernel's log" nowhere "$world/dmesg"
 claim "the daemons cannot be dumped: no core, not traceable by others" sh -c \
 	"grep -q '^Max core file size *0 ' /proc/${daemon_pid[MgmtMod]}/limits"
+stop "${daemon_pid[Root]}"		# it holds its database for itself
 claim "what the root stores names no operational secret" equal \
 	"$(sqlite3 "$world/state/Root/akm.db" 'SELECT count(*) FROM generation WHERE length(secret) > 0')" 0
