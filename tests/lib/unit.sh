@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # unit.sh PROGRAM…: runs cmocka programs one by one, then the lane's last line.
-# Each gets two minutes and a scratch directory. VALGRIND=1 runs them under memcheck.
+# Each gets ten minutes (a loaded machine, a slow TPM) and a scratch directory. VALGRIND=1 runs them under memcheck.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/lib/lane.sh
@@ -25,7 +25,7 @@ for program; do
 	name=$(basename "$program")
 	log=$logs/$name.log
 	mkdir -m 711 "$scratch/$name"
-	TMPDIR=$scratch/$name timeout 120 "${wrap[@]}" "$program" >"$log" 2>&1
+	TMPDIR=$scratch/$name timeout 600 "${wrap[@]}" "$program" >"$log" 2>&1
 	status=$?
 	passed=$(count 'PASSED ' "$log") failed=$(count 'FAILED ' "$log") skipped=$(count 'SKIPPED' "$log")
 	# A crash, a leak or a time-out is a failure even where cmocka had no chance to say so.
