@@ -25,7 +25,7 @@ forge number rx_auth_fail 200
 forge random rx_auth_fail 200
 forge version rx_malformed 100
 forge short rx_malformed 100
-forge epoch rx_unknown_key 100
+forge epoch rx_auth_fail 100	# the keys of the next epoch are always ready
 forge sender rx_unknown_key 100
 claim "x sends 100 packets under a key_id that nobody has" on x inject -d 192.0.2.2 -n 100 key eth0 "$scratch/wire.pcap"
 claim "an event says auth-fail" within 10 grep -qE 'auth[-_]fail' "$scratch/events"
