@@ -31,14 +31,14 @@ for name; do
 		"$here/scenario-init.sh" akm_top="$top" akm_run="$name" >"$console" 2>&1 || true
 	complaints=$(grep -E -m 3 'BUG:|WARNING:|KASAN|UBSAN|INFO: |Kernel panic|refcount_t:|unregister_netdevice: waiting' \
 		"$console" || true)
-	verdict=$(sed -n "s/^akm-lane: \(passed\|failed\|skipped\) $name .*/\1/p" "$console")
+	verdict=$(sed -n "s/^akm-lane: \(passed\|failed\|skipped\) $name\r*$/\1/p" "$console")
 	case $verdict:$complaints in
 	passed:) lane_add 1 0 0 ;;
 	skipped:) lane_add 0 0 1 ;;
 	*)
 		lane_add 0 1 0
 		echo "${complaints:-$name: ${verdict:-did not end}}"
-		grep -E -B2 -A8 '^    |not ok' "$console" | tail -n 40 || true
+		grep -E -A8 'FAIL' "$console" | tail -n 40 || tail -n 5 "$console"
 		echo "console: $console"
 		;;
 	esac
