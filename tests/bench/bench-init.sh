@@ -304,13 +304,19 @@ row() { # TEST KIND REPETITION [SUFFIX]
 	fi
 }
 
-akm_row() { # TEST KIND REPETITION: once for each build
-	local build suffix
-	for build in "${builds[@]}"; do
+# The build that is loaded comes first: changing it takes longer than measuring it
+akm_rows() { # TEST REPETITION KIND…: for each build
+	local test=$1 repetition=$2 build kind suffix had=
+	shift 2
+	for build in "$akm_loaded" "${builds[@]}"; do
+		[[ " $had " != *" $build "* ]] || continue
+		had+=" $build"
 		suffix=@$build
 		[ "$build" != new ] || suffix=
 		need akm_load "$build"
-		row "$1" "$2" "$3" "$suffix"
+		for kind; do
+			row "$test" "$kind" "$repetition" "$suffix"
+		done
 	done
 }
 
@@ -322,13 +328,14 @@ kinds_of() { # TEST
 }
 
 every_kind() { # TEST REPETITION
-	local kind
+	local kind ours=()
 	for kind in $(kinds_of "$1"); do
 		case $kind in
-		akm-*) akm_row "$1" "$kind" "$2" ;;
+		akm-*) ours+=("$kind") ;;
 		*) row "$1" "$kind" "$2" ;;
 		esac
 	done
+	[ ${#ours[@]} -eq 0 ] || akm_rows "$1" "$2" "${ours[@]}"
 }
 
 aead_row() { # KIND NAME REPETITION SIZE
