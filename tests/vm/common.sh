@@ -9,7 +9,7 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$top/tests/lib/claims.sh"
 PATH=$top/build/userspace/gcc:$top/build/userspace/gcc/tests/vm:$PATH
 module=$top/build/module-$(uname -r)/akm.ko
-background=()
+background=() namespaces=()
 
 on() { # NAMESPACE COMMAND…
 	local ns=$1
@@ -84,10 +84,16 @@ captured() { # LEAST FILE [FILTER…]
 	at_least "$(frames "$@")" "$least"
 }
 
+add_namespace() { # NAME: ours, and deleted by delete_namespaces; other people's stay as they are
+	ip netns add "$1" && namespaces+=("$1") && ip -n "$1" link set lo up
+}
+
 delete_namespaces() {
 	local ns
-	for ns in $(ip netns list | cut -d' ' -f1); do
+	for ns in ${namespaces[@]+"${namespaces[@]}"}; do
+		[ -e "/run/netns/$ns" ] || continue
 		ip netns pids "$ns" | xargs -r kill -KILL
 		ip netns del "$ns"
 	done
+	namespaces=()
 }

@@ -16,17 +16,15 @@ index_of() { # NODE: a is 1, b is 2, …
 
 wire_up() { # NODE…
 	local n i
-	ip netns add wire
-	on wire ip link set lo up
+	add_namespace wire
 	on wire ip link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0
 	on wire sysctl -qw net.ipv6.conf.br0.disable_ipv6=1
 	on wire ip link set br0 up
 	for n; do
 		i=$(index_of "$n")
-		ip netns add "$n"
+		add_namespace "$n"
 		ip -n wire link add "port-$n" type veth peer name eth0 netns "$n" address "02:00:00:00:00:$(printf %02x "$i")"
 		ip -n wire link set "port-$n" master br0 up
-		ip -n "$n" link set lo up
 		ip -n "$n" addr add "192.0.2.$i/24" dev eth0
 		ip -n "$n" -6 addr add "2001:db8::$i/64" dev eth0 nodad
 		ip -n "$n" link set eth0 up

@@ -322,7 +322,7 @@ refuses_disk() { # the daemon on the copied disk ends by itself, and names the r
 
 chapter_theft() {
 	chapter "A stolen disk" "EdgeNodeA's disk is copied, whole, into another machine with another TPM."
-	add_party Thief
+	add_namespace Thief
 	plug Thief thief eth0 192.0.2.77 02:00:00:00:20:77
 	tpm_start Thief
 	cp -a "$world/state/EdgeNodeA" "$world/state/Thief"

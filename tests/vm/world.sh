@@ -42,30 +42,25 @@ plug() { # PARTY PORT-SUFFIX INTERFACE ADDRESS MAC: mgmt0 goes to br-mgmt, eth0 
 	ip -n "$1" link set "$3" up
 }
 
-add_party() { # NAME
-	ip netns add "$1"
-	ip -n "$1" link set lo up
-}
-
 world_network() { # NODE-LETTERS
 	local bridge n i
-	add_party fabric
+	add_namespace fabric
 	for bridge in br-mgmt br-data; do
 		ip -n fabric link add "$bridge" type bridge stp_state 0 forward_delay 0 mcast_snooping 0
 		on fabric sysctl -qw "net.ipv6.conf.$bridge.disable_ipv6=1"
 		ip -n fabric link set "$bridge" up
 	done
-	add_party Root
+	add_namespace Root
 	plug Root root mgmt0 10.10.0.1 02:00:00:00:10:01
-	add_party MgmtMod
+	add_namespace MgmtMod
 	plug MgmtMod mgr mgmt0 10.10.0.2 02:00:00:00:10:02
 	for n in $1; do
 		i=$(node_number "$n")
-		add_party "EdgeNode$n"
+		add_namespace "EdgeNode$n"
 		plug "EdgeNode$n" "$n" mgmt0 "10.10.0.$((10 + i))" "02:00:00:00:10:$((10 + i))"
 		plug "EdgeNode$n" "$n" eth0 "$(underlay "$n")" "02:00:00:00:20:$((10 + i))"
 	done
-	add_party Attacker
+	add_namespace Attacker
 	plug Attacker att eth0 192.0.2.66 02:00:00:00:20:66
 }
 

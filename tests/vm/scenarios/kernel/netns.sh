@@ -10,7 +10,7 @@ flood() { # FROM TO: UDP as fast as it goes, until stopped
 }
 
 group_up "a b c"
-ip netns add inner
+add_namespace inner
 need "b's interface moves into another namespace" ip -n b link set akm0 netns inner
 need "it gets its addresses there" sh -c "ip -n inner addr add 10.77.0.2/24 dev akm0 && ip -n inner link set akm0 up"
 claim "a reaches it there, over b's underlay" pings a "$(overlay b)"
