@@ -138,6 +138,7 @@ vectors() {
 
 check_vectors() { vectors check tests/vectors/vectors.json >"$out/vectors.log" 2>&1 || { cat "$out/vectors.log"; return 1; }; }
 check_vectors_drift() { vectors generate | diff -u tests/vectors/vectors.json -; }
+check_vectors_interop() { PYTHONPYCACHEPREFIX=$out/pycache silent tests/interop/vectors.py tests/vectors/vectors.json; }
 check_vectors_header() { vectors header tests/vectors/vectors.json | diff -u tests/kunit/vectors.h -; }
 
 # ---- userspace ----
