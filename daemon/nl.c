@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Sockets, transactions with the kernel, its errors, and the events socket. */
+/* Sockets, transactions with the kernel, and its errors. What it tells unasked: nl_events.c. */
 #include "nl.h"
 
-#include <linux/genetlink.h>
-#include <netlink/genl/genl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
 #include "nl_internal.h"
 
 #define DUMP_TRIES	8
-#define EVENTS_AT_ONCE	64	/* then the loop's other work has its turn */
-#define EVENTS_BUFFER	(1 << 20)
 #define SEND_BUFFER	(4 * NL_REQUEST_MAX)
 
 /* Requests */
@@ -142,6 +138,12 @@ static void parse_extack(const struct nlmsghdr *h, size_t from, struct extack *r
 	}
 }
 
+int nl_no_module(struct akm_error *err)
+{
+	return akm_error_set(err, -ENOPKG, "kernel",
+			     "the module akm is not loaded: try modprobe akm; akmctl doctor says what hinders it");
+}
+
 /* @from: where the error message's own attributes begin, 0: it has none */
 static int explain(const struct nl_request *q, const struct nlmsghdr *request, int r,
 		   const struct nlmsghdr *answer, size_t from, struct akm_error *err)
@@ -214,7 +216,7 @@ static int send_request(struct nl_sock *sk, const struct nlmsghdr *h)
 }
 
 /* One datagram of the kernel's. Return: its length, or a negative errno; -EAGAIN: nothing there. */
-static ssize_t receive(struct nl_sock *sk, uint8_t *buf, size_t size)
+ssize_t nl_receive(struct nl_sock *sk, uint8_t *buf, size_t size)
 {
 	struct sockaddr_nl from;
 	struct iovec iov = { .iov_base = buf, .iov_len = size };
@@ -263,7 +265,7 @@ static int read_answer(struct nl *n, struct nl_sock *sk, struct reading *w, stru
 	int left, r;
 
 	while (!w->done) {
-		len = receive(sk, n->answer, sizeof(n->answer));
+		len = nl_receive(sk, n->answer, sizeof(n->answer));
 		if (len < 0)
 			return akm_error_set(err, len == -EAGAIN ? -ETIMEDOUT : (int)len,
 					     w->q->subject, "no answer from the kernel: %s",
@@ -324,6 +326,8 @@ int nl_transact(struct nl *n, struct nl_sock *sk, struct nl_request *q, struct a
 
 	if (!q->msg)
 		r = akm_error_set(err, -ENOMEM, q->subject, "%s", strerror(ENOMEM));
+	else if (q->r == -ENOPKG)
+		r = nl_no_module(err);
 	else if (q->r < 0)
 		r = akm_error_set(err, q->r, q->subject, "the request cannot be made: %s", strerror(-q->r));
 	else
@@ -363,107 +367,15 @@ void nl_rows_again(void *arg)
 	rows->n = 0;
 }
 
-/* The family */
-
-static const struct nla_policy group_policy[CTRL_ATTR_MCAST_GRP_MAX + 1] = {
-	[CTRL_ATTR_MCAST_GRP_NAME] = { .type = NLA_STRING, .maxlen = GENL_NAMSIZ },
-	[CTRL_ATTR_MCAST_GRP_ID] = { .type = NLA_U32 },
-};
-
-static int read_groups(struct nl *n, struct nlattr *groups)
-{
-	struct nlattr *tb[CTRL_ATTR_MCAST_GRP_MAX + 1], *a;
-	int left;
-
-	nla_for_each_nested(a, groups, left) {
-		if (nla_parse_nested(tb, CTRL_ATTR_MCAST_GRP_MAX, a, group_policy) < 0)
-			return -EPROTO;
-		if (tb[CTRL_ATTR_MCAST_GRP_NAME] && tb[CTRL_ATTR_MCAST_GRP_ID] &&
-		    nla_strcmp(tb[CTRL_ATTR_MCAST_GRP_NAME], AKM_MCGRP_EVENTS) == 0)
-			n->group = nla_get_u32(tb[CTRL_ATTR_MCAST_GRP_ID]);
-	}
-	return 0;
-}
-
-static int read_family(const struct nlmsghdr *h, void *ctx)
-{
-	static const struct nla_policy policy[CTRL_ATTR_MAX + 1] = {
-		[CTRL_ATTR_FAMILY_ID] = { .type = NLA_U16 },
-		[CTRL_ATTR_MCAST_GROUPS] = { .type = NLA_NESTED },
-	};
-	struct nlattr *tb[CTRL_ATTR_MAX + 1];
-	struct nl *n = ctx;
-
-	if (genlmsg_parse((struct nlmsghdr *)h, 0, tb, CTRL_ATTR_MAX, policy) < 0 ||
-	    !tb[CTRL_ATTR_FAMILY_ID])
-		return -EPROTO;
-	n->family = nla_get_u16(tb[CTRL_ATTR_FAMILY_ID]);
-	return tb[CTRL_ATTR_MCAST_GROUPS] ? read_groups(n, tb[CTRL_ATTR_MCAST_GROUPS]) : 0;
-}
-
-/* Asking for it makes the kernel load the module, where it is installed. */
-int nl_resolve(struct nl *n, struct akm_error *err)
-{
-	struct nl_request q = { .msg = nlmsg_alloc(), .subject = "kernel", .row = read_family, .ctx = n };
-	int r;
-
-	if (q.msg && !genlmsg_put(q.msg, NL_AUTO_PORT, NL_AUTO_SEQ, GENL_ID_CTRL, 0, 0,
-				  CTRL_CMD_GETFAMILY, 1))
-		q.r = -EMSGSIZE;
-	nl_put_text(&q, CTRL_ATTR_FAMILY_NAME, AKM_GENL_NAME);
-	r = nl_transact(n, n->genl, &q, err);
-	if (r == -ENOENT)
-		return akm_error_set(err, -ENOPKG, "kernel", "the module akm is not loaded: try modprobe akm");
-	if (!r && (!n->family || !n->group))
-		return akm_error_set(err, -EPROTO, "kernel", "the family akm is not the one this akmd knows");
-	return r;
-}
-
-/* Events */
-
-static void on_event_message(struct nl *n, const struct nlmsghdr *h)
-{
-	struct nl_event e;
-
-	if (nl_decode_event(h, &e) < 0)
-		n->lost(n->ctx);
-	else
-		n->event(n->ctx, &e);
-}
-
-static void on_readable(evutil_socket_t fd, short what, void *arg)
-{
-	const struct nlmsghdr *h;
-	struct nl *n = arg;
-	ssize_t len;
-	int i, left;
-
-	(void)fd;
-	(void)what;
-	for (i = 0; i < EVENTS_AT_ONCE; i++) {
-		len = receive(n->events, n->event_buf, sizeof(n->event_buf));
-		if (len == -EAGAIN)
-			return;
-		if (len < 0) {
-			n->lost(n->ctx);
-			return;
-		}
-		left = (int)len;
-		for (h = (struct nlmsghdr *)n->event_buf; nlmsg_ok(h, left);
-		     h = nlmsg_next((struct nlmsghdr *)h, &left))
-			on_event_message(n, h);
-	}
-}
-
 /* Opening */
 
-static int set_option(struct nl_sock *sk, int level, int option, int value)
+int nl_set_option(struct nl_sock *sk, int level, int option, int value)
 {
 	return setsockopt(nl_socket_get_fd(sk), level, option, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
 /* CAP_ACK: errors do not repeat the request, which may hold secrets. */
-static int connect_socket(int protocol, struct nl_sock **ret)
+int nl_connect_socket(int protocol, struct nl_sock **ret)
 {
 	struct timeval timeout = { .tv_sec = NL_TIMEOUT_S };
 	struct nl_sock *sk = nl_socket_alloc();
@@ -474,51 +386,27 @@ static int connect_socket(int protocol, struct nl_sock **ret)
 	*ret = sk;
 	if (nl_connect(sk, protocol) < 0)
 		return errno ? -errno : -EIO;
-	r = set_option(sk, SOL_NETLINK, NETLINK_EXT_ACK, 1);
-	r = r ?: set_option(sk, SOL_NETLINK, NETLINK_CAP_ACK, 1);
-	r = r ?: set_option(sk, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER);
+	r = nl_set_option(sk, SOL_NETLINK, NETLINK_EXT_ACK, 1);
+	r = r ?: nl_set_option(sk, SOL_NETLINK, NETLINK_CAP_ACK, 1);
+	r = r ?: nl_set_option(sk, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER);
 	if (!r && setsockopt(nl_socket_get_fd(sk), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0)
 		r = -errno;
 	return r;
-}
-
-static int open_events(struct nl *n, struct event_base *base)
-{
-	int r = connect_socket(NETLINK_GENERIC, &n->events);
-
-	if (r < 0)
-		return r;
-	if (nl_socket_set_nonblocking(n->events) < 0)
-		return -EIO;
-	/* Beyond the system's limit with CAP_NET_ADMIN; without it as far as that goes. */
-	if (set_option(n->events, SOL_SOCKET, SO_RCVBUFFORCE, EVENTS_BUFFER) < 0)
-		r = set_option(n->events, SOL_SOCKET, SO_RCVBUF, EVENTS_BUFFER);
-	r = r ?: set_option(n->events, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, (int)n->group);
-	if (r < 0)
-		return r;
-	n->ev = event_new(base, nl_socket_get_fd(n->events), EV_READ | EV_PERSIST, on_readable, n);
-	return n->ev && event_add(n->ev, NULL) == 0 ? 0 : -ENOMEM;
 }
 
 static int open_nl(struct nl *n, struct event_base *base, struct akm_error *err)
 {
 	int r;
 
-	r = connect_socket(NETLINK_GENERIC, &n->genl);
-	r = r ?: connect_socket(NETLINK_ROUTE, &n->route);
+	r = nl_connect_socket(NETLINK_GENERIC, &n->genl);
+	r = r ?: nl_connect_socket(NETLINK_ROUTE, &n->route);
 	if (r < 0)
 		return akm_error_set(err, r, "kernel", "no netlink socket: %s", strerror(-r));
-	r = nl_resolve(n, err);
-	if (r < 0)
-		return r;
-	r = open_events(n, base);
-	return r < 0 ? akm_error_set(err, r, "kernel", "cannot listen to the events of akm: %s",
-				     strerror(-r))
-		     : 0;
+	return nl_events_open(n, base, err);
 }
 
-int nl_open(struct event_base *base, nl_event_fn event, nl_lost_fn lost, void *ctx, struct nl **ret,
-	    struct akm_error *err)
+int nl_open(struct event_base *base, nl_event_fn event, nl_change_fn change, void *ctx,
+	    struct nl **ret, struct akm_error *err)
 {
 	struct nl *n = calloc(1, sizeof(*n));
 	int r;
@@ -526,7 +414,7 @@ int nl_open(struct event_base *base, nl_event_fn event, nl_lost_fn lost, void *c
 	if (!n)
 		return akm_error_set(err, -ENOMEM, "kernel", "%s", strerror(ENOMEM));
 	n->event = event;
-	n->lost = lost;
+	n->change = change;
 	n->ctx = ctx;
 	r = open_nl(n, base, err);
 	if (r < 0) {
@@ -541,10 +429,8 @@ void nl_free(struct nl *n)
 {
 	if (!n)
 		return;
-	if (n->ev)
-		event_free(n->ev);
+	nl_events_close(n);
 	nl_socket_free(n->genl);
 	nl_socket_free(n->route);
-	nl_socket_free(n->events);
 	free(n);
 }

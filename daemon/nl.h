@@ -36,10 +36,18 @@ struct nl_dev {
 };
 struct nl_generation { uint32_t number, key_id, state, pairs; uint64_t epoch, age_ms; };
 
-/* @lost: the kernel dropped events (ENOBUFS), or one was not understood: read the counters again. */
+/* What may be other than was thought: each time, look at the kernel again. */
+enum nl_change {
+	NL_EVENTS_LOST,		/* the kernel dropped events (ENOBUFS), or one was not understood */
+	NL_DEVICE_GONE,		/* an akm device of this namespace was deleted, by this program or by others */
+	NL_MODULE_GONE,		/* the module was removed: requests end with -ENOPKG until it is back */
+	NL_MODULE_BACK,		/* it was loaded again, and holds nothing */
+};
+
 typedef void (*nl_event_fn)(void *ctx, const struct nl_event *e);
-typedef void (*nl_lost_fn)(void *ctx);
-int nl_open(struct event_base *base, nl_event_fn event, nl_lost_fn lost, void *ctx, struct nl **ret, struct akm_error *err);
+typedef void (*nl_change_fn)(void *ctx, enum nl_change change);
+int nl_open(struct event_base *base, nl_event_fn event, nl_change_fn change, void *ctx, struct nl **ret,
+	    struct akm_error *err);
 void nl_free(struct nl *n);		/* NULL is fine. Not nl_close: that is a symbol of libnl's */
 
 int nl_dev_add(struct nl *n, const char *ifname, struct akm_error *err);		/* -EEXIST is an error */

@@ -55,6 +55,8 @@ static struct nl_request request(struct nl *n, uint8_t cmd, int flags, size_t ma
 				.names = names,
 				.subject = ifname ?: "kernel" };
 
+	if (!n->family)
+		q.r = -ENOPKG;
 	if (q.msg && !genlmsg_put(q.msg, NL_AUTO_PORT, NL_AUTO_SEQ, n->family, 0, flags, cmd,
 				  AKM_GENL_VERSION))
 		q.r = -EMSGSIZE;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Shared by nl*.c and their test: sockets, one transaction, decoding. */
+/* Shared by nl*.c and their test: sockets, one transaction, decoding, what is told unasked. */
 #ifndef AKM_NL_INTERNAL_H
 #define AKM_NL_INTERNAL_H
 
@@ -15,12 +15,12 @@
 #define NL_TIMEOUT_S	5
 
 struct nl {
-	struct nl_sock *genl, *route, *events;
-	uint16_t family;
+	struct nl_sock *genl, *route, *events, *links;
+	uint16_t family;			/* 0: the module is gone */
 	uint32_t group;
-	struct event *ev;
+	struct event *ev, *ev_links;
 	nl_event_fn event;
-	nl_lost_fn lost;
+	nl_change_fn change;
 	void *ctx;
 	_Alignas(8) uint8_t answer[NL_ANSWER_MAX];		/* of the transaction that runs */
 	_Alignas(8) uint8_t event_buf[NL_EVENT_MAX];	/* of its own: whoever is told of an event may ask something */
@@ -51,7 +51,16 @@ struct nl_request {
  * any case (NULL: -ENOMEM).
  */
 int nl_transact(struct nl *n, struct nl_sock *sk, struct nl_request *q, struct akm_error *err);
+int nl_no_module(struct akm_error *err);		/* -ENOPKG, and the way out */
+
+int nl_connect_socket(int protocol, struct nl_sock **ret);
+int nl_set_option(struct nl_sock *sk, int level, int option, int value);
+/* One datagram of the kernel's. Return: its length, or a negative errno; -EAGAIN: nothing there. */
+ssize_t nl_receive(struct nl_sock *sk, uint8_t *buf, size_t size);
+
 int nl_resolve(struct nl *n, struct akm_error *err);
+int nl_events_open(struct nl *n, struct event_base *base, struct akm_error *err);
+void nl_events_close(struct nl *n);
 
 /* Attributes; the first failure sticks in the request, also that there is no message. */
 void nl_put(struct nl_request *q, int type, const void *data, size_t len);

@@ -27,7 +27,7 @@ struct node_atrs {
 	struct node_atrs_config c;
 	struct vault *vault;
 	struct node_state state;
-	bool ready, writing, failing;
+	bool ready, writing, failing, no_module;
 	uint64_t version, writing_version, durable;
 	struct op *first, **last;
 	size_t n_ops;
@@ -203,7 +203,7 @@ static void want_incarnation(struct node_atrs *a, struct node_atr *atr)
 	struct counter_job *job;
 	int r = -ENOMEM;
 
-	if (atr->wants_incarnation)
+	if (atr->wants_incarnation || a->no_module)
 		return;
 	job = calloc(1, sizeof(*job));
 	if (job) {
@@ -306,6 +306,8 @@ static int finish_prepare(struct node_atrs *a, const struct op *op, struct akm_e
 
 	if (!g)
 		return akm_error_set(err, -ESTALE, "generation", "was superseded meanwhile");
+	if (a->no_module)
+		return akm_error_set(err, -ENOPKG, "kernel", "the module akm is not loaded");
 	if (!atr->in_kernel && !atr->wants_incarnation) {
 		if (evtimer_pending(a->retry, NULL))
 			return akm_error_set(err, -EIO, "kernel", "the device cannot be made, see the node's log");
@@ -647,12 +649,12 @@ int node_atrs_heartbeat(struct node_atrs *a, struct msg_heartbeat *h)
 	h->atrs = calloc(node_atrs_count(a) + 1, sizeof(*h->atrs));
 	if (!h->atrs)
 		return -ENOMEM;
-	for (const struct node_atr *atr = a->state.first; atr; atr = atr->next) {
+	for (struct node_atr *atr = a->state.first; atr; atr = atr->next) {
 		struct akm_error err = {};
 		int r = node_kernel_state(a->c.nl, atr->def.atr_id, &h->atrs[h->n_atrs++], &err);
 
 		/* What cannot be read is not there, as far as the manager is concerned. */
-		if (r < 0)
+		if (r < 0 && !a->no_module)
 			evidence_add(a->c.evidence, EVIDENCE_NOTE("kernel", SEV_WARNING, .limit = "read"),
 				     "The kernel's state cannot be read: %s: %s", err.field,
 				     err.reason[0] ? err.reason : strerror(-r));
@@ -707,14 +709,55 @@ void node_atrs_event(struct node_atrs *a, const struct nl_event *e)
 		take_epoch(a, atr, e);
 }
 
-void node_atrs_events_lost(struct node_atrs *a)
+static void look_again_at(struct node_atrs *a, struct node_atr *atr)
 {
-	for (struct node_atr *atr = a->state.first; atr; atr = atr->next) {
-		struct akm_error err = {};
-		int r = atr->in_kernel ? look_at(a, atr, &err) : 0;
+	struct akm_error err = {};
+	int r = look_at(a, atr, &err);
 
-		if (r < 0)
-			report_kernel(a, atr->def.atr_id, r, &err);
+	if (r < 0)
+		report_kernel(a, atr->def.atr_id, r, &err);
+	else if (!atr->in_kernel)
+		evidence_add(a->c.evidence, EVIDENCE_NOTE("device-gone", SEV_WARNING, .atr_id = atr->def.atr_id),
+			     "The interface of ATR #%u is gone from the kernel: it is made again", atr->def.atr_id);
+}
+
+static void look_again(struct node_atrs *a)
+{
+	for (struct node_atr *atr = a->state.first; atr; atr = atr->next)
+		if (atr->in_kernel)		/* else it has its retry already */
+			look_again_at(a, atr);
+}
+
+static void module_gone(struct node_atrs *a)
+{
+	a->no_module = true;
+	for (struct node_atr *atr = a->state.first; atr; atr = atr->next)
+		atr->in_kernel = false;
+	progress(a);			/* nobody shall wait for it */
+	a->c.changed(a->c.ctx);
+}
+
+static void module_back(struct node_atrs *a)
+{
+	a->no_module = false;
+	a->retry_ms = NODE_ATRS_RETRY_MIN_MS;
+	evtimer_del(a->retry);
+	reconcile(a);
+}
+
+void node_atrs_kernel_changed(struct node_atrs *a, enum nl_change change)
+{
+	switch (change) {
+	case NL_EVENTS_LOST:
+	case NL_DEVICE_GONE:
+		look_again(a);
+		break;
+	case NL_MODULE_GONE:
+		module_gone(a);
+		break;
+	case NL_MODULE_BACK:
+		module_back(a);
+		break;
 	}
 	flush(a);
 }

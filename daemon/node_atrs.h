@@ -48,7 +48,7 @@ int node_atrs_message(struct node_atrs *a, struct link *l, struct msg *m);
 void node_atrs_link_down(struct node_atrs *a);	/* nobody is left to answer */
 int node_atrs_heartbeat(struct node_atrs *a, struct msg_heartbeat *h);
 void node_atrs_event(struct node_atrs *a, const struct nl_event *e);
-void node_atrs_events_lost(struct node_atrs *a);	/* look at the kernel again */
+void node_atrs_kernel_changed(struct node_atrs *a, enum nl_change change);	/* looks at the kernel again */
 uint64_t node_atrs_term(const struct node_atrs *a);
 void node_atrs_saw_term(struct node_atrs *a, uint64_t term);
 /* Provisioned (again) as @id: what came through another relationship is erased. */

@@ -303,7 +303,8 @@ int node_kernel_delete(struct nl *nl, uint32_t atr_id, struct akm_error *err)
 
 	node_ifname(atr_id, ifname);
 	r = nl_dev_del(nl, ifname, err);
-	return r == -ENODEV || r == -ENOENT ? 0 : r;
+	/* Without the module there is no device either. */
+	return r == -ENODEV || r == -ENOENT || r == -ENOPKG ? 0 : r;
 }
 
 struct newest { uint32_t pending; uint64_t epoch; };

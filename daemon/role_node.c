@@ -223,13 +223,20 @@ static void on_kernel_event(void *ctx, const struct nl_event *e)
 	evidence_add(n->evidence, &note, "Kernel: %s%s%s", k->text, from[0] ? " from " : "", from);
 }
 
-static void on_kernel_lost(void *ctx)
+static void on_kernel_change(void *ctx, enum nl_change change)
 {
 	struct node *n = ctx;
 
-	log_warning("the kernel had more events than could be read");
+	if (change == NL_EVENTS_LOST)
+		log_warning("the kernel had more events than could be read");
+	if (change == NL_MODULE_GONE)
+		evidence_add(n->evidence, EVIDENCE_NOTE("module", SEV_ALERT, .limit = "gone"),
+			     "The module akm was removed: this node has no traffic until it is loaded (modprobe akm)");
+	if (change == NL_MODULE_BACK)
+		evidence_add(n->evidence, EVIDENCE_NOTE("module", SEV_WARNING, .limit = "back"),
+			     "The module akm was loaded again: it gets the keys, under a new incarnation");
 	if (n->atrs)
-		node_atrs_events_lost(n->atrs);
+		node_atrs_kernel_changed(n->atrs, change);
 }
 
 /* ---- control socket ---- */
@@ -284,7 +291,7 @@ static void ctl_status(struct ctl_request *req, struct json_object *args, void *
 	json_object_object_add(o, "atrs", atrs);
 	r = nl_dev_each(n->nl, put_dev, kernel, &err);
 	json_object_object_add(o, "kernel", kernel);
-	if (r < 0) {
+	if (r < 0 && r != -ENOPKG) {	/* without the module there is nothing in the kernel, and that is the answer */
 		json_object_put(o);
 		ctl_fail(req, r, &err);
 		return;
@@ -411,7 +418,7 @@ static int node_start(struct role_env *env, void **ret, struct akm_error *err)
 	snprintf(n->sealed_path, sizeof(n->sealed_path), "%s/sealed", env->config->state);
 	r = load_record(n, err);
 	r = r ?: open_evidence(n, err);
-	r = r ?: nl_open(env->base, on_kernel_event, on_kernel_lost, n, &n->nl, err);
+	r = r ?: nl_open(env->base, on_kernel_event, on_kernel_change, n, &n->nl, err);
 	r = r ?: open_parts(n, err);
 	if (r < 0) {
 		node_stop(n);

@@ -32,6 +32,7 @@ struct fake_kernel {
 	struct fake_device devices[FAKE_DEVICES];
 	uint32_t incarnation, next_ifindex;	/* of the namespace */
 	struct nl *listener;
+	bool no_module;
 	unsigned int changes;
 	int fail_cmd, fail_r;
 	unsigned int fail_times;
@@ -40,7 +41,7 @@ struct fake_kernel {
 struct nl {
 	struct fake_kernel *k;
 	nl_event_fn event;
-	nl_lost_fn lost;
+	nl_change_fn change;
 	void *ctx;
 };
 
@@ -263,6 +264,12 @@ void fake_kernel_lose_state(struct fake_kernel *k, const char *ifname)
 	fake_kernel_event(k, &e);
 }
 
+static void tell(struct fake_kernel *k, enum nl_change change)
+{
+	if (k->listener)
+		k->listener->change(k->listener->ctx, change);
+}
+
 void fake_kernel_remove(struct fake_kernel *k, const char *ifname)
 {
 	struct fake_device *d = find(k, ifname);
@@ -270,6 +277,22 @@ void fake_kernel_remove(struct fake_kernel *k, const char *ifname)
 	if (!d)
 		abort();
 	memset(d, 0, sizeof(*d));
+	tell(k, NL_DEVICE_GONE);
+}
+
+void fake_kernel_unload(struct fake_kernel *k)
+{
+	memset(k->devices, 0, sizeof(k->devices));
+	k->incarnation = 0;		/* the module remembered it */
+	k->no_module = true;
+	tell(k, NL_MODULE_GONE);
+	tell(k, NL_DEVICE_GONE);
+}
+
+void fake_kernel_load(struct fake_kernel *k)
+{
+	k->no_module = false;
+	tell(k, NL_MODULE_BACK);
 }
 
 void fake_kernel_fail(struct fake_kernel *k, int cmd, int r, unsigned int times)
@@ -289,7 +312,7 @@ static int planned_failure(struct nl *n, int cmd, struct akm_error *err)
 
 /* ---- nl.h ---- */
 
-int nl_open(struct event_base *base, nl_event_fn event, nl_lost_fn lost, void *ctx, struct nl **ret,
+int nl_open(struct event_base *base, nl_event_fn event, nl_change_fn change, void *ctx, struct nl **ret,
 	    struct akm_error *err)
 {
 	struct nl *n;
@@ -300,7 +323,7 @@ int nl_open(struct event_base *base, nl_event_fn event, nl_lost_fn lost, void *c
 	n = calloc(1, sizeof(*n));
 	if (!n)
 		return -ENOMEM;
-	*n = (struct nl){ kernel_in_use, event, lost, ctx };
+	*n = (struct nl){ kernel_in_use, event, change, ctx };
 	kernel_in_use->listener = n;
 	*ret = n;
 	return 0;
@@ -315,8 +338,10 @@ void nl_free(struct nl *n)
 	free(n);
 }
 
-static int absent(struct akm_error *err)
+static int absent(const struct nl *n, struct akm_error *err)
 {
+	if (n->k->no_module)
+		return akm_error_set(err, -ENOPKG, "kernel", "the module akm is not loaded");
 	return akm_error_set(err, -ENODEV, "IFNAME", "no such device");
 }
 
@@ -326,6 +351,8 @@ int nl_dev_add(struct nl *n, const char *ifname, struct akm_error *err)
 
 	if (r < 0)
 		return r;
+	if (n->k->no_module)
+		return absent(n, err);
 	if (find(n->k, ifname))
 		return akm_error_set(err, -EEXIST, "IFNAME", "exists");
 	for (size_t i = 0; i < FAKE_DEVICES; i++) {
@@ -348,7 +375,7 @@ int nl_dev_del(struct nl *n, const char *ifname, struct akm_error *err)
 	struct fake_device *d = find(n->k, ifname);
 
 	if (!d)
-		return absent(err);
+		return absent(n, err);
 	n->k->changes++;
 	memset(d, 0, sizeof(*d));
 	return 0;
@@ -370,16 +397,15 @@ int nl_dev_get(struct nl *n, const char *ifname, struct nl_dev *ret, struct akm_
 	struct fake_device *d = find(n->k, ifname);
 
 	if (!d)
-		return absent(err);
+		return absent(n, err);
 	fill(d, ret);
 	return 0;
 }
 
 int nl_dev_each(struct nl *n, int (*fn)(const struct nl_dev *d, void *ctx), void *ctx, struct akm_error *err)
 {
-	int r = 0;
+	int r = n->k->no_module ? absent(n, err) : 0;
 
-	(void)err;
 	for (size_t i = 0; !r && i < FAKE_DEVICES; i++) {
 		struct nl_dev d;
 
@@ -436,7 +462,7 @@ int nl_dev_set(struct nl *n, const struct nl_dev *d, uint32_t fields, struct akm
 	int r;
 
 	if (!f)
-		return absent(err);
+		return absent(n, err);
 	r = planned_failure(n, AKM_CMD_DEV_SET, err) ?: set_identity(f, d, fields, err);
 	if (!r && has(fields, AKM_A_DEV_INCARNATION))
 		r = set_incarnation(n, f, d->incarnation, err);
@@ -456,7 +482,7 @@ int nl_dev_up(struct nl *n, const char *ifname, bool up, struct akm_error *err)
 	struct fake_device *d = find(n->k, ifname);
 
 	if (!d)
-		return absent(err);
+		return absent(n, err);
 	d->up = up;
 	return 0;
 }
@@ -467,7 +493,7 @@ int nl_dev_addresses(struct nl *n, const char *ifname, const struct msg_prefix *
 
 	(void)a;
 	if (!d)
-		return absent(err);
+		return absent(n, err);
 	d->n_addresses = n_a;
 	return 0;
 }
@@ -480,7 +506,7 @@ int nl_member_set(struct nl *n, const char *ifname, const struct msg_member *m, 
 	int r = planned_failure(n, AKM_CMD_MEMBER_SET, err);
 
 	if (!d || r < 0)
-		return r ?: absent(err);
+		return r ?: absent(n, err);
 	for (size_t i = 0; i < FAKE_MEMBERS; i++) {
 		if (d->members[i].used && d->members[i].m.index == m->index)
 			slot = &d->members[i];
@@ -503,7 +529,7 @@ int nl_member_del(struct nl *n, const char *ifname, uint16_t index, struct akm_e
 	struct fake_device *d = find(n->k, ifname);
 
 	if (!d)
-		return absent(err);
+		return absent(n, err);
 	for (size_t i = 0; i < FAKE_MEMBERS; i++)
 		if (d->members[i].used && d->members[i].m.index == index)
 			d->members[i].used = false;
@@ -519,7 +545,7 @@ int nl_member_each(struct nl *n, const char *ifname,
 	int r = 0;
 
 	if (!d)
-		return absent(err);
+		return absent(n, err);
 	for (size_t i = 0; !r && i < FAKE_MEMBERS; i++)
 		if (d->members[i].used)
 			r = fn(d->members[i].m.index, d->members[i].m.name, &none, ctx);
@@ -550,7 +576,7 @@ int nl_generation_install(struct nl *n, const char *ifname, const struct msg_atr
 	int r = planned_failure(n, AKM_CMD_GENERATION_INSTALL, err);
 
 	if (!d || r < 0)
-		return r ?: absent(err);
+		return r ?: absent(n, err);
 	g = generation(d, p->generation);
 	if (g)
 		return g->key_id == p->key_id && !memcmp(g->install_chain, p->chain.data, AKM_CHAIN_LEN) ? 0 :
@@ -581,7 +607,7 @@ int nl_generation_activate(struct nl *n, const char *ifname, uint32_t number, ui
 	int r = planned_failure(n, AKM_CMD_GENERATION_ACTIVATE, err);
 
 	if (!d || r < 0)
-		return r ?: absent(err);
+		return r ?: absent(n, err);
 	g = generation(d, number);
 	old = active(d);
 	if (!g)
@@ -607,7 +633,7 @@ int nl_generation_retire(struct nl *n, const char *ifname, uint32_t number, stru
 	struct fake_generation *g;
 
 	if (!d)
-		return absent(err);
+		return absent(n, err);
 	g = generation(d, number);
 	if (!g)
 		return number <= d->newest ? 0 : akm_error_set(err, -ENOENT, "NUMBER", "is not installed");
@@ -623,7 +649,7 @@ int nl_generation_each(struct nl *n, const char *ifname, int (*fn)(const struct 
 	int r = 0;
 
 	if (!d)
-		return absent(err);
+		return absent(n, err);
 	for (size_t i = 0; !r && i < AKM_GENERATIONS_MAX; i++) {
 		const struct fake_generation *f = &d->generations[i];
 		struct nl_generation g = { .number = f->number, .key_id = f->key_id, .state = f->state,

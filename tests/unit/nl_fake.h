@@ -32,6 +32,8 @@ void fake_kernel_event(struct fake_kernel *k, const struct nl_event *e);	/* to w
 void fake_kernel_roll(struct fake_kernel *k, const char *ifname);		/* one epoch, with its event */
 void fake_kernel_lose_state(struct fake_kernel *k, const char *ifname);		/* resume: transmit keys dropped, with its event */
 void fake_kernel_remove(struct fake_kernel *k, const char *ifname);		/* ip link del, by hand */
+void fake_kernel_unload(struct fake_kernel *k);		/* rmmod akm */
+void fake_kernel_load(struct fake_kernel *k);		/* modprobe akm */
 void fake_kernel_fail(struct fake_kernel *k, int cmd, int r, unsigned int times);	/* enum akm_cmd */
 
 #endif /* NL_FAKE_H */

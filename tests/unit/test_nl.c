@@ -89,6 +89,28 @@
 	"0102000008000200616b6d00060001001d0000000800030001000000080004000000000008000500000000001c00070018000100" \
 	"080002000b0000000b0001006576656e74730000"
 
+/* Loaded again: other numbers */
+#define ANS_FAMILY_NEW \
+	"0102000008000200616b6d00060001001e0000000800030001000000080004000000000008000500000000001c00070018000100" \
+	"080002000c0000000b0001006576656e74730000"
+
+#define ANS_FAMILY_GONE \
+	"0202000008000200616b6d00060001001d000000"
+
+#define ANS_FAMILY_STRANGER \
+	"020200000b0002006e6c383032313100060001001b000000"
+
+/* ifinfomsg, IFNAME, LINKINFO { KIND } */
+#define ANS_LINK_GONE \
+	"0000000005000000000000000000000009000300616b6d31000000000c00128008000100616b6d00"
+
+#define ANS_LINK_GONE_VETH \
+	"0000000005000000000000000000000009000300616b6d3100000000100012800900010076657468000000"
+
+/* … NEW_NETNSID: it moved */
+#define ANS_LINK_MOVED \
+	"0000000005000000000000000000000009000300616b6d310000000008002d00010000000c00128008000100616b6d00"
+
 #define ANS_FAMILY_OTHER \
 	"0102000008000200616b6d00060001001d0000001c00070018000100080002000b0000000a0001006f74686572000000"
 
@@ -222,6 +244,13 @@ static void put_hex(struct answer *a, int flags, uint32_t seq, const char *hex)
 	put_message(a, FAMILY, flags, seq, bytes, unhex(hex, bytes));
 }
 
+static void put_hex_typed(struct answer *a, int type, const char *hex)
+{
+	uint8_t bytes[4096];
+
+	put_message(a, type, 0, 0, bytes, unhex(hex, bytes));
+}
+
 /* An NLMSG_ERROR with the request's header, and attributes */
 static void put_error(struct answer *a, const struct nlmsghdr *request, int error, const char *text, uint32_t offset, uint32_t missing)
 {
@@ -262,7 +291,7 @@ static void done(struct answer *a, int flags, uint32_t seq, int error)
 static struct nl *nl;
 static struct event_base *base;
 static struct nl_event events[8];
-static size_t n_events, n_lost;
+static size_t n_events, n_lost, n_changed[NL_MODULE_BACK + 1];
 static bool event_asks;
 static struct akm_error err;
 
@@ -277,15 +306,17 @@ static void on_event(void *ctx, const struct nl_event *e)
 		assert_int_equal(nl_dev_get(nl, "akm1", &d, &err), 0);
 }
 
-static void on_lost(void *ctx)
+static void on_change(void *ctx, enum nl_change change)
 {
 	assert_string_equal(ctx, "ctx");
-	n_lost++;
+	n_changed[change]++;
+	n_lost = n_changed[NL_EVENTS_LOST];
 }
 
 static void reset(void)
 {
 	n_sent = queue_head = queue_tail = n_events = n_lost = 0;
+	memset(n_changed, 0, sizeof(n_changed));
 	kernel = NULL;
 	dirty = false;
 	memset(&err, 0, sizeof(err));
@@ -306,7 +337,7 @@ static int setup(void **state)
 	reset();
 	base = event_base_new();
 	kernel = answer_family;
-	if (nl_open(base, on_event, on_lost, (void *)"ctx", &nl, &err) < 0) {
+	if (nl_open(base, on_event, on_change, (void *)"ctx", &nl, &err) < 0) {
 		print_error("%s: %s\n", err.field, err.reason);
 		return -1;
 	}
@@ -374,10 +405,10 @@ static void test_open_refused(void **state)
 
 	(void)state;
 	kernel = answer_enoent;
-	r = nl_open(base, on_event, on_lost, NULL, &other, &err);
-	expect_error(r, -ENOPKG, "kernel", "the module akm is not loaded: try modprobe akm");
+	r = nl_open(base, on_event, on_change, NULL, &other, &err);
+	expect_error(r, -ENOPKG, "kernel", "the module akm is not loaded: try modprobe akm; akmctl doctor says what hinders it");
 	kernel = answer_other_family;
-	r = nl_open(base, on_event, on_lost, NULL, &other, &err);
+	r = nl_open(base, on_event, on_change, NULL, &other, &err);
 	expect_error(r, -EPROTO, "kernel", "the family akm is not the one this akmd knows");
 	assert_ptr_equal(other, (struct nl *)1);
 }
@@ -970,16 +1001,18 @@ static void test_events_lost(void **state)
 {
 	(void)state;
 	reset();
+	kernel = answer_family;
 	next_answer()->error = ENOBUFS;
 	run_events();
 	assert_int_equal(n_lost, 1);
+	assert_int_equal(n_sent, 1);
 	event_message("0c010000");			/* no type */
 	event_message("010100000800010002000000");	/* not an event */
 	event_message("0c010000080001000200000006000b0001000000");	/* no address */
 	run_events();
 	assert_int_equal(n_lost, 4);
 	assert_int_equal(n_events, 0);
-	/* A message longer than events are */
+	/* A message longer than events are. Each time it asks as well whether the family is still that one. */
 	event_message(ANS_EVENT)->len = NL_EVENT_MAX + 4;
 	run_events();
 	assert_int_equal(n_lost, 5);
@@ -987,6 +1020,110 @@ static void test_events_lost(void **state)
 	event_message(ANS_EVENT)->pid = 4711;
 	run_events();
 	assert_int_equal(n_events + n_lost, 5);
+}
+
+static void expect_gone(void)
+{
+	struct nl_dev d;
+
+	n_sent = 0;
+	expect_error(nl_dev_get(nl, "akm1", &d, &err), -ENOPKG, "kernel",
+		     "the module akm is not loaded: try modprobe akm; akmctl doctor says what hinders it");
+	/* A request of type 0 would count as done. */
+	assert_int_equal(n_sent, 0);
+}
+
+static void test_module_reloaded(void **state)
+{
+	struct nl_dev d;
+
+	(void)state;
+	reset();
+	put_hex_typed(next_answer(), GENL_ID_CTRL, ANS_FAMILY_STRANGER);
+	run_events();
+	assert_int_equal(n_changed[NL_MODULE_GONE], 0);
+	put_hex_typed(next_answer(), GENL_ID_CTRL, ANS_FAMILY_GONE);
+	run_events();
+	assert_int_equal(n_changed[NL_MODULE_GONE], 1);
+	expect_gone();
+	put_hex_typed(next_answer(), GENL_ID_CTRL, ANS_FAMILY_NEW);
+	run_events();
+	assert_int_equal(n_changed[NL_MODULE_BACK], 1);
+	assert_int_equal(nl->family, FAMILY + 1);
+	assert_int_equal(group_joined, 12);
+	kernel = answer_dev;
+	assert_int_equal(nl_dev_get(nl, "akm1", &d, &err), 0);
+	expect_request(0, FAMILY + 1, 0, "0101000009000200616b6d3100000000");
+	/* One that says something else under the same name */
+	put_hex_typed(next_answer(), GENL_ID_CTRL, ANS_FAMILY_OTHER);
+	run_events();
+	assert_int_equal(n_changed[NL_MODULE_BACK], 1);
+	assert_int_equal(n_changed[NL_MODULE_GONE], 2);
+	expect_gone();
+	assert_int_equal(n_lost, 0);
+}
+
+static void answer_family_new(const struct nlmsghdr *request)
+{
+	struct answer *a = next_answer();
+
+	put_hex(a, 0, request->nlmsg_seq, ANS_FAMILY_NEW);
+	ack(request);
+}
+
+/* It was reloaded, and the message that says so was lost. */
+static void test_module_reloaded_unheard(void **state)
+{
+	(void)state;
+	reset();
+	kernel = answer_family_new;
+	next_answer()->error = ENOBUFS;
+	run_events();
+	assert_int_equal(n_changed[NL_MODULE_BACK], 1);
+	assert_int_equal(nl->family, FAMILY + 1);
+	assert_int_equal(group_joined, 12);
+	kernel = answer_enoent;
+	next_answer()->error = ENOBUFS;
+	run_events();
+	assert_int_equal(n_changed[NL_MODULE_GONE], 1);
+	expect_gone();
+	assert_int_equal(n_lost, 0);
+}
+
+static struct answer *link_answer(void)
+{
+	next_answer()->error = EAGAIN;	/* the family is asked first, and has nothing to say */
+	return next_answer();
+}
+
+static void run_links(void)
+{
+	event_active(nl->ev_links, EV_READ, 0);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+}
+
+static void link_message(int type, const char *hex)
+{
+	put_hex_typed(link_answer(), type, hex);
+	run_links();
+}
+
+static void test_device_gone(void **state)
+{
+	(void)state;
+	reset();
+	link_message(RTM_NEWLINK, ANS_LINK_GONE);
+	link_message(RTM_DELLINK, ANS_LINK_GONE_VETH);
+	link_message(RTM_DELLINK, ANS_LINK_MOVED);
+	link_message(RTM_DELLINK, "000000000500");
+	assert_int_equal(n_changed[NL_DEVICE_GONE], 0);
+	link_message(RTM_DELLINK, ANS_LINK_GONE);
+	assert_int_equal(n_changed[NL_DEVICE_GONE], 1);
+	/* Something was lost: perhaps that. */
+	link_answer()->error = ENOBUFS;
+	run_links();
+	assert_int_equal(n_changed[NL_DEVICE_GONE], 2);
+	assert_int_equal(n_lost, 0);
 }
 
 /* Who is told of an event asks the kernel at once; a second event waits in the same datagram. */
@@ -1125,7 +1262,8 @@ int main(void)
 		T(test_install_stops), T(test_request_too_long), T(test_dev_get), T(test_dev_get_nothing), T(test_broken_answers),
 		T(test_dump), T(test_dump_interrupted), T(test_dump_nested), T(test_member_each), T(test_generation_each),
 		T(test_bad_row), T(test_errors), T(test_odd_errors), T(test_silence), T(test_answers_of_others), T(test_events),
-		T(test_events_lost), T(test_event_asks), T(test_link_requests), T(test_addresses),
+		T(test_events_lost), T(test_module_reloaded), T(test_module_reloaded_unheard), T(test_device_gone),
+		T(test_event_asks), T(test_link_requests), T(test_addresses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,7 +24,7 @@ static struct event_base *base;
 static struct nl *nl;
 static struct akm_error err;
 static struct nl_event last;
-static size_t n_events, n_lost;
+static size_t n_events, n_lost, n_gone;
 
 static void on_event(void *ctx, const struct nl_event *e)
 {
@@ -33,10 +33,13 @@ static void on_event(void *ctx, const struct nl_event *e)
 	n_events++;
 }
 
-static void on_lost(void *ctx)
+static void on_change(void *ctx, enum nl_change change)
 {
 	(void)ctx;
-	n_lost++;
+	if (change == NL_DEVICE_GONE)
+		n_gone++;
+	else
+		n_lost++;
 }
 
 #define OK(call) do { int r_ = (call); if (r_ < 0) fail_msg("%s: %d %s: %s", #call, r_, err.field, err.reason); } while (0)
@@ -54,7 +57,7 @@ static int group_setup(void **state)
 {
 	(void)state;
 	base = event_base_new();
-	if (unshare(CLONE_NEWNET) < 0 || nl_open(base, on_event, on_lost, NULL, &nl, &err) < 0) {
+	if (unshare(CLONE_NEWNET) < 0 || nl_open(base, on_event, on_change, NULL, &nl, &err) < 0) {
 		print_message("skipped: %s %s\n", strerror(errno), err.reason);
 		nl = NULL;
 	}

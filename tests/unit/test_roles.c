@@ -389,8 +389,13 @@ static void test_device_removed_by_hand(void **state)
 {
 	(void)state;
 	create_abc();
+	/* It mends that itself, also without the manager. */
+	actor_stop(M);
 	fake_kernel_remove(B->kernel, "akm1");
 	until(all_on(3, 1));
+	assert_int_equal(actor_start(M), 0);
+	until(M->ready && !is_down(A) && !is_down(B) && !is_down(C));
+	until(events_of(M, "device-gone") == 1);
 	ask_ok(M, "atr-rekey", "{\"atr\":\"1\"}");
 	settle(2);
 	/* While the daemon is not there as well */
@@ -398,6 +403,39 @@ static void test_device_removed_by_hand(void **state)
 	fake_kernel_remove(B->kernel, "akm1");
 	assert_int_equal(actor_start(B), 0);
 	until(all_on(3, 2));
+}
+
+/* Removed and loaded again under a daemon that runs: it gets everything back, and no number comes twice. P1 */
+static void test_module_reloaded(void **state)
+{
+	struct json_object *answer;
+	struct asked *rekey;
+	uint32_t before;
+
+	(void)state;
+	create_abc();
+	actor_stop(M);
+	before = fake_kernel_incarnation(B->kernel, "akm1");
+	fake_kernel_unload(B->kernel);
+	for (int t = 0; t < 50; t++)
+		world_turn();
+	answer = ask(B, "status", "{}");
+	assert_string_equal(text_at(answer, "atrs.0.state"), "not in kernel");
+	assert_int_equal(json_object_array_length(at(answer, "kernel")), 0);
+	json_object_put(answer);
+	fake_kernel_load(B->kernel);
+	until(all_on(3, 1));
+	assert_true(fake_kernel_incarnation(B->kernel, "akm1") > before);
+	assert_int_equal(actor_start(M), 0);
+	until(M->ready && !is_down(A) && !is_down(B) && !is_down(C));
+	until(events_of(M, "module") == 2);
+	/* A change meanwhile is refused for that reason, and comes through when the module is back. */
+	fake_kernel_unload(B->kernel);
+	rekey = ask_begin(M, "atr-rekey", "{\"atr\":\"1\"}");
+	until(events_of(M, "node-refused") > 0);
+	fake_kernel_load(B->kernel);
+	json_object_put(ask_end(rekey));
+	settle(2);
 }
 
 static void test_state_lost(void **state)
@@ -718,6 +756,7 @@ int main(int argc, char **argv)
 		story(test_link_key_moves_on),
 		story(test_kernel_refuses),
 		story(test_device_removed_by_hand),
+		story(test_module_reloaded),
 		story(test_state_lost),
 		story(test_evidence_while_the_link_was_down),
 		story(test_epochs_are_sealed),
