@@ -386,6 +386,23 @@ static void make_room(struct node_atr *atr)
 	}
 }
 
+/*
+ * A TPM may take its time to seal. Refusing who left need not wait for that, and neither need receiving what others
+ * send on the new generation: they may be told to do so before we are ready (P9). What fails here fails again, and
+ * is answered, once it is durable.
+ */
+static void show_early(struct node_atrs *a, struct node_atr *atr, uint32_t generation)
+{
+	struct akm_error err = {};
+	int r = node_kernel_remove_leavers(a->c.nl, atr, &err);
+
+	r = r ?: node_kernel_define(a->c.nl, atr, &err);
+	r = r ?: node_kernel_install(a->c.nl, atr, node_atr_generation(atr, generation), &err);
+	if (r < 0)
+		log_warning("not in the kernel before it is sealed atr=%u field=%s reason=%s", atr->def.atr_id, err.field,
+			    err.reason);
+}
+
 static int apply_prepare(struct node_atrs *a, struct node_atr *atr, struct msg_atr_prepare *p,
 			 struct akm_error *err)
 {
@@ -411,9 +428,8 @@ static int apply_prepare(struct node_atrs *a, struct node_atr *atr, struct msg_a
 	node_atr_define(atr, p);
 	a->state.term = p->term;
 	touch(a);
-	/* Refusing somebody need not wait for the seal: a TPM may take its time. */
-	if (atr->in_kernel && node_kernel_remove_leavers(a->c.nl, atr, err) < 0)
-		log_warning("cannot remove a member yet atr=%u reason=%s", atr->def.atr_id, err->reason);
+	if (atr->in_kernel)
+		show_early(a, atr, p->generation);
 	return 0;
 }
 
@@ -644,6 +660,17 @@ void node_atrs_each(const struct node_atrs *a, void (*fn)(const struct node_atr 
 		fn(atr, ctx);
 }
 
+/* What the kernel can receive with, but the sealed store does not hold (yet), is not prepared: power may go. P10 */
+static bool is_sealed(const struct node_atrs *a, struct node_atr *atr, uint32_t generation)
+{
+	if (!node_atr_generation(atr, generation))
+		return false;
+	for (const struct op *op = a->first; op; op = op->next)
+		if (op->type == MSG_ATR_PREPARE && op->atr_id == atr->def.atr_id && op->generation == generation)
+			return false;
+	return true;
+}
+
 int node_atrs_heartbeat(struct node_atrs *a, struct msg_heartbeat *h)
 {
 	h->atrs = calloc(node_atrs_count(a) + 1, sizeof(*h->atrs));
@@ -651,8 +678,11 @@ int node_atrs_heartbeat(struct node_atrs *a, struct msg_heartbeat *h)
 		return -ENOMEM;
 	for (struct node_atr *atr = a->state.first; atr; atr = atr->next) {
 		struct akm_error err = {};
-		int r = node_kernel_state(a->c.nl, atr->def.atr_id, &h->atrs[h->n_atrs++], &err);
+		struct msg_atr_state *s = &h->atrs[h->n_atrs++];
+		int r = node_kernel_state(a->c.nl, atr->def.atr_id, s, &err);
 
+		if (!is_sealed(a, atr, s->pending))
+			s->pending = 0;
 		/* What cannot be read is not there, as far as the manager is concerned. */
 		if (r < 0 && !a->no_module)
 			evidence_add(a->c.evidence, EVIDENCE_NOTE("kernel", SEV_WARNING, .limit = "read"),

@@ -3,7 +3,8 @@
  * A node's operational ATRs: what the manager asks for, made durable and brought
  * into the kernel. The order is what keeps promises:
  *
- *   prepare   who left is refused at once; sealed, then installed, then answered
+ *   prepare   who left is refused at once, and what others send on the new generation
+ *             received; sealed, then seen to be installed, then answered
  *   activate  kernel first (traffic follows at once), then sealed, then answered;
  *             what it replaced leaves the sealed store in the same write. P4
  *   retire    erased in the kernel, then in the sealed store, then answered

@@ -584,6 +584,31 @@ static void test_leaver_is_refused_at_once(void **state)
 	until(all_only_on(2, 2));
 }
 
+static bool goes_ahead(struct actor *a, struct actor *of)
+{
+	fake_tpm_fail_after(of->tpm, 0, -EIO);		/* once more, and again */
+	return fake_kernel_active(a->kernel, "akm1") == 2;
+}
+
+/* A slow TPM holds up sealing, not receiving: those who go ahead are heard. It counts as prepared once it is sealed. */
+static void test_slow_tpm_hears_the_others(void **state)
+{
+	struct asked *q;
+	const char *why;
+
+	(void)state;
+	create_abc();
+	fake_tpm_fail_after(A->tpm, 0, -EIO);
+	q = ask_begin(M, "node-evict", "{\"node\":\"EdgeNodeC\"}");
+	until(goes_ahead(B, A));
+	assert_int_equal(fake_kernel_active(A->kernel, "akm1"), 1);
+	assert_true(fake_kernel_hears(B->kernel, A->kernel, "akm1", &why));
+	assert_false(member_is("EdgeNodeA", "current"));
+	fake_tpm_fail_after(A->tpm, 0, 0);
+	json_object_put(ask_end(q));
+	until(all_only_on(2, 2));
+}
+
 static void test_evidence_while_the_link_was_down(void **state)
 {
 	(void)state;
@@ -766,6 +791,7 @@ int main(int argc, char **argv)
 		story(test_rekey_is_owed),
 		story(test_tpm_fails),
 		story(test_leaver_is_refused_at_once),
+		story(test_slow_tpm_hears_the_others),
 		story(test_kernel_events_become_evidence),
 		story(test_heartbeats_missed),
 		story(test_refusals),
