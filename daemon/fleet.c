@@ -102,7 +102,8 @@ static int load_generation(const struct store_generation *g, void *ctx)
 		n--;
 	}
 	l->plan->generations[n] = (struct rekey_generation){
-		.number = g->number, .state = g->state, .urgent = fleet_reason_urgent(g->reason), .since_ms = now_ms(),
+		.number = g->number, .state = g->state, .urgent = fleet_reason_urgent(g->reason),
+		.decided_ms = now_ms(), .since_ms = now_ms(),
 	};
 	l->plan->n_generations = n + 1;
 	return copy_generation(g, &l->g[n]);
@@ -140,20 +141,27 @@ static int load_member(struct fleet_atr *a, const struct store_member *m, struct
 	return e;
 }
 
-/* The times of states that are the same as before go on. */
-static void keep_since(const struct rekey_atr *old, struct rekey_atr *plan)
+static void keep_time(const struct rekey_generation *old, struct rekey_generation *g)
+{
+	if (old->number != g->number)
+		return;
+	g->decided_ms = old->decided_ms;
+	if (old->state == g->state)
+		g->since_ms = old->since_ms;
+}
+
+/* The times of generations, and of states that are the same as before, go on. */
+static void keep_times(const struct rekey_atr *old, struct rekey_atr *plan)
 {
 	for (size_t i = 0; i < plan->n_generations; i++)
 		for (size_t j = 0; j < old->n_generations; j++)
-			if (old->generations[j].number == plan->generations[i].number &&
-			    old->generations[j].state == plan->generations[i].state)
-				plan->generations[i].since_ms = old->generations[j].since_ms;
+			keep_time(&old->generations[j], &plan->generations[i]);
 }
 
 static void adopt(struct fleet_atr *a, struct rekey_atr *plan, struct store_generation *g,
 		  struct fleet_member *members)
 {
-	keep_since(&a->plan, plan);
+	keep_times(&a->plan, plan);
 	for (size_t i = 0; i < REKEY_GENERATIONS; i++) {
 		store_generation_free(&a->generations[i]);
 		a->generations[i] = g[i];

@@ -219,7 +219,21 @@ static bool plan_retire(const struct rekey_atr *a, const struct rekey_member *m,
 	return false;
 }
 
-static bool plan_member(const struct rekey_atr *a, const struct rekey_member *m,
+/*
+ * The kernel's own deadline for what is replaced. The members do not move at the same
+ * instant: until the urgent end each hears those who are slower; the manager's RETIRE
+ * usually comes first.
+ */
+static uint32_t kernel_grace(const struct rekey_atr *a, const struct rekey_generation *g, uint64_t now)
+{
+	uint64_t end = g->decided_ms + REKEY_URGENT_END_MS;
+
+	if (!g->urgent)
+		return a->grace_ms + 2 * REKEY_PATIENCE_MS;
+	return end > now + REKEY_URGENT_GRACE_MS ? (uint32_t)(end - now) : REKEY_URGENT_GRACE_MS;
+}
+
+static bool plan_member(const struct rekey_atr *a, const struct rekey_member *m, uint64_t now,
 			struct rekey_action *action)
 {
 	int current = rekey_current(a), next = rekey_next(a);
@@ -228,12 +242,9 @@ static bool plan_member(const struct rekey_atr *a, const struct rekey_member *m,
 	if (plan_retire(a, m, (size_t)(current + 1), action))
 		return true;
 	if (current >= 0 && m->step[current] == STEP_PREPARED) {
-		const struct rekey_generation *g = &a->generations[current];
-
 		action->type = REKEY_ACTIVATE;
 		action->generation = (size_t)current;
-		action->grace_ms = g->urgent ? REKEY_URGENT_GRACE_MS :
-					       a->grace_ms + 2 * REKEY_PATIENCE_MS;
+		action->grace_ms = kernel_grace(a, &a->generations[current], now);
 		return true;
 	}
 	action->type = REKEY_PREPARE;
@@ -260,7 +271,7 @@ void rekey_plan(const struct rekey_atr *a, uint64_t now_ms, struct rekey_plan *p
 	for (size_t i = 0; i < a->n_members; i++) {
 		struct rekey_action action = { .member = i };
 
-		if (a->members[i].up && !a->members[i].busy && plan_member(a, &a->members[i], &action))
+		if (a->members[i].up && !a->members[i].busy && plan_member(a, &a->members[i], now_ms, &action))
 			add(plan, action);
 	}
 }
@@ -289,7 +300,7 @@ bool rekey_settled(const struct rekey_atr *a)
 	for (size_t i = 0; i < a->n_members; i++) {
 		struct rekey_action unused = { 0 };
 
-		if (a->members[i].up && plan_member(a, &a->members[i], &unused))
+		if (a->members[i].up && plan_member(a, &a->members[i], 0, &unused))
 			return false;
 	}
 	return true;

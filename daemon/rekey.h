@@ -14,7 +14,8 @@
  *  - A generation is ACTIVE when every member that is up and holds it sends on it.
  *  - Older ones retire a grace later: everybody who will send on the new one does so,
  *    and what was under way has arrived. Who is slow or just reconnecting is waited for
- *    again. No packet is lost.
+ *    again. No packet is lost. If the generation is urgent, nobody is waited for beyond
+ *    REKEY_URGENT_END_MS after the decision.
  *  - One change at a time: the next one is prepared, but starts to activate only when
  *    the one before has come through and what that replaced is erased; an urgent one
  *    does not wait. A newer generation supersedes one that is still PREPARING.
@@ -29,12 +30,14 @@
 #define REKEY_GENERATIONS	8	/* of one ATR, not done with at a time */
 #define REKEY_PATIENCE_MS	30000
 #define REKEY_RETURN_MS		8000	/* longer than superior.h's backoff, with its jitter */
-#define REKEY_URGENT_GRACE_MS	500	/* with prepare_timeout (1 s): refused within 2 s. P5 */
+#define REKEY_URGENT_GRACE_MS	500	/* what is under way arrives; with prepare_timeout (1 s) inside 2 s */
+#define REKEY_URGENT_END_MS	1800	/* after the decision the last member refuses what was replaced. P5: 2 s */
 
 struct rekey_generation {
 	uint32_t number;
 	enum store_gen_state state;
 	bool urgent;
+	uint64_t decided_ms;		/* monotonic, when it was made (or the program started) */
 	uint64_t since_ms;		/* monotonic, when this state was entered (or the program started) */
 };
 

@@ -35,7 +35,7 @@ static void fixture_init(struct fixture *f, size_t n_members)
 
 static size_t add_generation(struct fixture *f, uint32_t number, enum store_gen_state state, uint64_t since)
 {
-	f->atr.generations[f->atr.n_generations] = (struct rekey_generation){ number, state, false, since };
+	f->atr.generations[f->atr.n_generations] = (struct rekey_generation){ number, state, false, since, since };
 	return f->atr.n_generations++;
 }
 
@@ -260,6 +260,32 @@ static void test_one_that_still_sends_on_the_old_is_heard(void **state)
 	assert_state(&f, REKEY_PATIENCE_MS, 0, GEN_RETIRED);
 	f.atr.generations[1].urgent = true;
 	assert_state(&f, REKEY_URGENT_GRACE_MS, 0, GEN_RETIRED);
+}
+
+/* Members move one after the other: until the urgent end they hear who is slower, however late they are told. */
+static void test_urgent_end_is_the_decisions(void **state)
+{
+	static const struct { uint64_t now; uint32_t grace; } cases[] = {
+		{ 100, REKEY_URGENT_END_MS },
+		{ 400, REKEY_URGENT_END_MS - 300 },
+		{ 100 + REKEY_URGENT_END_MS - REKEY_URGENT_GRACE_MS, REKEY_URGENT_GRACE_MS },
+		{ 100 + REKEY_URGENT_END_MS + 1, REKEY_URGENT_GRACE_MS },
+	};
+	struct fixture f;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		fixture_init(&f, 2);
+		add_generation(&f, 1, GEN_ACTIVE, 0);
+		add_generation(&f, 2, GEN_ACTIVATING, cases[i].now);
+		all_at(&f, 0, STEP_ACTIVATED);
+		all_at(&f, 1, STEP_PREPARED);
+		f.atr.generations[1].urgent = true;
+		f.atr.generations[1].decided_ms = 100;
+		plan(&f, cases[i].now);
+		assert_member(&f, 0, 0, REKEY_ACTIVATE, 1);
+		assert_int_equal(f.actions[0].grace_ms, cases[i].grace);
+	}
 }
 
 static void test_superseded_before_use(void **state)
@@ -545,7 +571,7 @@ static void new_generation(struct world *w, bool urgent)
 		}
 	}
 	assert_true(a->n_generations < REKEY_GENERATIONS);
-	a->generations[a->n_generations++] = (struct rekey_generation){ ++w->last, GEN_PREPARING, urgent, w->now };
+	a->generations[a->n_generations++] = (struct rekey_generation){ ++w->last, GEN_PREPARING, urgent, w->now, w->now };
 }
 
 static void deliver(struct world *w, size_t i)
@@ -914,6 +940,7 @@ int main(void)
 		cmocka_unit_test(test_last_member_gone),
 		cmocka_unit_test(test_old_one_retires_after_grace),
 		cmocka_unit_test(test_one_that_still_sends_on_the_old_is_heard),
+		cmocka_unit_test(test_urgent_end_is_the_decisions),
 		cmocka_unit_test(test_superseded_before_use),
 		cmocka_unit_test(test_one_change_at_a_time),
 		cmocka_unit_test(test_one_who_was_away),
