@@ -402,6 +402,8 @@ struct parse {
 };
 
 #define FIELD_LEN	sizeof_field(struct akm_error, field)
+#define WORDS_MAX	128		/* all sections; all keys of one */
+#define SECTION_SHOWN	32		/* bytes of a section line that are repeated */
 
 /* "PATH:LINE: WHAT". A long path gives way to its last part: line and key are what a person needs. */
 static void where(const struct parse *p, unsigned int line, const char *what, char ret[FIELD_LEN])
@@ -435,6 +437,23 @@ static int fail(struct parse *p, int r, unsigned int line, const char *what, con
 	return p->r;
 }
 
+/* "akmd, tpm, …": the sections, or with @section its keys. For those who mistyped one. */
+static void list_words(const char *section, char *ret, size_t size)
+{
+	const char *word, *last = "";
+	size_t i, n = 0;
+
+	ret[0] = '\0';
+	for (i = 0; i < ARRAY_SIZE(keys) && n < size; i++) {
+		if (section && strcmp(keys[i].section, section) != 0)
+			continue;
+		word = section ? keys[i].name : keys[i].section;
+		if (strcmp(word, last) != 0)
+			n += (size_t)snprintf(ret + n, size - n, "%s%s", *last ? ", " : "", word);
+		last = word;
+	}
+}
+
 static bool known_section(const char *name, size_t len)
 {
 	size_t i;
@@ -449,11 +468,17 @@ static bool known_section(const char *name, size_t len)
 static int check_section(struct parse *p, const char *line)
 {
 	const char *end = strchr(line, ']'), *rest;
+	char there[WORDS_MAX];
+	ptrdiff_t len;
 
 	if (!end)
 		return fail(p, -EINVAL, p->line, NULL, "the section's closing bracket is missing");
-	if (!known_section(line + 1, (size_t)(end - line - 1)))
-		return fail(p, -EINVAL, p->line, NULL, "unknown section %.*s", (int)(end - line + 1), line);
+	len = end - line + 1;
+	if (!known_section(line + 1, (size_t)len - 2)) {
+		list_words(NULL, there, sizeof(there));
+		return fail(p, -EINVAL, p->line, NULL, "unknown section %.*s, there are %s",
+			    (int)(len < SECTION_SHOWN ? len : SECTION_SHOWN), line, there);
+	}
 	rest = end + 1 + strspn(end + 1, " \t\r\n");
 	if (*rest && !strchr(";#", *rest))
 		return fail(p, -EINVAL, p->line, NULL, "text after the section");
@@ -520,11 +545,24 @@ static int set_key(struct parse *p, size_t i, const char *value)
 	return r < 0 ? fail(p, r, p->line, what, "%s", why.text[0] ? why.text : strerror(-r)) : 0;
 }
 
+static int fail_unknown_key(struct parse *p, const char *section, const char *name)
+{
+	char what[48], there[WORDS_MAX];
+	size_t i;
+
+	snprintf(what, sizeof(what), "[%.10s] %.30s", section, name);
+	for (i = 0; i < ARRAY_SIZE(keys); i++)
+		if (strcmp(keys[i].name, name) == 0)
+			return fail(p, -EINVAL, p->line, what, "unknown key here, it belongs to [%s]",
+				    keys[i].section);
+	list_words(section, there, sizeof(there));
+	return fail(p, -EINVAL, p->line, what, "unknown key, this section has %s", there);
+}
+
 /* ini_handler: non-zero is success */
 static int handle(void *user, const char *section, const char *name, const char *value)
 {
 	struct parse *p = user;
-	char what[48];
 	size_t i;
 
 	if (!*section)
@@ -532,8 +570,7 @@ static int handle(void *user, const char *section, const char *name, const char 
 	for (i = 0; i < ARRAY_SIZE(keys); i++)
 		if (strcmp(keys[i].section, section) == 0 && strcmp(keys[i].name, name) == 0)
 			return set_key(p, i, value) == 0;
-	snprintf(what, sizeof(what), "[%.10s] %.30s", section, name);
-	return fail(p, -EINVAL, p->line, what, "unknown key") == 0;
+	return fail_unknown_key(p, section, name) == 0;
 }
 
 /* What depends on several keys */

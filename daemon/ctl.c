@@ -481,7 +481,7 @@ static int find_command(const struct ctl *c, struct json_object *o, const struct
 			return 0;
 		}
 	}
-	return akm_error_set(err, -EOPNOTSUPP, "cmd", "%.64s: there is no such command here",
+	return akm_error_set(err, -EOPNOTSUPP, "cmd", "%.64s: this daemon has no such command, akmctl status shows its role",
 			     json_object_get_string(cmd));
 }
 

@@ -135,6 +135,13 @@ static int make_directory(const char *path, const char *user)
 	return 0;
 }
 
+static void explain_directory(const char *what, const char *path, int r)
+{
+	log_err("cannot make the %s%s path=%s error=%s", what,
+		r == -EACCES || r == -EPERM ? ": start akmd as root, it gives up what it does not need" : "",
+		path, strerror(-r));
+}
+
 static int make_directories(const struct config *c)
 {
 	char dir[PATH_MAX];
@@ -142,7 +149,7 @@ static int make_directories(const struct config *c)
 	int r = make_directory(c->state, c->user);
 
 	if (r < 0) {
-		log_err("cannot make the state directory path=%s error=%s", c->state, strerror(-r));
+		explain_directory("state directory", c->state, r);
 		return r;
 	}
 	snprintf(dir, sizeof(dir), "%s", c->socket);
@@ -154,7 +161,7 @@ static int make_directories(const struct config *c)
 		return 0;			/* somebody prepared it: ctl.c checks it */
 	r = make_directory(dir, c->user);
 	if (r < 0)
-		log_err("cannot make the socket's directory path=%s error=%s", dir, strerror(-r));
+		explain_directory("socket's directory", dir, r);
 	return r;
 }
 
@@ -167,8 +174,8 @@ static void explain_tpm(const struct config *c, int r)
 			"replaced board. Put the TPM back, or remove the state directory and provision again "
 			"tcti=%s state=%s", c->tcti, c->state);
 	else if (r == -ENODEV)
-		log_err("no TPM answers: check [tpm] tcti, the device's permissions and that the driver is loaded "
-			"tcti=%s", c->tcti);
+		log_err("no TPM answers: check [tpm] tcti, the device's permissions and that the driver is loaded; "
+			"akmctl doctor looks for it tcti=%s", c->tcti);
 	else if (r == -EAGAIN)
 		log_err("the TPM is locked out or busy: try again later, or reset its lockout tcti=%s", c->tcti);
 	else

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Which kernels are here.
-#   kernels.sh default          release `make module` builds for: the running one, else the oldest with headers
+#   kernels.sh default          release `make module` builds for: the running one, else the oldest with headers;
+#                               the running one as well if none has any, so that need-headers can name it
 #   kernels.sh find 6.12        newest installed release of that series with image, modules and headers
 #   kernels.sh need-headers R   succeeds, or says what to do
 set -euo pipefail
@@ -18,9 +19,9 @@ package() { # of a series: Debian names only the newer one after it
 }
 
 default() {
-	local running
-	running=$(uname -r)
-	with_headers | { grep -Fx "$running" || with_headers | head -n 1; }
+	local running list
+	running=$(uname -r) list=$(with_headers)
+	grep -Fx "$running" <<<"$list" || head -n 1 <<<"${list:-$running}"
 }
 
 find_release() {

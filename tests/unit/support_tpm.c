@@ -21,7 +21,7 @@
 #include <unistd.h>
 #include <fcntl.h>
 
-#define READY_MS	10000
+#define READY_MS	60000
 #define HEADER		10
 #define MESSAGE_MAX	8192
 

@@ -14,7 +14,7 @@
 #include "role.h"
 
 #define WORLD_NODES	4
-#define WORLD_WAIT_MS	20000
+#define WORLD_WAIT_MS	60000
 
 struct actor {
 	char name[AKM_NAME_LEN];

@@ -10,6 +10,8 @@
 #define NODE	"[akmd]\nrole = node\nname = EdgeNodeA\n"
 #define MANAGER	"[akmd]\nrole = manager\nname = MgmtMod\n"
 #define ROOT	"[akmd]\nrole = root\nname = Backend\n"
+#define SECTIONS ", there are akmd, tpm, hardware, link, provision, heartbeat, atr, policy"
+#define AKMD_KEYS ", this section has role, name, state, socket, user, log, secret_memory"
 #define X50	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 
 static int setup(void **state)
@@ -208,14 +210,14 @@ static const struct refusal { const char *text, *field, *reason; } refusals[] = 
 	{ "[akmd]\nrole = node\n", ": [akmd] name", "is missing: what this party is called" },
 	{ "role = node\n", ":1", "'role' stands before the first section" },
 	{ "[akmd\nrole = node\n", ":1", "the section's closing bracket is missing" },
-	{ NODE "[akm]\n", ":4", "unknown section [akm]" },
-	{ NODE "[]\n", ":4", "unknown section []" },
-	{ NODE "[akmdd]\n", ":4", "unknown section [akmdd]" },
+	{ NODE "[akm]\n", ":4", "unknown section [akm]" SECTIONS },
+	{ NODE "[]\n", ":4", "unknown section []" SECTIONS },
+	{ NODE "[akmdd]\n", ":4", "unknown section [akmdd]" SECTIONS },
 	{ NODE "[tpm] x\n", ":4", "text after the section" },
 	{ NODE "nonsense\n", ":4", "is neither [section] nor key = value nor a comment" },
-	{ NODE "colour = red\n", ":4: [akmd] colour", "unknown key" },
-	{ NODE "tcti = x\n", ":4: [akmd] tcti", "unknown key" },
-	{ NODE "Log = debug\n", ":4: [akmd] Log", "unknown key" },
+	{ NODE "colour = red\n", ":4: [akmd] colour", "unknown key" AKMD_KEYS },
+	{ NODE "tcti = x\n", ":4: [akmd] tcti", "unknown key here, it belongs to [tpm]" },
+	{ NODE "Log = debug\n", ":4: [akmd] Log", "unknown key" AKMD_KEYS },
 	{ NODE " = x\n", ":4", "starts with a blank: a value cannot go on in the next line" },
 	{ NODE "state = /a\n /b\n", ":5", "starts with a blank: a value cannot go on in the next line" },
 	{ NODE "role = node\n", ":4: [akmd] role", "given before, in line 2" },

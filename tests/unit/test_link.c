@@ -17,7 +17,7 @@
 #include "kdf.h"
 #include "link_limit.h"
 
-#define DEADLINE_MS 10000
+#define DEADLINE_MS 60000
 
 static const uint8_t node_id[AKM_ID_LEN] = { 0xa1, 1, 2, 3 }, stranger_id[AKM_ID_LEN] = { 0xff };
 

@@ -18,7 +18,7 @@
 #define IFNAME	"akm7"
 #define PAIRS	2500		/* several messages' worth */
 #define BIT(n)	(1U << (n))
-#define DEADLINE_MS 5000
+#define DEADLINE_MS 60000
 
 static struct event_base *base;
 static struct nl *nl;
