@@ -7,11 +7,14 @@ PREFIX		?= /usr/local
 # The kernel that `make module` builds for: this machine's, else the newest with headers here.
 KREL		?= $(shell tests/lib/kernels.sh default)
 VM_KERNELS	?= 6.1 6.12
-# The VM lanes run at the same time: an emulated machine is mostly busy on one processor.
+# Lanes joined by + run at the same time: those that use one processor, or wait, for most of their time.
 VM_LANES	= $(subst $(space),+,$(addprefix check-vm-,$(VM_KERNELS)))
+LANES		= check-unit+check-model check-static+check-fuzz check-kunit $(VM_LANES)
 ifeq ($(origin CC),default)
 CC		:= gcc
 endif
+# How many compilers at a time, in the targets that build by themselves.
+JOBS		?= $(shell nproc)
 # SAN=address,undefined builds with these sanitizers, in a directory of its own.
 SAN		?=
 VALGRIND	?=
@@ -104,17 +107,17 @@ deps:					## install the Debian packages that are missing
 	@tests/lib/install-deps.sh
 
 demo: deps				## the whole story, checked step by step (NATIVE=1: on this kernel)
-	@$(MAKE) --no-print-directory modules daemon tools vm-tools
+	@$(MAKE) --no-print-directory -j$(JOBS) modules daemon tools vm-tools
 	@tests/vm/demo.sh
 demo-shell: deps			## a shell in the demo's world
-	@$(MAKE) --no-print-directory modules daemon tools vm-tools
+	@$(MAKE) --no-print-directory -j$(JOBS) modules daemon tools vm-tools
 	@tests/vm/demo.sh --shell
 
 check: deps				## every lane, then one line that sums them up
-	@tests/lib/check.sh $(addprefix check-,unit static model kunit fuzz) $(VM_LANES)
+	@tests/lib/check.sh $(LANES)
 
 check-unit:				## userspace unit tests under sanitizers (VALGRIND=1: under valgrind)
-	@$(MAKE) --no-print-directory unit-tests $(if $(VALGRIND),SAN=,SAN=address$(comma)undefined)
+	@$(MAKE) --no-print-directory -j$(JOBS) unit-tests $(if $(VALGRIND),SAN=,SAN=address$(comma)undefined)
 	@tests/lib/unit.sh $(patsubst $(U)/%,build/userspace/$(notdir $(lastword $(CC)))$(if $(VALGRIND),,-address-undefined)/%,$(UNIT_TESTS))
 check-kunit:				## KUnit on a User-Mode Linux kernel
 	@tests/uml/kunit.sh
@@ -129,7 +132,7 @@ check-bench:				## the bench lane, once and shortly: are there figures?
 check-vm: $(addprefix check-vm-,$(VM_KERNELS))	## scenarios on Debian's own kernels, in QEMU
 check-vm-%:
 	@mkdir -p build
-	@flock build/.vm-build $(MAKE) --no-print-directory daemon tools vm-tools module KREL=$$(tests/lib/kernels.sh find $*)
+	@flock build/.vm-build $(MAKE) --no-print-directory -j$(JOBS) daemon tools vm-tools module KREL=$$(tests/lib/kernels.sh find $*)
 	@tests/vm/lane.sh $*
 
 bench:					## akm beside WireGuard, MACsec, ESP; BASE=<commit>: beside itself

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # run.sh [TARGET…]: builds the fuzz targets with clang's libFuzzer, address and undefined behaviour
-# sanitizers, and runs each for FUZZ_SECONDS (default 10) on a corpus that stays under build/fuzz.
-# The last line is the lane's. An input that breaks a target is kept as build/fuzz/crash/TARGET-….
+# sanitizers, and runs each for FUZZ_SECONDS (default 10) on a corpus that stays under build/fuzz,
+# as many at a time as there are processors. The last line is the lane's. An input that breaks a
+# target is kept as build/fuzz/crash/TARGET-….
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit
 # shellcheck source=tests/lib/lane.sh
@@ -25,7 +26,7 @@ build_objects() {
 	for t in "${targets[@]}"; do
 		list+=("$objects/tests/fuzz/$(basename "$t" .c).o")
 	done
-	${MAKE:-make} --no-print-directory -s CC="$cc" SAN="$san" "${list[@]}"
+	${MAKE:-make} --no-print-directory -s -j"$(nproc)" CC="$cc" SAN="$san" "${list[@]}"
 }
 
 link() { # NAME SANITIZERS OBJECT…
@@ -35,13 +36,19 @@ link() { # NAME SANITIZERS OBJECT…
 	"$cc" -fsanitize="$with" -o "$out/bin/$name" "$@" "$objects/libakmd.a" $libs -lm -lutil
 }
 
-run_target() { # NAME
-	local log=$out/log/$1.log executed found corpora=("$out/corpus/$1" "$out/seed/$1" "tests/fuzz/corpus/${1#fuzz_}")
+# -timeout is for an input that never ends, on a machine that is busy with other things as well.
+fuzz() { # NAME: its log and exit status go to $out/log
+	local log=$out/log/$1.log corpora=("$out/corpus/$1" "$out/seed/$1" "tests/fuzz/corpus/${1#fuzz_}")
 	mkdir -p "${corpora[@]:0:2}"
 	[ -d "${corpora[2]}" ] || corpora=("${corpora[@]:0:2}")
-	"$out/bin/$1" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -max_len=8192 \
+	"$out/bin/$1" -max_total_time="$seconds" -timeout=60 -rss_limit_mb=2048 -print_final_stats=1 -max_len=8192 \
 		-artifact_prefix="$out/crash/$1-" "${corpora[@]}" >"$log" 2>&1
-	local status=$?
+	echo $? >"$out/log/$1.status"
+}
+
+judge() { # NAME
+	local log=$out/log/$1.log executed found status
+	status=$(cat "$out/log/$1.status")
 	executed=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
 	found=$(find "$out/corpus/$1" -type f | wc -l)
 	# A target that ran a handful of inputs has tried nothing.
@@ -55,6 +62,20 @@ run_target() { # NAME
 	fi
 }
 
+run_targets() { # NAME…
+	local name running=0
+	for name; do
+		rm -f "$out/log/$name".{log,status}
+		[ "$running" -lt "$(nproc)" ] || { wait -n; running=$((running - 1)); }
+		fuzz "$name" &
+		running=$((running + 1))
+	done
+	wait
+	for name; do
+		judge "$name"
+	done
+}
+
 if ! command -v "$cc" >/dev/null; then
 	echo "$cc is not installed: make deps"
 	lane_add 0 1 0
@@ -63,14 +84,16 @@ elif ! build_objects || ! link seeds address,undefined,fuzzer-no-link "$objects/
 	echo "FAIL  the targets do not build"
 	lane_add 0 1 0
 else
+	linked=()
 	for target in "${targets[@]}"; do
 		name=$(basename "$target" .c)
 		if link "$name" fuzzer,address,undefined "$objects/tests/fuzz/$name.o"; then
-			run_target "$name"
+			linked+=("$name")
 		else
 			echo "FAIL  $name does not link"
 			lane_add 0 1 0
 		fi
 	done
+	run_targets "${linked[@]}"
 fi
 lane_end fuzz

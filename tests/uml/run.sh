@@ -10,7 +10,7 @@ set -euo pipefail
 
 build=$1 init=$2
 shift 2
-exec timeout --kill-after=5 "${UML_TIMEOUT:-120}" \
+exec timeout --kill-after=5 "${UML_TIMEOUT:-600}" \
 	setarch -R "$build/linux" mem="${UML_MEM:-512M}" \
 	rootfstype=hostfs root=/dev/root rootflags=/ ro init="$init" \
 	con0=fd:0,fd:1 con=null ssl=null loglevel=7 "$@" </dev/null
