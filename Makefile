@@ -50,7 +50,7 @@ VM_TOOLS	= $(addprefix $(U)/tests/vm/,inject noncelog nlbad relay keysearch orac
 MODULE_SRC	= Kbuild kernel include $(wildcard tests/kunit)
 
 .PHONY: all module modules daemon tools unit-tests vm-tools deps demo demo-shell install clean help \
-	check check-unit check-kunit check-vm check-static check-fuzz check-model check-bench bench FORCE
+	check check-unit check-kunit check-vm check-static check-fuzz check-model check-bench bench lanes FORCE
 .DELETE_ON_ERROR:
 
 all: module daemon tools		## module, daemon and tool
@@ -115,6 +115,8 @@ demo-shell: deps			## a shell in the demo's world
 
 check: deps				## every lane, then one line that sums them up
 	@tests/lib/check.sh $(LANES)
+lanes:					# what .ci/run gives to check.sh
+	@echo $(LANES)
 
 check-unit:				## userspace unit tests under sanitizers (VALGRIND=1: under valgrind)
 	@$(MAKE) --no-print-directory -j$(JOBS) unit-tests $(if $(VALGRIND),SAN=,SAN=address$(comma)undefined)
