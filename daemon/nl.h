@@ -70,6 +70,10 @@ int nl_member_each(struct nl *n, const char *ifname, int (*fn)(uint16_t index, c
  * when a later one fails the generation stays pending without those pairs: install again, or retire it.
  */
 int nl_generation_install(struct nl *n, const char *ifname, const struct msg_atr_prepare *p, struct akm_error *err);
+/* @p's pairs alone, at @p's epoch, for a generation that is installed and may stand at a later one. */
+int nl_generation_pairs(struct nl *n, const char *ifname, const struct msg_atr_prepare *p, struct akm_error *err);
+/* Steps the active generation once; -ESTALE: @number is not the active one. */
+int nl_epoch_roll(struct nl *n, const char *ifname, uint32_t number, struct akm_error *err);
 int nl_generation_activate(struct nl *n, const char *ifname, uint32_t number, uint32_t grace_ms, struct akm_error *err);
 int nl_generation_retire(struct nl *n, const char *ifname, uint32_t number, struct akm_error *err);
 int nl_generation_each(struct nl *n, const char *ifname, int (*fn)(const struct nl_generation *g, void *ctx), void *ctx,

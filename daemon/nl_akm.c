@@ -424,19 +424,43 @@ static int install_more(struct nl *n, const char *ifname, const struct msg_atr_p
 	return nl_transact(n, n->genl, &q, err);
 }
 
+static int check_lengths(const struct msg_atr_prepare *p, struct akm_error *err)
+{
+	if (p->chain.len != AKM_CHAIN_LEN || p->pair_chains.len != p->n_pairs * AKM_CHAIN_LEN)
+		return akm_error_set(err, -EINVAL, "chain", "%zu and %zu bytes for %zu pairs",
+				     p->chain.len, p->pair_chains.len, p->n_pairs);
+	return 0;
+}
+
 int nl_generation_install(struct nl *n, const char *ifname, const struct msg_atr_prepare *p,
 			  struct akm_error *err)
 {
 	size_t next = 0;
 	int r;
 
-	if (p->chain.len != AKM_CHAIN_LEN || p->pair_chains.len != p->n_pairs * AKM_CHAIN_LEN)
-		return akm_error_set(err, -EINVAL, "chain", "%zu and %zu bytes for %zu pairs",
-				     p->chain.len, p->pair_chains.len, p->n_pairs);
-	r = install_first(n, ifname, p, &next, err);
+	r = check_lengths(p, err) ?: install_first(n, ifname, p, &next, err);
 	while (!r && next < p->n_pairs)
 		r = install_more(n, ifname, p, &next, err);
 	return r;
+}
+
+int nl_generation_pairs(struct nl *n, const char *ifname, const struct msg_atr_prepare *p,
+			struct akm_error *err)
+{
+	size_t next = 0;
+	int r = check_lengths(p, err);
+
+	while (!r && next < p->n_pairs)
+		r = install_more(n, ifname, p, &next, err);
+	return r;
+}
+
+int nl_epoch_roll(struct nl *n, const char *ifname, uint32_t number, struct akm_error *err)
+{
+	struct nl_request q = request(n, AKM_CMD_EPOCH_ROLL, 0, 256, ifname, &generation_names);
+
+	nl_put_u32(&q, AKM_A_GENERATION_EXPECT, number);
+	return nl_transact(n, n->genl, &q, err);
 }
 
 int nl_generation_activate(struct nl *n, const char *ifname, uint32_t number, uint32_t grace_ms,

@@ -34,6 +34,7 @@ struct node_atrs {
 	struct counter_job *jobs;
 	struct event *retry;
 	uint64_t retry_ms;
+	struct event *follow;		/* epochs are left to follow */
 };
 
 static void flush(struct node_atrs *a);
@@ -96,6 +97,14 @@ void node_atrs_link_down(struct node_atrs *a)
 
 /* ---- incarnations and fresh devices ---- */
 
+static void note(struct node_atrs *a, const struct node_kernel_noted *noted)
+{
+	if (noted->changed)
+		touch(a);
+	if (noted->behind)
+		timer_set(a->follow, 0);
+}
+
 static void retry_later(struct node_atrs *a)
 {
 	if (evtimer_pending(a->retry, NULL))
@@ -136,8 +145,8 @@ static int counter_work(struct keystore *ks, void *arg)
 
 static int push(struct node_atrs *a, struct node_atr *atr, uint64_t incarnation, struct akm_error *err)
 {
+	struct node_kernel_noted noted = {};
 	enum node_kernel_found found;
-	bool noted = false;
 	int r;
 
 	if (incarnation > AKM_INCARNATION_MAX)
@@ -150,8 +159,7 @@ static int push(struct node_atrs *a, struct node_atr *atr, uint64_t incarnation,
 	r = node_kernel_speak(a->c.nl, atr, (uint32_t)incarnation, err) ?:
 	    node_kernel_define(a->c.nl, atr, err) ?:
 	    node_kernel_sync(a->c.nl, atr, &noted, err);
-	if (noted)
-		touch(a);
+	note(a, &noted);
 	return r;
 }
 
@@ -271,6 +279,8 @@ static void on_written(void *ctx, int r, const struct akm_error *err)
 		retry_later(a);
 		return;
 	}
+	if (a->failing)
+		a->retry_ms = NODE_ATRS_RETRY_MIN_MS;
 	a->failing = false;
 	a->durable = a->writing_version;
 	progress(a);
@@ -536,8 +546,8 @@ int node_atrs_message(struct node_atrs *a, struct link *l, struct msg *m)
 
 static int look_at(struct node_atrs *a, struct node_atr *atr, struct akm_error *err)
 {
+	struct node_kernel_noted noted = {};
 	enum node_kernel_found found;
-	bool noted = false;
 	int r = node_kernel_look(a->c.nl, atr, &found, err);
 
 	if (r < 0)
@@ -548,8 +558,7 @@ static int look_at(struct node_atrs *a, struct node_atr *atr, struct akm_error *
 		return 0;
 	}
 	r = node_kernel_define(a->c.nl, atr, err) ?: node_kernel_sync(a->c.nl, atr, &noted, err);
-	if (noted)
-		touch(a);
+	note(a, &noted);
 	if (r < 0)
 		return r;
 	atr->in_kernel = true;
@@ -568,6 +577,30 @@ static void reconcile(struct node_atrs *a)
 			retry_later(a);
 		}
 	}
+}
+
+/*
+ * Epochs that came while we were away, a turn's worth. Sealed when the last is reached: a start in the middle
+ * finds them again. P4
+ */
+static void on_follow(evutil_socket_t fd, short what, void *arg)
+{
+	struct node_atrs *a = arg;
+	bool behind = false;
+
+	(void)fd, (void)what;
+	for (struct node_atr *atr = a->state.first; atr; atr = atr->next) {
+		struct node_kernel_noted noted = {};
+		struct akm_error err = {};
+		int r = atr->in_kernel ? node_kernel_follow(a->c.nl, atr, &noted, &err) : 0;
+
+		if (r < 0)
+			report_kernel(a, atr->def.atr_id, r, &err);
+		note(a, &noted);
+		behind |= noted.behind;
+	}
+	if (!behind)
+		flush(a);
 }
 
 /* Everything of another provisioning relationship goes. */
@@ -615,7 +648,8 @@ int node_atrs_new(const struct node_atrs_config *cfg, struct node_atrs **ret)
 	a->last = &a->first;
 	a->retry_ms = NODE_ATRS_RETRY_MIN_MS;
 	a->retry = evtimer_new(cfg->base, on_retry, a);
-	r = a->retry ? vault_new(cfg->q, cfg->dir, on_open, a, &a->vault) : -ENOMEM;
+	a->follow = evtimer_new(cfg->base, on_follow, a);
+	r = a->retry && a->follow ? vault_new(cfg->q, cfg->dir, on_open, a, &a->vault) : -ENOMEM;
 	if (r < 0) {
 		node_atrs_free(a);
 		return r;
@@ -640,6 +674,8 @@ void node_atrs_free(struct node_atrs *a)
 	node_state_clear(&a->state);
 	if (a->retry)
 		event_free(a->retry);
+	if (a->follow)
+		event_free(a->follow);
 	free(a);
 }
 
@@ -679,7 +715,7 @@ int node_atrs_heartbeat(struct node_atrs *a, struct msg_heartbeat *h)
 	for (struct node_atr *atr = a->state.first; atr; atr = atr->next) {
 		struct akm_error err = {};
 		struct msg_atr_state *s = &h->atrs[h->n_atrs++];
-		int r = node_kernel_state(a->c.nl, atr->def.atr_id, s, &err);
+		int r = node_kernel_state(a->c.nl, atr, s, &err);
 
 		if (!is_sealed(a, atr, s->pending))
 			s->pending = 0;
@@ -716,15 +752,24 @@ void node_atrs_provisioned(struct node_atrs *a, const uint8_t id[AKM_ID_LEN], ui
 	flush(a);
 }
 
+/* Nothing is sealed for what changes nothing: a TPM's NV memory wears. */
 static void take_epoch(struct node_atrs *a, struct node_atr *atr, const struct nl_event *e)
 {
 	struct node_generation *g = node_atr_generation(atr, e->generation);
-	int r = g ? node_generation_forward(atr, g, e->epoch) : 0;
+	int r;
 
-	if (r < 0)
+	if (!g || e->epoch <= g->epoch)
+		return;
+	r = node_generation_forward(atr, g, e->epoch);
+	if (r < 0) {
 		log_err("cannot follow an epoch in the sealed store atr=%u error=%s", e->atr_id, strerror(-r));
+		timer_set(a->follow, a->retry_ms);
+	}
 	touch(a);
-	flush(a);
+	if (r > 0)
+		timer_set(a->follow, 0);
+	else
+		flush(a);
 }
 
 void node_atrs_event(struct node_atrs *a, const struct nl_event *e)

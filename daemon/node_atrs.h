@@ -10,9 +10,12 @@
  *   retire    erased in the kernel, then in the sealed store, then answered
  *   delete    likewise
  *
+ *   epoch     the kernel stepped: the sealed chains step as far and replace the old. P4
+ *
  * A request is answered when it is durable; several share one write. At start the
- * sealed store is held against the kernel, and only what differs is changed. A device
- * made anew gets a new incarnation from the TPM first. P1, P10
+ * sealed store is held against the kernel, and only what differs is changed: whichever
+ * of the two is epochs behind is stepped to the other. A device made anew gets a new
+ * incarnation from the TPM first. P1, P10
  */
 #ifndef AKM_NODE_ATRS_H
 #define AKM_NODE_ATRS_H

@@ -117,36 +117,6 @@ int node_kernel_define(struct nl *nl, const struct node_atr *a, struct akm_error
 	       nl_dev_addresses(nl, ifname, a->def.addresses, a->def.n_addresses, err);
 }
 
-struct oldest { uint32_t number; };
-
-static int note_oldest(const struct nl_generation *g, void *ctx)
-{
-	struct oldest *o = ctx;
-
-	if (g->state != AKM_GEN_ACTIVE && (!o->number || g->number < o->number))
-		o->number = g->number;
-	return 0;
-}
-
-int node_kernel_install(struct nl *nl, const struct node_atr *a, const struct node_generation *g,
-			struct akm_error *err)
-{
-	char ifname[NODE_IFNAME_MAX];
-	struct msg_atr_prepare p;
-	struct oldest o = { 0 };
-	int r;
-
-	node_ifname(a->def.atr_id, ifname);
-	node_atr_message(a, g, &p);
-	r = nl_generation_install(nl, ifname, &p, err);
-	if (r != -ENOSPC)
-		return r;
-	r = nl_generation_each(nl, ifname, note_oldest, &o, err);
-	if (r < 0 || !o.number)
-		return r ?: -ENOSPC;
-	return nl_generation_retire(nl, ifname, o.number, err) ?: nl_generation_install(nl, ifname, &p, err);
-}
-
 struct held {
 	size_t n;
 	struct nl_generation g[NODE_GENERATIONS];
@@ -164,12 +134,53 @@ static int note_held(const struct nl_generation *g, void *ctx)
 	return 0;
 }
 
-static bool is_held(const struct held *h, uint32_t number)
+static const struct nl_generation *find_held(const struct held *h, uint32_t number)
 {
 	for (size_t i = 0; i < h->n; i++)
 		if (h->g[i].number == number)
-			return true;
-	return false;
+			return &h->g[i];
+	return NULL;
+}
+
+static uint32_t oldest_idle(const struct held *h)
+{
+	uint32_t oldest = 0;
+
+	for (size_t i = 0; i < h->n; i++)
+		if (h->g[i].state != AKM_GEN_ACTIVE && (!oldest || h->g[i].number < oldest))
+			oldest = h->g[i].number;
+	return oldest;
+}
+
+static int install(struct nl *nl, const char *ifname, const struct held *h, const struct node_atr *a,
+		   const struct node_generation *g, struct akm_error *err)
+{
+	const struct nl_generation *there = find_held(h, g->number);
+	uint32_t oldest = oldest_idle(h);
+	struct msg_atr_prepare p;
+	int r;
+
+	node_atr_message(a, g, &p);
+	/*
+	 * To install it again the kernel wants the chain of the first time, which is gone once epochs have
+	 * passed. All that can be missing are pairs, when the first time was cut.
+	 */
+	if (there && there->key_id == g->key_id)
+		return there->pairs >= g->n_pairs ? 0 : nl_generation_pairs(nl, ifname, &p, err);
+	r = nl_generation_install(nl, ifname, &p, err);
+	if (r != -ENOSPC || !oldest)
+		return r;
+	return nl_generation_retire(nl, ifname, oldest, err) ?: nl_generation_install(nl, ifname, &p, err);
+}
+
+int node_kernel_install(struct nl *nl, const struct node_atr *a, const struct node_generation *g,
+			struct akm_error *err)
+{
+	char ifname[NODE_IFNAME_MAX];
+	struct held h = {};
+
+	node_ifname(a->def.atr_id, ifname);
+	return nl_generation_each(nl, ifname, note_held, &h, err) ?: install(nl, ifname, &h, a, g, err);
 }
 
 /* What is older than the active one and never was active itself has no deadline: it goes here. */
@@ -207,63 +218,91 @@ static bool note_active(struct node_atr *a, uint32_t number)
 	return true;
 }
 
-static int note_epochs(struct node_atr *a, const struct held *h, bool *ret_noted)
+/* Its traffic keys are derived from older chains than ours: nobody else uses them any more. */
+static int roll_kernel(struct nl *nl, const char *ifname, const struct nl_generation *k, uint64_t epoch,
+		       struct node_kernel_noted *ret, struct akm_error *err)
 {
+	uint64_t steps = epoch - k->epoch;
 	int r = 0;
 
-	for (size_t i = 0; !r && i < h->n; i++) {
-		struct node_generation *g = node_atr_generation(a, h->g[i].number);
-
-		if (!g || g->epoch >= h->g[i].epoch)
-			continue;
-		r = node_generation_forward(a, g, h->g[i].epoch);
-		*ret_noted = true;
-	}
+	ret->behind |= steps > NODE_KERNEL_ROLLS;
+	for (uint64_t i = 0; !r && i < steps && i < NODE_KERNEL_ROLLS; i++)
+		r = nl_epoch_roll(nl, ifname, k->number, err);
 	return r;
 }
 
-int node_kernel_sync(struct nl *nl, struct node_atr *a, bool *ret_noted, struct akm_error *err)
+static int follow(struct nl *nl, const char *ifname, const struct held *h, struct node_atr *a,
+		  struct node_kernel_noted *ret, struct akm_error *err)
+{
+	for (size_t i = 0; i < h->n; i++) {
+		struct node_generation *g = node_atr_generation(a, h->g[i].number);
+		uint64_t before = g ? g->epoch : 0;
+		int r = 0;
+
+		if (!g)
+			continue;
+		if (h->g[i].epoch > before)
+			r = node_generation_forward(a, g, h->g[i].epoch);
+		else if (h->g[i].epoch < before && h->g[i].state == AKM_GEN_ACTIVE)
+			r = roll_kernel(nl, ifname, &h->g[i], before, ret, err);
+		ret->changed |= g->epoch != before;
+		ret->behind |= r > 0;
+		if (r < 0)
+			return err->reason[0] ? r : akm_error_set(err, r, "epoch", "the sealed chains cannot follow: %s",
+								  strerror(-r));
+	}
+	return 0;
+}
+
+int node_kernel_follow(struct nl *nl, struct node_atr *a, struct node_kernel_noted *ret, struct akm_error *err)
+{
+	char ifname[NODE_IFNAME_MAX];
+	struct held h = {};
+
+	memset(ret, 0, sizeof(*ret));
+	node_ifname(a->def.atr_id, ifname);
+	return nl_generation_each(nl, ifname, note_held, &h, err) ?: follow(nl, ifname, &h, a, ret, err);
+}
+
+static int bring(struct nl *nl, const struct held *h, const struct node_atr *a, const struct node_generation *g,
+		 struct akm_error *err)
+{
+	const struct nl_generation *there = find_held(h, g->number);
+	int r = 0;
+
+	if (!there || (there->key_id == g->key_id && there->pairs < g->n_pairs))
+		r = node_kernel_install(nl, a, g, err);
+	/* It was superseded there: the newer one rules. */
+	if (r == -ESTALE && h->active > g->number)
+		return 0;
+	if (!r && g->active && h->active < g->number)
+		r = node_kernel_activate(nl, a->def.atr_id, g->number, 0, err);
+	return r;
+}
+
+int node_kernel_sync(struct nl *nl, struct node_atr *a, struct node_kernel_noted *ret, struct akm_error *err)
 {
 	char ifname[NODE_IFNAME_MAX];
 	struct held h = {};
 	int r;
 
-	*ret_noted = false;
+	memset(ret, 0, sizeof(*ret));
 	node_ifname(a->def.atr_id, ifname);
 	r = nl_generation_each(nl, ifname, note_held, &h, err);
 	if (r < 0)
 		return r;
 	if (h.active)
-		*ret_noted = note_active(a, h.active);
-	r = note_epochs(a, &h, ret_noted);
-	if (r < 0)
-		return akm_error_set(err, r, "epoch", "the sealed chains cannot follow: %s", strerror(-r));
-	r = retire_leftovers(nl, ifname, &h, h.active, err);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < a->n_generations; i++) {
-		const struct node_generation *g = &a->generations[i];
-
-		if (!is_held(&h, g->number)) {
-			r = node_kernel_install(nl, a, g, err);
-			/* It was superseded there: the newer one rules. */
-			if (r == -ESTALE && h.active > g->number)
-				continue;
-			if (r < 0)
-				return r;
-		}
-		if (g->active && h.active < g->number)
-			r = node_kernel_activate(nl, a->def.atr_id, g->number, 0, err);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+		ret->changed = note_active(a, h.active);
+	r = follow(nl, ifname, &h, a, ret, err) ?: retire_leftovers(nl, ifname, &h, h.active, err);
+	for (size_t i = 0; !r && i < a->n_generations; i++)
+		r = bring(nl, &h, a, &a->generations[i], err);
+	return r;
 }
 
 static int fill(struct nl *nl, const char *ifname, struct node_atr *a, uint32_t incarnation,
 		struct akm_error *err)
 {
-	bool noted;
+	struct node_kernel_noted noted;
 
 	/* Generations come last: a device without them is one that was never finished. */
 	return set_identity(nl, ifname, a, incarnation, err) ?:
@@ -307,29 +346,37 @@ int node_kernel_delete(struct nl *nl, uint32_t atr_id, struct akm_error *err)
 	return r == -ENODEV || r == -ENOENT || r == -ENOPKG ? 0 : r;
 }
 
-struct newest { uint32_t pending; uint64_t epoch; };
+struct newest { struct node_atr *a; uint32_t pending; uint64_t epoch; };
+
+/* One whose installation was cut is not there: the manager would let the others use it. P9 */
+static bool is_whole(struct node_atr *a, const struct nl_generation *k)
+{
+	const struct node_generation *g = node_atr_generation(a, k->number);
+
+	return g && g->key_id == k->key_id && k->pairs >= g->n_pairs;
+}
 
 static int note_newest(const struct nl_generation *g, void *ctx)
 {
 	struct newest *n = ctx;
 
-	if (g->state == AKM_GEN_PENDING && g->number > n->pending)
+	if (g->state == AKM_GEN_PENDING && g->number > n->pending && is_whole(n->a, g))
 		n->pending = g->number;
 	if (g->state == AKM_GEN_ACTIVE)
 		n->epoch = g->epoch;
 	return 0;
 }
 
-int node_kernel_state(struct nl *nl, uint32_t atr_id, struct msg_atr_state *ret, struct akm_error *err)
+int node_kernel_state(struct nl *nl, struct node_atr *a, struct msg_atr_state *ret, struct akm_error *err)
 {
+	struct newest newest = { .a = a };
 	char ifname[NODE_IFNAME_MAX];
-	struct newest newest = {};
 	struct nl_dev d = {};
 	int r;
 
 	memset(ret, 0, sizeof(*ret));
-	ret->atr_id = atr_id;
-	node_ifname(atr_id, ifname);
+	ret->atr_id = a->def.atr_id;
+	node_ifname(a->def.atr_id, ifname);
 	r = nl_dev_get(nl, ifname, &d, err);
 	if (r == -ENODEV || r == -ENOENT)
 		return 0;

@@ -24,17 +24,24 @@ int node_kernel_define(struct nl *nl, const struct node_atr *a, struct akm_error
 int node_kernel_speak(struct nl *nl, const struct node_atr *a, uint32_t incarnation, struct akm_error *err);
 /* Who is no longer a member is refused from then on, whatever generation it uses. P5 */
 int node_kernel_remove_leavers(struct nl *nl, const struct node_atr *a, struct akm_error *err);
+struct node_kernel_noted {
+	bool changed;			/* what is to be sealed differs now */
+	bool behind;			/* epochs are left to follow: node_kernel_follow() again, others have their turn */
+};
 /*
  * Installs what is missing, activates what should be active. Notes in @a what the kernel did beyond it:
- * activated another, stepped to a later epoch. @ret_noted: something was.
+ * activated another, stepped to a later epoch.
  */
-int node_kernel_sync(struct nl *nl, struct node_atr *a, bool *ret_noted, struct akm_error *err);
-/* Makes room by retiring the oldest that is not active, if it must. Repeating it is fine. */
+int node_kernel_sync(struct nl *nl, struct node_atr *a, struct node_kernel_noted *ret, struct akm_error *err);
+/* Epochs alone. @a follows a kernel that is ahead; one that is behind (a snapshot that was put back) is stepped. */
+int node_kernel_follow(struct nl *nl, struct node_atr *a, struct node_kernel_noted *ret, struct akm_error *err);
+#define NODE_KERNEL_ROLLS	256	/* steps of a kernel at a time: a request each */
+/* Makes room by retiring the oldest that is not active, if it must. Repeating it is fine, also epochs later. */
 int node_kernel_install(struct nl *nl, const struct node_atr *a, const struct node_generation *g, struct akm_error *err);
 /* Older ones that are still pending are erased with it. */
 int node_kernel_activate(struct nl *nl, uint32_t atr_id, uint32_t number, uint32_t grace_ms, struct akm_error *err);
 int node_kernel_delete(struct nl *nl, uint32_t atr_id, struct akm_error *err);	/* absent is fine */
-/* As the kernel has it; zeros where it has none. */
-int node_kernel_state(struct nl *nl, uint32_t atr_id, struct msg_atr_state *ret, struct akm_error *err);
+/* As the kernel has it; zeros where it has none, or not the whole of what @a wants there. */
+int node_kernel_state(struct nl *nl, struct node_atr *a, struct msg_atr_state *ret, struct akm_error *err);
 
 #endif /* AKM_NODE_KERNEL_H */

@@ -193,22 +193,35 @@ void node_atr_message(const struct node_atr *a, const struct node_generation *g,
 	ret->pair_chains = g->pair_chains;
 }
 
+/* All chains or none: they must never stand at two epochs. @next has room for all of them. */
+static int step(const struct kdf_ctx *ctx, struct node_generation *g, struct akm_secret *next)
+{
+	int r = kdf_next(ctx, g->chain.data, next->data);
+
+	for (size_t i = 0; !r && i < g->n_pairs; i++)
+		r = kdf_next(ctx, g->pair_chains.data + i * AKM_KEY_LEN, next->data + (1 + i) * AKM_KEY_LEN);
+	if (r < 0)
+		return r;
+	memcpy(g->chain.data, next->data, AKM_KEY_LEN);
+	if (g->n_pairs)
+		memcpy(g->pair_chains.data, next->data + AKM_KEY_LEN, g->n_pairs * AKM_KEY_LEN);
+	g->epoch++;
+	return 0;
+}
+
 int node_generation_forward(const struct node_atr *a, struct node_generation *g, uint64_t epoch)
 {
 	struct kdf_ctx ctx = { a->def.atr_id, g->number, g->key_id };
-	int r = 0;
+	size_t steps = NODE_FORWARD_DERIVATIONS / (1 + g->n_pairs) + 1;
+	_cleanup_secret_ struct akm_secret next = {};
+	int r;
 
 	if (epoch <= g->epoch)
 		return 0;
-	if (epoch - g->epoch > NODE_EPOCH_JUMP_MAX)
-		return -ERANGE;
-	for (; !r && g->epoch < epoch; g->epoch++) {
-		r = kdf_next(&ctx, g->chain.data, g->chain.data);
-		for (size_t i = 0; !r && i < g->n_pairs; i++)
-			r = kdf_next(&ctx, g->pair_chains.data + i * AKM_KEY_LEN,
-				     g->pair_chains.data + i * AKM_KEY_LEN);
-	}
-	return r;
+	r = akm_secret_new((1 + g->n_pairs) * AKM_KEY_LEN, &next);
+	while (!r && g->epoch < epoch && steps--)
+		r = step(&ctx, g, &next);
+	return r ?: g->epoch < epoch;
 }
 
 /* ---- encoding: { 1: version, 2: id, 3: term, 4: [ [ [active, prepare message], … ], … ] } ---- */

@@ -55,9 +55,12 @@ int node_atr_add(struct node_atr *a, struct msg_atr_prepare *p);
 struct node_atr *node_state_new(struct node_state *s);		/* NULL: no memory */
 /* @ret borrows everything from @a: the message that installs @g. Not to be freed. */
 void node_atr_message(const struct node_atr *a, const struct node_generation *g, struct msg_atr_prepare *ret);
-/* Steps a generation's chains forward to @epoch, overwriting the old ones. P4. */
+/*
+ * Steps a generation's chains forward to @epoch, overwriting the old ones, never back. P4. Each step is
+ * whole or not done. Return: 0 they stand there; 1 not yet: call again, others have their turn; negative.
+ */
 int node_generation_forward(const struct node_atr *a, struct node_generation *g, uint64_t epoch);
-#define NODE_EPOCH_JUMP_MAX 4096	/* steps at a time: the kernel's epochs grow one by one */
+#define NODE_FORWARD_DERIVATIONS 4096	/* at a time: some 20 ms */
 
 int node_state_encode(const struct node_state *s, struct akm_secret *ret);
 int node_state_decode(const struct akm_secret *content, struct node_state *ret, struct akm_error *err);

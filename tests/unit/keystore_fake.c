@@ -21,6 +21,8 @@ struct fake_tpm {
 	unsigned int calls;
 	unsigned int fail_after;
 	int fail;
+	bool cutting;
+	unsigned int cut_after;
 };
 
 struct keystore { struct fake_tpm *t; };
@@ -160,6 +162,22 @@ void fake_tpm_fail_after(struct fake_tpm *t, unsigned int n, int r)
 	t->fail_after = n;
 }
 
+void fake_tpm_cut_after(struct fake_tpm *t, unsigned int n)
+{
+	t->cutting = true;
+	t->cut_after = n;
+}
+
+bool fake_tpm_is_cut(const struct fake_tpm *t)
+{
+	return t->cutting && !t->cut_after;
+}
+
+void fake_tpm_mend(struct fake_tpm *t)
+{
+	t->cutting = false;
+}
+
 void *fake_tpm_ek(struct fake_tpm *t)
 {
 	return t->ek;
@@ -195,6 +213,10 @@ static int call(struct keystore *ks)
 {
 	int r = ks->t->fail;
 
+	if (ks->t->cutting && !ks->t->cut_after)
+		return -EIO;
+	if (ks->t->cutting)
+		ks->t->cut_after--;
 	ks->t->calls++;
 	if (r && ks->t->fail_after--)
 		return 0;

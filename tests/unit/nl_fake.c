@@ -36,6 +36,8 @@ struct fake_kernel {
 	unsigned int changes;
 	int fail_cmd, fail_r;
 	unsigned int fail_times;
+	bool cutting;
+	unsigned int cut_after;
 };
 
 struct nl {
@@ -125,6 +127,22 @@ static const uint8_t *pair(const struct fake_generation *g, uint16_t index)
 	return NULL;
 }
 
+/* A receiver has the keys of the epoch before and after its own as well. */
+static bool same_chain(const struct fake_device *d, const struct fake_generation *g, const uint8_t *one, uint64_t one_at,
+		       const uint8_t *other, uint64_t other_at)
+{
+	struct kdf_ctx ctx = { d->d.atr_id, g->number, g->key_id };
+	uint8_t a[AKM_CHAIN_LEN], b[AKM_CHAIN_LEN];
+
+	memcpy(a, one, AKM_CHAIN_LEN);
+	memcpy(b, other, AKM_CHAIN_LEN);
+	if (one_at + 1 == other_at && kdf_next(&ctx, a, a) < 0)
+		abort();
+	if (other_at + 1 == one_at && kdf_next(&ctx, b, b) < 0)
+		abort();
+	return !memcmp(a, b, AKM_CHAIN_LEN);
+}
+
 static const char *why_deaf(struct fake_device *from, struct fake_device *to)
 {
 	struct fake_generation *g, *h;
@@ -143,10 +161,10 @@ static const char *why_deaf(struct fake_device *from, struct fake_device *to)
 	h = generation(to, g->number);
 	if (!h)
 		return "the receiver does not hold the generation";
-	if (h->key_id != g->key_id || h->epoch != g->epoch || memcmp(h->chain, g->chain, AKM_CHAIN_LEN))
+	if (h->key_id != g->key_id || !same_chain(to, h, h->chain, h->epoch, g->chain, g->epoch))
 		return "other chains";
 	if (!pair(g, to->d.self) || !pair(h, from->d.self) ||
-	    memcmp(pair(g, to->d.self), pair(h, from->d.self), AKM_CHAIN_LEN))
+	    !same_chain(to, h, pair(h, from->d.self), h->epoch, pair(g, to->d.self), g->epoch))
 		return "other pair chains";
 	return member(to, from->d.self) ? NULL : "the receiver does not know the sender";
 }
@@ -230,15 +248,11 @@ void fake_kernel_event(struct fake_kernel *k, const struct nl_event *e)
 		k->listener->event(k->listener->ctx, e);
 }
 
-void fake_kernel_roll(struct fake_kernel *k, const char *ifname)
+static void roll(struct fake_kernel *k, struct fake_device *d, struct fake_generation *g)
 {
-	struct fake_device *d = find(k, ifname);
-	struct fake_generation *g = d ? active(d) : NULL;
 	struct nl_event e = { .type = AKM_EVENT_EPOCH, .member = -1 };
 	struct kdf_ctx ctx;
 
-	if (!g)
-		abort();
 	ctx = (struct kdf_ctx){ d->d.atr_id, g->number, g->key_id };
 	if (kdf_next(&ctx, g->chain, g->chain) < 0)
 		abort();
@@ -250,6 +264,16 @@ void fake_kernel_roll(struct fake_kernel *k, const char *ifname)
 	e.generation = g->number;
 	e.epoch = g->epoch;
 	fake_kernel_event(k, &e);
+}
+
+void fake_kernel_roll(struct fake_kernel *k, const char *ifname)
+{
+	struct fake_device *d = find(k, ifname);
+	struct fake_generation *g = d ? active(d) : NULL;
+
+	if (!g)
+		abort();
+	roll(k, d, g);
 }
 
 void fake_kernel_lose_state(struct fake_kernel *k, const char *ifname)
@@ -302,8 +326,45 @@ void fake_kernel_fail(struct fake_kernel *k, int cmd, int r, unsigned int times)
 	k->fail_times = times;
 }
 
+void fake_kernel_cut_after(struct fake_kernel *k, unsigned int n)
+{
+	k->cutting = true;
+	k->cut_after = n;
+}
+
+bool fake_kernel_is_cut(const struct fake_kernel *k)
+{
+	return k->cutting && !k->cut_after;
+}
+
+void fake_kernel_mend(struct fake_kernel *k)
+{
+	k->cutting = false;
+}
+
+struct fake_kernel *fake_kernel_snapshot(const struct fake_kernel *k)
+{
+	struct fake_kernel *copy = fake_kernel_new();
+
+	*copy = *k;
+	return copy;
+}
+
+void fake_kernel_put_back(struct fake_kernel *k, const struct fake_kernel *snapshot)
+{
+	if (k->listener)
+		abort();
+	*k = *snapshot;
+	k->listener = NULL;
+}
+
+/* Each request that changes something passes here. */
 static int planned_failure(struct nl *n, int cmd, struct akm_error *err)
 {
+	if (n->k->cutting && !n->k->cut_after)
+		return akm_error_set(err, -EIO, "kernel", "the power is gone");
+	if (n->k->cutting)
+		n->k->cut_after--;
 	if (n->k->fail_cmd != cmd || !n->k->fail_times)
 		return 0;
 	n->k->fail_times--;
@@ -373,9 +434,10 @@ int nl_dev_add(struct nl *n, const char *ifname, struct akm_error *err)
 int nl_dev_del(struct nl *n, const char *ifname, struct akm_error *err)
 {
 	struct fake_device *d = find(n->k, ifname);
+	int r = planned_failure(n, 0, err);
 
-	if (!d)
-		return absent(n, err);
+	if (!d || r < 0)
+		return r ?: absent(n, err);
 	n->k->changes++;
 	memset(d, 0, sizeof(*d));
 	return 0;
@@ -480,9 +542,10 @@ int nl_dev_set(struct nl *n, const struct nl_dev *d, uint32_t fields, struct akm
 int nl_dev_up(struct nl *n, const char *ifname, bool up, struct akm_error *err)
 {
 	struct fake_device *d = find(n->k, ifname);
+	int r = planned_failure(n, 0, err);
 
-	if (!d)
-		return absent(n, err);
+	if (!d || r < 0)
+		return r ?: absent(n, err);
 	d->up = up;
 	return 0;
 }
@@ -490,10 +553,12 @@ int nl_dev_up(struct nl *n, const char *ifname, bool up, struct akm_error *err)
 int nl_dev_addresses(struct nl *n, const char *ifname, const struct msg_prefix *a, size_t n_a, struct akm_error *err)
 {
 	struct fake_device *d = find(n->k, ifname);
+	int r;
 
 	(void)a;
-	if (!d)
-		return absent(n, err);
+	r = planned_failure(n, 0, err);
+	if (!d || r < 0)
+		return r ?: absent(n, err);
 	d->n_addresses = n_a;
 	return 0;
 }
@@ -527,9 +592,10 @@ int nl_member_set(struct nl *n, const char *ifname, const struct msg_member *m, 
 int nl_member_del(struct nl *n, const char *ifname, uint16_t index, struct akm_error *err)
 {
 	struct fake_device *d = find(n->k, ifname);
+	int r = planned_failure(n, AKM_CMD_MEMBER_DEL, err);
 
-	if (!d)
-		return absent(n, err);
+	if (!d || r < 0)
+		return r ?: absent(n, err);
 	for (size_t i = 0; i < FAKE_MEMBERS; i++)
 		if (d->members[i].used && d->members[i].m.index == index)
 			d->members[i].used = false;
@@ -578,7 +644,7 @@ int nl_generation_install(struct nl *n, const char *ifname, const struct msg_atr
 	if (!d || r < 0)
 		return r ?: absent(n, err);
 	g = generation(d, p->generation);
-	if (g)
+	if (g)					/* as the module: of a stepped one the first chain is what counts */
 		return g->key_id == p->key_id && !memcmp(g->install_chain, p->chain.data, AKM_CHAIN_LEN) ? 0 :
 		       akm_error_set(err, -EEXIST, "NUMBER", "another generation %u is installed", p->generation);
 	r = check_install(d, p, err);
@@ -587,15 +653,54 @@ int nl_generation_install(struct nl *n, const char *ifname, const struct msg_atr
 	for (g = d->generations; g->number; g++)
 		;
 	*g = (struct fake_generation){ .number = p->generation, .key_id = p->key_id, .state = AKM_GEN_PENDING,
-				       .epoch = p->epoch, .n_pairs = p->n_pairs };
+				       .epoch = p->epoch };
 	memcpy(g->chain, p->chain.data, AKM_CHAIN_LEN);
 	memcpy(g->install_chain, p->chain.data, AKM_CHAIN_LEN);
-	for (size_t i = 0; i < p->n_pairs; i++) {
-		g->pair[i] = p->pairs[i].index;
-		memcpy(g->pair_chain[i], p->pair_chains.data + i * AKM_CHAIN_LEN, AKM_CHAIN_LEN);
-	}
 	d->newest = p->generation;
 	n->k->changes++;
+	return nl_generation_pairs(n, ifname, p, err);
+}
+
+int nl_generation_pairs(struct nl *n, const char *ifname, const struct msg_atr_prepare *p, struct akm_error *err)
+{
+	struct fake_device *d = find(n->k, ifname);
+	struct fake_generation *g = d ? generation(d, p->generation) : NULL;
+	int r = planned_failure(n, AKM_CMD_PAIR_SET, err);
+
+	if (!g || r < 0)
+		return r ?: akm_error_set(err, -ENOENT, "NUMBER", "is not installed");
+	if (p->epoch > g->epoch)
+		return akm_error_set(err, -ERANGE, "EPOCH", "pair chains of a later epoch");
+	for (size_t i = 0; i < p->n_pairs; i++) {
+		struct kdf_ctx ctx = { d->d.atr_id, g->number, g->key_id };
+		uint8_t chain[AKM_CHAIN_LEN];
+
+		memcpy(chain, p->pair_chains.data + i * AKM_CHAIN_LEN, AKM_CHAIN_LEN);
+		for (uint64_t e = p->epoch; e < g->epoch; e++)
+			if (kdf_next(&ctx, chain, chain) < 0)
+				abort();
+		if (pair(g, p->pairs[i].index)) {
+			if (memcmp(pair(g, p->pairs[i].index), chain, AKM_CHAIN_LEN))
+				return akm_error_set(err, -EEXIST, "PAIR", "another pair chain");
+			continue;
+		}
+		g->pair[g->n_pairs] = p->pairs[i].index;
+		memcpy(g->pair_chain[g->n_pairs++], chain, AKM_CHAIN_LEN);
+	}
+	return 0;
+}
+
+int nl_epoch_roll(struct nl *n, const char *ifname, uint32_t number, struct akm_error *err)
+{
+	struct fake_device *d = find(n->k, ifname);
+	struct fake_generation *g = d ? active(d) : NULL;
+	int r = planned_failure(n, AKM_CMD_EPOCH_ROLL, err);
+
+	if (r < 0)
+		return r;
+	if (!g || g->number != number)
+		return akm_error_set(err, -ESTALE, "EXPECT", "is not the active one");
+	roll(n->k, d, g);
 	return 0;
 }
 
@@ -630,10 +735,11 @@ int nl_generation_activate(struct nl *n, const char *ifname, uint32_t number, ui
 int nl_generation_retire(struct nl *n, const char *ifname, uint32_t number, struct akm_error *err)
 {
 	struct fake_device *d = find(n->k, ifname);
+	int r = planned_failure(n, AKM_CMD_GENERATION_RETIRE, err);
 	struct fake_generation *g;
 
-	if (!d)
-		return absent(n, err);
+	if (!d || r < 0)
+		return r ?: absent(n, err);
 	g = generation(d, number);
 	if (!g)
 		return number <= d->newest ? 0 : akm_error_set(err, -ENOENT, "NUMBER", "is not installed");

@@ -34,6 +34,13 @@ void fake_kernel_lose_state(struct fake_kernel *k, const char *ifname);		/* resu
 void fake_kernel_remove(struct fake_kernel *k, const char *ifname);		/* ip link del, by hand */
 void fake_kernel_unload(struct fake_kernel *k);		/* rmmod akm */
 void fake_kernel_load(struct fake_kernel *k);		/* modprobe akm */
+/* Virtual machine: what it was comes back. While nobody talks to @k. free() the snapshot with fake_kernel_free(). */
+struct fake_kernel *fake_kernel_snapshot(const struct fake_kernel *k);
+void fake_kernel_put_back(struct fake_kernel *k, const struct fake_kernel *snapshot);
+/* Power: the changing requests after the next @n fail, until it is mended or rebooted. */
+void fake_kernel_cut_after(struct fake_kernel *k, unsigned int n);
+bool fake_kernel_is_cut(const struct fake_kernel *k);	/* nothing more goes through */
+void fake_kernel_mend(struct fake_kernel *k);
 void fake_kernel_fail(struct fake_kernel *k, int cmd, int r, unsigned int times);	/* enum akm_cmd */
 
 #endif /* NL_FAKE_H */

@@ -53,6 +53,14 @@
 #define REQ_RETIRE \
 	"0901000009000200616b6d31000000000800030009000000"
 
+#define REQ_ROLL \
+	"0b01000009000200616b6d310000000008000800" "09000000"
+
+/* No chain: only pairs, and where they stand. */
+#define REQ_PAIRS \
+	"0a01000009000200616b6d310000000008000300090000000c0005000807060504030201" \
+	"300007800600010000000000240002001111111111111111111111111111111111111111111111111111111111111111"
+
 #define ANS_DEV \
 	"01010000080001000500000009000200616b6d310000000008000300010000000e000400412d422d432d442d4500000006000500" \
 	"0200000008000600010000001600110067656e657269632d67636d2d6165736e6900000006000700dd1d0000080008000c000000" \
@@ -499,6 +507,15 @@ static void test_install(void **state)
 	expect_request(1, FAMILY, 0, REQ_ACTIVATE);
 	assert_int_equal(nl_generation_retire(nl, "akm1", 9, &err), 0);
 	expect_request(2, FAMILY, 0, REQ_RETIRE);
+	assert_int_equal(nl_epoch_roll(nl, "akm1", 9, &err), 0);
+	expect_request(3, FAMILY, 0, REQ_ROLL);
+	p.chain.len = 32;
+	p.n_pairs = 1;
+	p.pair_chains.len = 32;
+	assert_int_equal(nl_generation_pairs(nl, "akm1", &p, &err), 0);
+	expect_request(4, FAMILY, 0, REQ_PAIRS);
+	p.pair_chains.len = 31;
+	expect_error(nl_generation_pairs(nl, "akm1", &p, &err), -EINVAL, "chain", "32 and 31 bytes for 1 pairs");
 }
 
 /* 9,999 pairs: each in exactly one message, with its own chain. */

@@ -191,7 +191,33 @@ static void test_forward(void **state)
 	assert_memory_equal(g->pair_chains.data + 64, pair, 32);
 	assert_int_equal(node_generation_forward(a, g, 4), 0);
 	assert_int_equal(g->epoch, 5);
-	assert_int_equal(node_generation_forward(a, g, 6 + NODE_EPOCH_JUMP_MAX), -ERANGE);
+	node_state_clear(&s);
+}
+
+/* Weeks away: as far as one turn may go, then further, to the same end. */
+static void test_forward_by_turns(void **state)
+{
+	struct kdf_ctx ctx = { 7, 1, 1001 };
+	struct node_generation *g;
+	unsigned int turns = 1;
+	struct node_state s;
+	struct node_atr *a;
+	uint8_t chain[32];
+
+	(void)state;
+	make_state(&s);
+	a = node_state_find(&s, 7);
+	g = &a->generations[0];
+	memcpy(chain, g->chain.data, 32);
+	for (int i = 0; i < 3 * NODE_FORWARD_DERIVATIONS; i++)
+		kdf_next(&ctx, chain, chain);
+	while (node_generation_forward(a, g, 3 * NODE_FORWARD_DERIVATIONS) == 1) {
+		assert_true(g->epoch <= turns * (NODE_FORWARD_DERIVATIONS / MEMBERS + 1));
+		turns++;
+	}
+	assert_int_equal(g->epoch, 3 * NODE_FORWARD_DERIVATIONS);
+	assert_memory_equal(g->chain.data, chain, 32);
+	assert_true(turns >= 3 * MEMBERS - 1);
 	node_state_clear(&s);
 }
 
@@ -299,6 +325,7 @@ int main(void)
 		cmocka_unit_test(test_generations_are_ordered),
 		cmocka_unit_test(test_pairs_of_leavers_are_wiped),
 		cmocka_unit_test(test_forward),
+		cmocka_unit_test(test_forward_by_turns),
 		cmocka_unit_test(test_bad_content),
 		cmocka_unit_test(test_contradictions),
 		cmocka_unit_test(test_record),

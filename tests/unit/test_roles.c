@@ -493,6 +493,125 @@ static void test_epochs_while_away(void **state)
 	assert_int_equal(fake_kernel_epoch(B->kernel, "akm1"), 2);
 }
 
+static void roll_all(unsigned int n)
+{
+	while (n--)
+		for (size_t i = 0; i < 3; i++)
+			fake_kernel_roll(world.nodes[i].kernel, "akm1");
+}
+
+/* Wait until @a has sealed all it has to: the TPM is at rest. */
+static void quiet(struct actor *a)
+{
+	unsigned int calls = fake_tpm_calls(a->tpm);
+
+	for (int still = 0; still < 25; still++) {
+		world_turn();
+		if (fake_tpm_calls(a->tpm) != calls)
+			still = 0;
+		calls = fake_tpm_calls(a->tpm);
+	}
+}
+
+/* The daemon was away for longer than one turn can make up for. */
+static void test_many_epochs_while_away(void **state)
+{
+	(void)state;
+	create_abc();
+	actor_stop(B);
+	roll_all(5000);
+	assert_int_equal(actor_start(B), 0);
+	until(B->ready);
+	quiet(B);
+	roll_all(1);
+	quiet(B);
+	assert_int_equal(events_of(B, "kernel"), 0);
+	actor_reboot(B);
+	until(B->ready);
+	assert_int_equal(fake_kernel_epoch(B->kernel, "akm1"), 5001);
+	assert_true(hears_all(3));
+}
+
+/* A virtual machine goes back to a snapshot, its disk does not: the kernel's chains are the older ones. */
+static void test_kernel_behind_the_store(void **state)
+{
+	struct fake_kernel *before;
+
+	(void)state;
+	create_abc();
+	quiet(B);
+	before = fake_kernel_snapshot(B->kernel);
+	roll_all(1000);
+	quiet(B);
+	actor_stop(B);
+	fake_kernel_put_back(B->kernel, before);
+	fake_kernel_free(before);
+	assert_false(hears_all(3));
+	assert_int_equal(actor_start(B), 0);
+	until(hears_all(3));
+	assert_int_equal(fake_kernel_epoch(B->kernel, "akm1"), 1000);
+}
+
+/* A TPM's NV memory wears: one write for an epoch, none for what is known or does not matter. */
+static void test_writes_are_few(void **state)
+{
+	struct nl_event e = { .type = AKM_EVENT_EPOCH, .atr_id = 1, .member = -1, .generation = 1, .epoch = 1 };
+	unsigned int before;
+
+	(void)state;
+	create_abc();
+	roll_all(1);
+	quiet(A);
+	before = fake_tpm_calls(A->tpm);
+	for (int i = 0; i < 10; i++)
+		fake_kernel_event(A->kernel, &e);
+	e.generation = 7;
+	e.epoch = 9;
+	fake_kernel_event(A->kernel, &e);
+	quiet(A);
+	assert_int_equal(fake_tpm_calls(A->tpm), before);
+	fake_kernel_roll(A->kernel, "akm1");
+	quiet(A);
+	assert_int_equal(fake_tpm_calls(A->tpm), before + 1);
+}
+
+/* The kernel would want the chain that it was given at first, which nobody has any more. */
+static void test_definition_changes_epochs_later(void **state)
+{
+	struct msg_endpoint e = {}, now = { { 192, 0, 2, 7 }, 4, 9000 };
+
+	(void)state;
+	create_abc();
+	roll_all(3);
+	quiet(A);
+	quiet(C);
+	actor_stop(B);
+	B->config.endpoints[0] = now;
+	B->config.n_endpoints = 1;
+	assert_int_equal(actor_start(B), 0);
+	until(fake_kernel_endpoint(A->kernel, "akm1", 1, &e) && !memcmp(e.addr, now.addr, 4) && e.port == 9000);
+	until(fake_kernel_endpoint(C->kernel, "akm1", 1, &e) && e.port == 9000);
+	quiet(A);
+	assert_int_equal(events_of(M, "node-refused"), 0);
+}
+
+/* Of a generation with many pairs the second request did not come through. */
+static void test_pairs_missing(void **state)
+{
+	(void)state;
+	create_abc();
+	fake_kernel_fail(C->kernel, AKM_CMD_PAIR_SET, -ENOMEM, 1);
+	json_object_put(ask(M, "atr-rekey", "{\"atr\":\"1\"}"));
+	settle(2);
+	/* The same, and the daemon dies before it can try again. */
+	fake_kernel_fail(C->kernel, AKM_CMD_PAIR_SET, -ENOMEM, 1);
+	ask_drop(ask_begin(M, "atr-rekey", "{\"atr\":\"1\"}"));
+	until(fake_kernel_holds(C->kernel, "akm1", 3));
+	actor_stop(C);
+	assert_int_equal(actor_start(C), 0);
+	settle(3);
+}
+
 static void test_endpoint_changes(void **state)
 {
 	struct msg_endpoint e = {}, now = { { 192, 0, 2, 7 }, 4, 9000 };
@@ -786,6 +905,11 @@ int main(int argc, char **argv)
 		story(test_evidence_while_the_link_was_down),
 		story(test_epochs_are_sealed),
 		story(test_epochs_while_away),
+		story(test_many_epochs_while_away),
+		story(test_kernel_behind_the_store),
+		story(test_writes_are_few),
+		story(test_definition_changes_epochs_later),
+		story(test_pairs_missing),
 		story(test_endpoint_changes),
 		story(test_breach_attempt),
 		story(test_rekey_is_owed),
