@@ -206,6 +206,21 @@ int provision_key_mac(struct keystore *ks, const struct provision_step *s, const
 	return r;
 }
 
+int provision_commit(struct provision *p, const struct provision_step *s, const char *field)
+{
+	int r;
+
+	if (CRYPTO_memcmp(s->mac[0].data, p->mac, sizeof(p->mac)))
+		return provision_fail(p, -EKEYREJECTED, field, "the other end does not have the key");
+	if (p->ending)
+		return 0;
+	r = p->ops.commit(p->ctx, &p->grant);
+	if (r < 0)
+		return provision_fail(p, r, "commit", "%s", strerror(-r));
+	p->committed = true;
+	return 1;
+}
+
 /* ---- words for people ---- */
 
 void provision_say(struct provision *p, const char *fmt, ...)

@@ -106,6 +106,11 @@ int provision_mac(const struct akm_secret *key, const uint8_t hash[AKM_DIGEST_LE
 /* In the TPM thread: TPM2_HMAC(K, @label | @hash). */
 int provision_key_mac(struct keystore *ks, const struct provision_step *s, const char *label,
 		      const uint8_t hash[AKM_DIGEST_LEN], struct akm_secret *ret);
+/*
+ * The other end has shown that it has the key (@s->mac[0] is what it must have sent, in
+ * @field): hand the grant to ops.commit. Return: 1, 0 if all is over, or an error in p->err.
+ */
+int provision_commit(struct provision *p, const struct provision_step *s, const char *field);
 #define CONFIRM_LABEL	"akm1 confirm"
 #define COMMIT_LABEL	"akm1 commit"
 

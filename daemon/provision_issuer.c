@@ -24,16 +24,10 @@ static int check_confirm(struct keystore *ks, struct provision_step *s)
 static int commit(struct provision *p, struct provision_step *s)
 {
 	struct provision_msg m = { .type = PROVISION_COMMIT };
-	int r;
+	int r = provision_commit(p, s, "confirm");
 
-	if (CRYPTO_memcmp(s->mac[0].data, p->mac, sizeof(p->mac)))
-		return provision_fail(p, -EKEYREJECTED, "confirm", "the other end does not have the key");
-	if (p->ending)
-		return 0;
-	r = p->ops.commit(p->ctx, &p->grant);
-	if (r < 0)
-		return provision_fail(p, r, "commit", "%s", strerror(-r));
-	p->committed = true;
+	if (r <= 0)
+		return r;
 	provision_say(p, "recorded; waiting for the other end to do so");
 	memcpy(m.mac, s->mac[1].data, sizeof(m.mac));
 	r = provision_send(p, &m, false);

@@ -17,16 +17,10 @@ static int check_commit(struct keystore *ks, struct provision_step *s)
 static int commit(struct provision *p, struct provision_step *s)
 {
 	struct provision_msg m = { .type = PROVISION_DONE };
-	int r;
+	int r = provision_commit(p, s, "commit");
 
-	if (CRYPTO_memcmp(s->mac[0].data, p->mac, sizeof(p->mac)))
-		return provision_fail(p, -EKEYREJECTED, "commit", "the other end does not have the key");
-	if (p->ending)
-		return 0;
-	r = p->ops.commit(p->ctx, &p->grant);
-	if (r < 0)
-		return provision_fail(p, r, "commit", "%s", strerror(-r));
-	p->committed = true;
+	if (r <= 0)
+		return r;
 	provision_say(p, "%s is provisioned", p->grant.label);
 	/* From here on nothing can fail: an acknowledgement that is lost changes neither side. */
 	(void)provision_send(p, &m, false);

@@ -149,24 +149,9 @@ int akm_run_dev_show(struct akm_ctx *ctx, const struct akm_command *cmd, const s
 {
 	static const char *const headings[] = { "INTERFACE", "ATR", "LABEL", "SELF", "SUITE", "PORT", "INCARNATION",
 						"MEMBERS", "GENERATION" };
-	_cleanup_(akm_table_freep) struct akm_table *t = akm_table_new(headings, ARRAY_SIZE(headings));
 	_cleanup_(akm_json_freep) struct json_object *array = NULL;
 	int r = devices(ctx, akm_value_text(v, "interface"), &array, e);
-	size_t i;
 
 	(void)cmd;
-	if (r < 0)
-		return r;
-	if (ctx->json) {
-		akm_json_print(ctx->out, array);
-		return 0;
-	}
-	for (i = 0; t && i < json_object_array_length(array); i++) {
-		if (add_dev_row(t, json_object_array_get_idx(array, i)))
-			return akm_error_set(e, ENOMEM, NULL, "out of memory");
-	}
-	if (!t)
-		return akm_error_set(e, ENOMEM, NULL, "out of memory");
-	akm_table_print(t, ctx->out, ctx->colour);
-	return 0;
+	return r < 0 ? r : akm_records_show(ctx, array, headings, ARRAY_SIZE(headings), add_dev_row, e);
 }

@@ -393,3 +393,22 @@ void akm_json_print(FILE *f, struct json_object *o)
 	fprintf(f, "%s\n", json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
 							     JSON_C_TO_STRING_NOSLASHESCAPE));
 }
+
+int akm_records_show(struct akm_ctx *ctx, struct json_object *array, const char *const *headings, size_t n,
+		     akm_row_fn row, struct akm_error *e)
+{
+	_cleanup_(akm_table_freep) struct akm_table *t = akm_table_new(headings, n);
+	int r = t ? 0 : -ENOMEM;
+	size_t i;
+
+	if (ctx->json) {
+		akm_json_print(ctx->out, array);
+		return 0;
+	}
+	for (i = 0; !r && i < json_object_array_length(array); i++)
+		r = row(t, json_object_array_get_idx(array, i));
+	if (r)
+		return akm_error_set(e, ENOMEM, NULL, "out of memory");
+	akm_table_print(t, ctx->out, ctx->colour);
+	return 0;
+}

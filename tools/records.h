@@ -12,6 +12,7 @@
 
 #include "command.h"
 #include "error.h"
+#include "format.h"
 
 enum akm_record { AKM_RECORD_DEV, AKM_RECORD_MEMBER, AKM_RECORD_GENERATION, AKM_RECORD_EVENT };
 
@@ -35,5 +36,11 @@ bool akm_json_has(struct json_object *o, const char *name);
 void akm_json_freep(struct json_object **o);
 /* For a person with -j: indented. */
 void akm_json_print(FILE *f, struct json_object *o);
+
+/* Adds the rows for one object to a table. Return: 0 or -ENOMEM. */
+typedef int (*akm_row_fn)(struct akm_table *t, struct json_object *o);
+/* With -j the objects of @array as they are, else a table under @n @headings. */
+int akm_records_show(struct akm_ctx *ctx, struct json_object *array, const char *const *headings, size_t n,
+		     akm_row_fn row, struct akm_error *e);
 
 #endif /* AKMCTL_RECORDS_H */

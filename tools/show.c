@@ -333,35 +333,15 @@ static int add_dev_stats(struct akm_table *t, struct json_object *dev)
 	return r;
 }
 
-static int print_stats(struct akm_ctx *ctx, struct json_object *all, struct akm_error *e)
+int akm_run_stats(struct akm_ctx *ctx, const struct akm_command *cmd, const struct akm_values *v, struct akm_error *e)
 {
 	static const char *const headings[] = { "INTERFACE", "RX-PACKETS", "RX-BYTES", "TX-PACKETS", "TX-BYTES",
 						"AUTH-FAIL", "REPLAY", "UNKNOWN-KEY", "MALFORMED", "PREFIX", "OTHER" };
-	_cleanup_(akm_table_freep) struct akm_table *t = akm_table_new(headings, ARRAY_SIZE(headings));
-	size_t i;
-
-	if (!t)
-		return akm_error_set(e, ENOMEM, NULL, "out of memory");
-	for (i = 0; i < json_object_array_length(all); i++) {
-		if (add_dev_stats(t, json_object_array_get_idx(all, i)))
-			return akm_error_set(e, ENOMEM, NULL, "out of memory");
-	}
-	akm_table_print(t, ctx->out, ctx->colour);
-	return 0;
-}
-
-int akm_run_stats(struct akm_ctx *ctx, const struct akm_command *cmd, const struct akm_values *v, struct akm_error *e)
-{
 	_cleanup_(akm_json_freep) struct json_object *all = NULL;
 	int r = gather(ctx, akm_value_text(v, "interface"), false, &all, e);
 
 	(void)cmd;
-	if (r < 0)
-		return r;
-	if (!ctx->json)
-		return print_stats(ctx, all, e);
-	akm_json_print(ctx->out, all);
-	return 0;
+	return r < 0 ? r : akm_records_show(ctx, all, headings, ARRAY_SIZE(headings), add_dev_stats, e);
 }
 
 /* ------------------------------------------------------------ member show */
@@ -392,25 +372,10 @@ static struct json_object *only_index(struct json_object *all, uint64_t index)
 	return some;
 }
 
-static int print_members(struct akm_ctx *ctx, struct json_object *all, struct akm_error *e)
-{
-	static const char *const headings[] = { "INDEX", "NAME", "PREFIXES", "ENDPOINT", "LATEST PACKET" };
-	_cleanup_(akm_table_freep) struct akm_table *t = akm_table_new(headings, ARRAY_SIZE(headings));
-	size_t i;
-
-	if (!t)
-		return akm_error_set(e, ENOMEM, NULL, "out of memory");
-	for (i = 0; i < json_object_array_length(all); i++) {
-		if (add_member_row(t, json_object_array_get_idx(all, i)))
-			return akm_error_set(e, ENOMEM, NULL, "out of memory");
-	}
-	akm_table_print(t, ctx->out, ctx->colour);
-	return 0;
-}
-
 int akm_run_member_show(struct akm_ctx *ctx, const struct akm_command *cmd, const struct akm_values *v,
 			struct akm_error *e)
 {
+	static const char *const headings[] = { "INDEX", "NAME", "PREFIXES", "ENDPOINT", "LATEST PACKET" };
 	_cleanup_(akm_json_freep) struct json_object *all = NULL;
 	_cleanup_(akm_json_freep) struct json_object *some = NULL;
 	int r = akm_records_dump(ctx, AKM_RECORD_MEMBER, akm_value_text(v, "interface"), &all, e);
@@ -423,8 +388,5 @@ int akm_run_member_show(struct akm_ctx *ctx, const struct akm_command *cmd, cons
 		return akm_error_set(e, ENOMEM, NULL, "out of memory");
 	if (akm_value(v, "index") && !json_object_array_length(some))
 		return akm_error_set(e, ENOENT, "index", "there is no such member");
-	if (!ctx->json)
-		return print_members(ctx, some, e);
-	akm_json_print(ctx->out, some);
-	return 0;
+	return akm_records_show(ctx, some, headings, ARRAY_SIZE(headings), add_member_row, e);
 }

@@ -37,6 +37,20 @@ void scratch_remove(void)
 		err(1, "remove %s", dir);
 }
 
+int scratch_setup(void **state)
+{
+	(void)state;
+	scratch_make();
+	return 0;
+}
+
+int scratch_teardown(void **state)
+{
+	(void)state;
+	scratch_remove();
+	return 0;
+}
+
 const char *scratch_dir(void)
 {
 	return dir;

@@ -7,6 +7,8 @@
 
 void scratch_make(void);			/* a new, empty directory; one at a time */
 void scratch_remove(void);			/* with everything in it */
+int scratch_setup(void **state);		/* the two as cmocka wants them */
+int scratch_teardown(void **state);
 const char *scratch_dir(void);
 const char *scratch_path(const char *name);	/* DIR/NAME; valid until the eighth call after it */
 void scratch_write(const char *name, const void *data, size_t len);

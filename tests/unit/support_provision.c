@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <time.h>
 
 struct event_base *loop;
 
@@ -19,14 +18,6 @@ void loop_end(void)
 {
 	event_base_free(loop);
 	loop = NULL;
-}
-
-uint64_t loop_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
 static void tick(evutil_socket_t fd, short what, void *arg)

@@ -12,6 +12,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "clock.h"
 #include "frame.h"
 
 enum record { NOTHING, PENDING, COMMITTED };
@@ -64,12 +65,11 @@ extern struct event_base *loop;
 
 void loop_begin(void);
 void loop_end(void);
-uint64_t loop_now_ms(void);
 void loop_turn(void);
 #define loop_until(condition) do { \
-		uint64_t end_ = loop_now_ms() + 20000; \
+		uint64_t end_ = now_ms() + 60000; \
 		while (!(condition)) { \
-			if (loop_now_ms() > end_) \
+			if (now_ms() > end_) \
 				fail_msg("waited in vain for: %s", #condition); \
 			loop_turn(); \
 		} \

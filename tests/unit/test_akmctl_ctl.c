@@ -26,9 +26,8 @@
 #include "../../tools/ctl.h"
 #include "../../tools/porcelain.h"
 #include "../../tools/records.h"
-#include "../../tools/report.h"
+#include "support_akmctl.h"
 
-#define WORDS_MAX	64
 
 static char dir[128], path[AKM_CTL_PATH_MAX];
 static int listener = -1;
@@ -94,26 +93,6 @@ static int teardown(void **state)
 static char *out, *err;
 static size_t out_len, err_len;
 
-static int run_ctx(struct akm_ctx *ctx, const char *line, struct akm_error *e)
-{
-	static struct akm_values v;
-	const struct akm_command *cmd = NULL;
-	char copy[1024], *argv[WORDS_MAX], *save = NULL, *p;
-	int argc = 0, used = 0, r;
-
-	assert_true(strlen(line) < sizeof(copy));
-	strcpy(copy, line);
-	memset(e, 0, sizeof(*e));
-	for (p = strtok_r(copy, " ", &save); p && argc < WORDS_MAX; p = strtok_r(NULL, " ", &save))
-		argv[argc++] = p;
-	r = akm_command_find(argc, argv, &cmd, &used, e);
-	r = r < 0 ? r : akm_args_parse(cmd, ctx, argc - used, argv + used, &v, e);
-	r = r < 0 ? r : cmd->run(ctx, cmd, &v, e);
-	if (r < 0)
-		akm_report(ctx, cmd, &v, e);
-	return r;
-}
-
 /* Runs @line against a daemon that says @answers. Output is in @out and @err until the next run. */
 static int run(const char *line, const char *answers, struct akm_error *e)
 {
@@ -130,7 +109,7 @@ static int run(const char *line, const char *answers, struct akm_error *e)
 	script = answers;
 	request[0] = '\0';
 	assert_int_equal(pthread_create(&thread, NULL, serve, NULL), 0);
-	r = run_ctx(&ctx, line, e);
+	r = run_line(&ctx, line, e);
 	/* a command that never connected leaves the thread in accept() */
 	shutdown(listener, SHUT_RDWR);
 	pthread_join(thread, NULL);

@@ -30,12 +30,11 @@
 #include "../../tools/command.h"
 #include "../../tools/nl.h"
 #include "../../tools/records.h"
-#include "../../tools/report.h"
 #include "../../tools/secretfile.h"
+#include "support_akmctl.h"
 
 #define FAMILY		0x1f
 #define SENT_MAX	32
-#define WORDS_MAX	64
 
 /* ------------------------------------------------------------ the fake kernel */
 
@@ -138,26 +137,6 @@ static struct nl_msg *reply(uint8_t cmd)
 static char *out;
 static size_t out_len;
 
-static int run_ctx(struct akm_ctx *ctx, const char *line, struct akm_error *e)
-{
-	static struct akm_values v;
-	const struct akm_command *cmd = NULL;
-	char copy[1024], *argv[WORDS_MAX], *save = NULL, *p;
-	int argc = 0, used = 0, r;
-
-	assert_true(strlen(line) < sizeof(copy));
-	strcpy(copy, line);
-	memset(e, 0, sizeof(*e));
-	for (p = strtok_r(copy, " ", &save); p && argc < WORDS_MAX; p = strtok_r(NULL, " ", &save))
-		argv[argc++] = p;
-	r = akm_command_find(argc, argv, &cmd, &used, e);
-	r = r < 0 ? r : akm_args_parse(cmd, ctx, argc - used, argv + used, &v, e);
-	r = r < 0 ? r : cmd->run(ctx, cmd, &v, e);
-	if (r < 0)
-		akm_report(ctx, cmd, &v, e);
-	return r;
-}
-
 /* Output, and what is said on standard error, is in @out until the next run. */
 static int run(const char *line, struct akm_error *e)
 {
@@ -169,7 +148,7 @@ static int run(const char *line, struct akm_error *e)
 	ctx.out = open_memstream(&out, &out_len);
 	assert_non_null(ctx.out);
 	ctx.err = ctx.out;
-	r = run_ctx(&ctx, line, e);
+	r = run_line(&ctx, line, e);
 	fclose(ctx.out);
 	return r;
 }

@@ -13,6 +13,7 @@
 
 #include "../../tools/command.h"
 #include "../../tools/parse.h"
+#include "support_akmctl.h"
 
 /* ------------------------------------------------------------ values */
 
@@ -241,24 +242,12 @@ static void test_names(void **state)
 
 /* ------------------------------------------------------------ command lines */
 
-#define WORDS_MAX	200
-
-/* Splits @line at spaces, finds the command and parses the rest. */
-static int parse_line(const char *line, struct akm_values *v, struct akm_error *e)
+static int parse(const char *line, struct akm_values *v, struct akm_error *e)
 {
-	static char copy[4096];
-	char *argv[WORDS_MAX], *save = NULL, *p;
 	const struct akm_command *cmd = NULL;
 	struct akm_ctx ctx = {};
-	int argc = 0, used = 0, r;
 
-	assert_true(strlen(line) < sizeof(copy));
-	strcpy(copy, line);
-	memset(e, 0, sizeof(*e));
-	for (p = strtok_r(copy, " ", &save); p && argc < WORDS_MAX; p = strtok_r(NULL, " ", &save))
-		argv[argc++] = p;
-	r = akm_command_find(argc, argv, &cmd, &used, e);
-	return r < 0 ? r : akm_args_parse(cmd, &ctx, argc - used, argv + used, v, e);
+	return parse_line(&ctx, line, &cmd, v, e);
 }
 
 static void refuse(const char *line, const char *field, const char *why)
@@ -267,7 +256,7 @@ static void refuse(const char *line, const char *field, const char *why)
 	struct akm_error e;
 
 	v.n = 12345;
-	if (parse_line(line, &v, &e) >= 0)
+	if (parse(line, &v, &e) >= 0)
 		fail_msg("\"%s\" was accepted", line);
 	if (!e.usage)
 		fail_msg("\"%s\" is not reported as misuse", line);
@@ -335,10 +324,10 @@ static void test_many_prefixes(void **state)
 	(void)state;
 	for (i = 0; i < AKM_PREFIXES_MAX; i++)
 		n += (size_t)snprintf(line + n, sizeof(line) - n, " prefix 10.0.%d.0/24", i);
-	assert_int_equal(parse_line(line, &v, &e), 0);
+	assert_int_equal(parse(line, &v, &e), 0);
 	assert_int_equal(v.n, AKM_PREFIXES_MAX + 2);
 	snprintf(line + n, sizeof(line) - n, " prefix 10.1.0.0/24");
-	assert_int_equal(parse_line(line, &v, &e), -E2BIG);
+	assert_int_equal(parse(line, &v, &e), -E2BIG);
 	assert_string_equal(e.field, "prefix");
 }
 
@@ -348,20 +337,20 @@ static void test_lines(void **state)
 	struct akm_error e;
 
 	(void)state;
-	assert_int_equal(parse_line("member set akm1 index 3 name EdgeNodeC prefix 10.77.1.3/32 prefix fd00::3/128 "
+	assert_int_equal(parse("member set akm1 index 3 name EdgeNodeC prefix 10.77.1.3/32 prefix fd00::3/128 "
 				    "endpoint 192.0.2.3:7645", &v, &e), 0);
 	assert_int_equal(v.n, 6);
 	assert_string_equal(akm_value_text(&v, "interface"), "akm1");
 	assert_int_equal(akm_value_num(&v, "index", 0), 3);
 	assert_null(akm_value(&v, "no-such-word"));
 	/* words in any order, objects by their beginning */
-	assert_int_equal(parse_line("mem set index 3 akm1", &v, &e), 0);
+	assert_int_equal(parse("mem set index 3 akm1", &v, &e), 0);
 	assert_string_equal(akm_value_text(&v, "interface"), "akm1");
-	assert_int_equal(parse_line("gen install akm1 chain-file - key-id 0x1234 number 2 epoch 0", &v, &e), 0);
+	assert_int_equal(parse("gen install akm1 chain-file - key-id 0x1234 number 2 epoch 0", &v, &e), 0);
 	assert_int_equal(akm_value_num(&v, "key-id", 0), 0x1234);
-	assert_int_equal(parse_line("events -f since 7", &v, &e), 0);
+	assert_int_equal(parse("events -f since 7", &v, &e), 0);
 	assert_non_null(akm_value(&v, "-f"));
-	assert_int_equal(parse_line("provision allow for 5m", &v, &e), 0);
+	assert_int_equal(parse("provision allow for 5m", &v, &e), 0);
 	assert_int_equal(akm_value_num(&v, "for", 0), 300);
 }
 

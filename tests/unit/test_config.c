@@ -14,20 +14,6 @@
 #define AKMD_KEYS ", this section has role, name, state, socket, user, log, secret_memory"
 #define X50	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 
-static int setup(void **state)
-{
-	(void)state;
-	scratch_make();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	scratch_remove();
-	return 0;
-}
-
 static int load_bytes(const void *text, size_t len, struct config *ret, struct akm_error *err)
 {
 	scratch_write("akmd.conf", text, len);
@@ -368,5 +354,5 @@ int main(void)
 		cmocka_unit_test(test_long_path),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

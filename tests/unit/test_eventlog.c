@@ -23,13 +23,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	scratch_remove();
-	return 0;
-}
-
 static struct eventlog *reopen(bool want_damaged)
 {
 	struct akm_error err = {};
@@ -202,7 +195,7 @@ static void test_not_a_file(void **state)
 	assert_true(err.reason[0]);
 }
 
-#define log_test(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+#define log_test(t) cmocka_unit_test_setup_teardown(t, setup, scratch_teardown)
 
 int main(void)
 {

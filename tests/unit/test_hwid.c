@@ -41,13 +41,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	scratch_remove();
-	return 0;
-}
-
 static int value(const char *sources, uint8_t ret[AKM_DIGEST_LEN], struct akm_error *err)
 {
 	return hwid_value(sources, &ek_name, scratch_dir(), ret, err);
@@ -264,17 +257,17 @@ static void limits_are_kept(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(the_value_is_what_is_documented, setup, teardown),
-		cmocka_unit_test_setup_teardown(known_answer, setup, teardown),
-		cmocka_unit_test_setup_teardown(every_source_and_their_order_count, setup, teardown),
-		cmocka_unit_test_setup_teardown(another_board_is_another_value, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_file_counts_as_it_is, setup, teardown),
-		cmocka_unit_test_setup_teardown(an_absent_source_is_named, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_makers_filler_is_no_identity, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_bad_mac_is_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_large_file_is_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(syntax_is_checked, setup, teardown),
-		cmocka_unit_test_setup_teardown(limits_are_kept, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_value_is_what_is_documented, setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(known_answer, setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(every_source_and_their_order_count, setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(another_board_is_another_value, setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(a_file_counts_as_it_is, setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(an_absent_source_is_named, setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(a_makers_filler_is_no_identity, setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(a_bad_mac_is_refused, setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(a_large_file_is_refused, setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(syntax_is_checked, setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(limits_are_kept, setup, scratch_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

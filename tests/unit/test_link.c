@@ -10,10 +10,10 @@
 #include <openssl/ssl.h>
 #include <setjmp.h>
 #include <signal.h>
-#include <time.h>
 #include <cmocka.h>
 
 #include "bounds.h"
+#include "clock.h"
 #include "kdf.h"
 #include "link_limit.h"
 
@@ -107,14 +107,6 @@ static void on_down(struct link *l, enum link_down why, const struct akm_error *
 static const struct link_ops ops = { on_up, on_message, on_down };
 
 /* ---- the loop, with a deadline ---- */
-
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 static void tick(evutil_socket_t fd, short what, void *arg)
 {

@@ -16,13 +16,6 @@
 #include "durable.h"
 #include "support_dir.h"
 
-static int setup(void **state)
-{
-	(void)state;
-	scratch_make();
-	return 0;
-}
-
 static int teardown(void **state)
 {
 	(void)state;
@@ -131,7 +124,7 @@ static void test_durable_links(void **state)
 	akm_blob_free(&b);
 }
 
-#define notify_test(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+#define notify_test(t) cmocka_unit_test_setup_teardown(t, scratch_setup, teardown)
 
 int main(void)
 {

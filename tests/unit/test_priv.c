@@ -46,20 +46,6 @@ static int in_child(int (*fn)(void))
 
 #define CHECK(what) do { if (!(what)) { print_error("line %d: %s (%s)\n", __LINE__, #what, strerror(errno)); return 1; } } while (0)
 
-static int setup(void **state)
-{
-	(void)state;
-	scratch_make();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	scratch_remove();
-	return 0;
-}
-
 /* It does not know seccomp(2). */
 static bool on_valgrind(void)
 {
@@ -449,7 +435,7 @@ static void test_daily_work(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_harden), T(test_harden_without_memlock), T(test_no_core), T(test_capabilities), T(test_threads_first),
 		T(test_killed), T(test_refused_softly), T(test_daily_work),

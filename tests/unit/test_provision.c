@@ -416,7 +416,7 @@ static void script_say(uint32_t exchange, const struct provision_msg *m)
 /* The next frame from the other end; payload is decoded into @ret. */
 static void script_hear(struct frame_reader *r, struct frame *ret_frame, struct provision_msg *ret)
 {
-	uint64_t end = loop_now_ms() + 60000;
+	uint64_t end = now_ms() + 60000;
 	struct akm_error err;
 
 	while (!frame_next(r, ret_frame)) {
@@ -427,7 +427,7 @@ static void script_hear(struct frame_reader *r, struct frame *ret_frame, struct 
 		loop_turn();
 		n = read(script_fd, to, room);
 		assert_true(n > 0 || (n < 0 && errno == EAGAIN));
-		assert_true(loop_now_ms() < end);
+		assert_true(now_ms() < end);
 		if (n > 0)
 			frame_filled(r, (size_t)n);
 	}
@@ -802,10 +802,10 @@ static void works_over_a_noisy_serial_line(void **state)
 	pty_pair(path, master);
 	fd[0] = open_line(path[0]);
 	fd[1] = open_line(path[1]);
-	started = loop_now_ms();
+	started = now_ms();
 	end_issue(&M, "EdgeNodeA", fd[0]);
 	assert_true(write(master[0], noise, sizeof(noise)) > 0);
-	while (loop_now_ms() < started + 100) {
+	while (now_ms() < started + 100) {
 		loop_turn();
 		pump(master);
 	}
@@ -814,7 +814,7 @@ static void works_over_a_noisy_serial_line(void **state)
 	while (!M.done || !N.done) {
 		loop_turn();
 		pump(master);
-		assert_true(loop_now_ms() < started + 60000);
+		assert_true(now_ms() < started + 60000);
 	}
 	if (M.r || N.r)
 		fail_msg("%s %s / %s %s", M.err.field, M.err.reason, N.err.field, N.err.reason);
@@ -833,7 +833,7 @@ static void subject_on_a_serial_line_waits_without_limit(void **state)
 	pty_pair(path, master);
 	N.timeout_ms = 50;
 	end_receive(&N, open_line(path[1]));
-	for (end = loop_now_ms() + 300; loop_now_ms() < end;)
+	for (end = now_ms() + 300; now_ms() < end;)
 		loop_turn();
 	assert_false(N.done);
 	provision_cancel(N.exchange);
@@ -905,7 +905,7 @@ static X509 *certificate(EVP_PKEY *subject, X509 *issuer, EVP_PKEY *issuer_key, 
 	X509_EXTENSION *ext;
 
 	X509_set_version(x, 2);
-	ASN1_INTEGER_set(X509_get_serialNumber(x), (long)(loop_now_ms() & 0xffffff) + 1);
+	ASN1_INTEGER_set(X509_get_serialNumber(x), (long)(now_ms() & 0xffffff) + 1);
 	X509_gmtime_adj(X509_getm_notBefore(x), -2 * 86400);
 	X509_gmtime_adj(X509_getm_notAfter(x), days * 86400);
 	X509_set_pubkey(x, subject);
