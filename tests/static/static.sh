@@ -141,6 +141,23 @@ check_vectors_drift() { vectors generate | diff -u tests/vectors/vectors.json -;
 check_vectors_interop() { PYTHONPYCACHEPREFIX=$out/pycache silent tests/interop/vectors.py tests/vectors/vectors.json; }
 check_vectors_header() { vectors header tests/vectors/vectors.json | diff -u tests/kunit/vectors.h -; }
 
+# ---- promises ----
+
+# security.rst makes thirteen promises and names the tests of each, which are there
+# shellcheck disable=SC2016 # backquotes of the page
+check_promises() {
+	local page=Documentation/security.rst n f bad=0 held
+	held=$(sed -n '/^How each promise is held$/,/^What a group key/p' "$page")
+	for n in {1..13}; do
+		grep -qE "^P$n " "$page" || { echo "$page does not make promise P$n"; bad=1; }
+		sed -n "/^P$n\$/,/^P[0-9]*\$/p" <<<"$held" | grep -q '``tests/' || { echo "$page names no test of P$n"; bad=1; }
+	done
+	while read -r f; do
+		[ -e "$f" ] || { echo "$page names $f, which is not there"; bad=1; }
+	done < <(grep -oE '``tests/[^`]*``' "$page" | tr -d '`' | sort -u)
+	return $bad
+}
+
 # ---- userspace ----
 
 check_cppcheck() {
