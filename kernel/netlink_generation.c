@@ -115,6 +115,14 @@ static int check_expect(struct akm_device *akm, struct genl_info *info)
 	return -ESTALE;
 }
 
+/* The generation is missing or too old: what generation.c refuses in this way is the number. */
+static int blame_number(struct genl_info *info, int err)
+{
+	if ((err == -ESTALE || err == -ENOENT) && !info->extack->bad_attr)
+		NL_SET_BAD_ATTR(info->extack, info->attrs[AKM_A_GENERATION_NUMBER]);
+	return err;
+}
+
 static int with_install(struct genl_info *info,
 			int (*act)(struct akm_device *akm, const struct akm_install *install,
 				   struct netlink_ext_ack *extack))
@@ -129,7 +137,7 @@ static int with_install(struct genl_info *info,
 	if (!err) {
 		err = check_expect(akm, info);
 		if (!err)
-			err = act(akm, &install, info->extack);
+			err = blame_number(info, act(akm, &install, info->extack));
 		akm_nl_unlock(akm);
 	}
 	kvfree(install.pairs);
@@ -183,7 +191,8 @@ static int with_number(struct genl_info *info,
 		return err;
 	err = check_expect(akm, info);
 	if (!err)
-		err = act(akm, nla_get_u32(info->attrs[AKM_A_GENERATION_NUMBER]), info);
+		err = blame_number(info, act(akm, nla_get_u32(info->attrs[AKM_A_GENERATION_NUMBER]),
+					     info));
 	akm_nl_unlock(akm);
 	return err;
 }

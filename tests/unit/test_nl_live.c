@@ -254,7 +254,8 @@ static void test_generation(void **state)
 	assert_int_equal(d.active, 4);
 	assert_int_equal(d.members, PAIRS + 1);
 	OK(nl_generation_retire(nl, IFNAME, 4, &err));
-	expect_refusal(nl_generation_activate(nl, IFNAME, 4, 0, &err), -ENOENT, "number");
+	expect_refusal(nl_generation_activate(nl, IFNAME, 4, 0, &err), -ESTALE, "number");
+	expect_refusal(nl_generation_activate(nl, IFNAME, 5, 0, &err), -ENOENT, "number");
 	OK(nl_member_del(nl, IFNAME, PAIRS, &err));
 }
 
