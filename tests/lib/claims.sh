@@ -21,11 +21,11 @@ claim() { # SENTENCE COMMAND…
 	local sentence=$1 out holds=1
 	shift
 	"$@" >"$claims_output" 2>&1 || holds=''
-	out=$(cat "$claims_output")
+	out=$(<"$claims_output")
 	if [ -n "$holds" ]; then
 		claims_ok=$((claims_ok + 1))
 		say "  ok    $sentence"
-		[ -z "$out" ] || head -n "${evidence:-0}" <<<"$out" | sed 's/^/        | /'
+		[ -z "$out" ] || [ "${evidence:-0}" = 0 ] || head -n "$evidence" <<<"$out" | sed 's/^/        | /'
 		claim_record ok "$sentence" "$out"
 	else
 		claims_failed=$((claims_failed + 1))

@@ -3,7 +3,7 @@
 # Waiting for an event, never for the clock.
 
 now_ms() {
-	date +%s%3N
+	echo $((${EPOCHREALTIME/[.,]/} / 1000))
 }
 
 quiet() {
