@@ -46,7 +46,7 @@ DAEMON_OBJ	= $(call objects,daemon)
 TOOLS_OBJ	= $(call objects,tools)
 SUPPORT_OBJ	= $(patsubst %.c,$(U)/%.o,$(wildcard tests/unit/support*.c))
 UNIT_TESTS	= $(patsubst %.c,$(U)/%,$(wildcard tests/unit/test_*.c))
-VM_TOOLS	= $(addprefix $(U)/tests/vm/,inject noncelog nlbad relay keysearch oracle)
+VM_TOOLS	= $(addprefix $(U)/tests/vm/,inject noncelog storm nlbad relay keysearch oracle)
 MODULE_SRC	= Kbuild kernel include $(wildcard tests/kunit)
 
 .PHONY: all module modules daemon tools unit-tests vm-tools deps demo demo-shell install clean help \

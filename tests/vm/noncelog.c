@@ -8,8 +8,10 @@
  * address); the nonce is that key's IV xor the packet number. So two packets that agree in
  * all of these and differ in their tags are a violation. The same bytes seen again are a
  * copy: a group packet to several members, or a replay. Ends after COUNT packets or on SIGTERM,
- * with one JSON line. Exit status 1 for a violation, or where the kernel dropped packets
- * before they could be looked at.
+ * with one JSON line; SIGUSR1 asks for such a line as soon as the wire is quiet. Exit status 1
+ * for a violation, or where the kernel dropped packets before they could be looked at.
+ *
+ * The kernel fills a ring of blocks in shared memory, so that a packet costs no system call.
  */
 #include "packet.h"
 
@@ -19,17 +21,22 @@
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <arpa/inet.h>
 
 #define AKM_PORT	7645
 #define TYPE_GROUP	2
-#define RECEIVE_BUFFER	(256 << 20)
+#define BLOCK		(1U << 18)
+#define BLOCKS		512U		/* 128 MiB: about half a million small packets */
+#define BLOCK_MS	20		/* a block that is not full is handed over after so long */
+#define QUIET_MS	200		/* so long without a block: the wire is quiet */
 #define FIRST_SLOTS	(1UL << 20)
 
 struct entry {
@@ -48,14 +55,23 @@ struct table {
 };
 
 struct counts {
-	uint64_t packets, copies, violations, other;
+	uint64_t packets, copies, violations, other, dropped;
 };
 
-static volatile sig_atomic_t stop;
+struct wire {
+	int fd;
+	uint8_t *ring;
+	unsigned int block;		/* the next to be looked at */
+};
+
+static volatile sig_atomic_t stop, asked;
 
 static void on_signal(int signo)
 {
-	stop = signo;
+	if (signo == SIGUSR1)
+		asked = 1;
+	else
+		stop = 1;
 }
 
 static _Noreturn void die(const char *what)
@@ -132,56 +148,125 @@ static void record(struct table *t, const struct packet *p, struct counts *c)
 	}
 }
 
-static int open_wire(const char *interface)
+static void set(int fd, int option, const void *value, socklen_t len, const char *name)
 {
-	struct sockaddr_ll a = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };
-	struct timeval tick = { .tv_usec = 200000 };
-	int fd, size = RECEIVE_BUFFER;
-
-	a.sll_ifindex = (int)if_nametoindex(interface);
-	if (!a.sll_ifindex)
-		die(interface);
-	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		die("AF_PACKET");
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
-		die("SO_RCVBUFFORCE");
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tick, sizeof(tick)) < 0)
-		die("SO_RCVTIMEO");
-	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
-		die(interface);
-	return fd;
+	if (setsockopt(fd, SOL_PACKET, option, value, len) < 0)
+		die(name);
 }
 
-static uint64_t dropped(int fd)
+static struct wire open_wire(const char *interface)
 {
-	struct tpacket_stats s = {};
+	struct sockaddr_ll a = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };
+	struct packet_mreq promiscuous = { .mr_type = PACKET_MR_PROMISC };
+	struct tpacket_req3 ring = {
+		.tp_block_size = BLOCK,
+		.tp_block_nr = BLOCKS,
+		.tp_frame_size = FRAME_MAX,
+		.tp_frame_nr = BLOCK / FRAME_MAX * BLOCKS,
+		.tp_retire_blk_tov = BLOCK_MS,
+	};
+	int version = TPACKET_V3;
+	struct wire w = {};
+
+	a.sll_ifindex = promiscuous.mr_ifindex = (int)if_nametoindex(interface);
+	if (!a.sll_ifindex)
+		die(interface);
+	w.fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	if (w.fd < 0)
+		die("AF_PACKET");
+	set(w.fd, PACKET_VERSION, &version, sizeof(version), "PACKET_VERSION");
+	set(w.fd, PACKET_RX_RING, &ring, sizeof(ring), "PACKET_RX_RING");
+	w.ring = mmap(NULL, (size_t)BLOCK * BLOCKS, PROT_READ | PROT_WRITE, MAP_SHARED, w.fd, 0);
+	if (w.ring == MAP_FAILED)
+		die("mmap");
+	if (bind(w.fd, (struct sockaddr *)&a, sizeof(a)) < 0)
+		die(interface);
+	/* a bridge shows what it forwards only then */
+	set(w.fd, PACKET_ADD_MEMBERSHIP, &promiscuous, sizeof(promiscuous), "PACKET_MR_PROMISC");
+	return w;
+}
+
+/* What the kernel dropped since it was last asked. */
+static uint64_t dropped(const struct wire *w)
+{
+	struct tpacket_stats_v3 s = {};
 	socklen_t len = sizeof(s);
 
-	if (getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &s, &len) < 0)
+	if (getsockopt(w->fd, SOL_PACKET, PACKET_STATISTICS, &s, &len) < 0)
 		die("PACKET_STATISTICS");
 	return s.tp_drops;
 }
 
-static void watch(int fd, uint64_t limit, struct table *t, struct counts *c)
+static void show(const struct wire *w, const struct table *t, struct counts *c)
 {
-	static uint8_t frame[FRAME_MAX];
-	struct packet p;
-	ssize_t n;
+	c->dropped += dropped(w);
+	printf("{\"packets\": %" PRIu64 ", \"distinct\": %zu, \"copies\": %" PRIu64 ", \"violations\": %" PRIu64
+	       ", \"other\": %" PRIu64 ", \"dropped\": %" PRIu64 "}\n",
+	       c->packets, t->used, c->copies, c->violations, c->other, c->dropped);
+	fflush(stdout);
+}
 
-	while (!stop && (!limit || c->packets < limit)) {
-		n = recv(fd, frame, sizeof(frame), 0);
-		if (n < 0 && errno != EAGAIN && errno != EINTR)
-			die("recv");
-		if (n < 0)
-			continue;
-		if (!packet_parse(frame, (size_t)n, &p) || p.port != AKM_PORT || p.len < PACKET_HEADER + PACKET_TAG) {
-			c->other++;
-			continue;
+static void look(uint8_t *frame, size_t len, struct table *t, struct counts *c)
+{
+	struct packet p;
+
+	if (!packet_parse(frame, len, &p) || p.port != AKM_PORT || p.len < PACKET_HEADER + PACKET_TAG) {
+		c->other++;
+		return;
+	}
+	record(t, &p, c);
+	if (c->packets % 100000 == 0)
+		fprintf(stderr, "noncelog: %" PRIu64 " packets\n", c->packets);
+}
+
+/* Return: a block that the kernel has handed over, or NULL after a quiet time. */
+static struct tpacket_hdr_v1 *next_block(struct wire *w)
+{
+	struct tpacket_block_desc *b = (void *)(w->ring + (size_t)w->block * BLOCK);
+	struct pollfd p = { .fd = w->fd, .events = POLLIN };
+
+	while (!(__atomic_load_n(&b->hdr.bh1.block_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER)) {
+		int n = poll(&p, 1, QUIET_MS);
+
+		if (n < 0 && errno != EINTR)
+			die("poll");
+		if (!n)
+			return NULL;
+	}
+	w->block = (w->block + 1) % BLOCKS;
+	return &b->hdr.bh1;
+}
+
+static void look_at_block(struct tpacket_hdr_v1 *b, struct table *t, struct counts *c)
+{
+	uint8_t *at = (uint8_t *)b - offsetof(struct tpacket_block_desc, hdr) + b->offset_to_first_pkt;
+
+	for (uint32_t i = 0; i < b->num_pkts; i++) {
+		struct tpacket3_hdr *h = (void *)at;
+
+		look(at + h->tp_mac, h->tp_snaplen, t, c);
+		at += h->tp_next_offset;
+	}
+	__atomic_store_n(&b->block_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+}
+
+/* When it is told to stop, what the ring holds is still looked at. */
+static void watch(struct wire *w, uint64_t limit, struct table *t, struct counts *c)
+{
+	unsigned int rest = BLOCKS;
+
+	while (rest && (!limit || c->packets < limit)) {
+		struct tpacket_hdr_v1 *b = next_block(w);
+
+		if (b)
+			look_at_block(b, t, c);
+		else if (stop)
+			return;
+		if (!b && asked) {
+			asked = 0;
+			show(w, t, c);
 		}
-		record(t, &p, c);
-		if (c->packets % 100000 == 0)
-			fprintf(stderr, "noncelog: %" PRIu64 " packets\n", c->packets);
+		rest -= stop;
 	}
 }
 
@@ -190,8 +275,9 @@ int main(int argc, char **argv)
 	struct sigaction sa = { .sa_handler = on_signal };
 	struct counts c = {};
 	struct table t = {};
-	uint64_t limit = 0, drops;
-	int option, fd;
+	uint64_t limit = 0;
+	struct wire w;
+	int option;
 
 	while ((option = getopt(argc, argv, "n:")) != -1) {
 		if (option != 'n')
@@ -204,15 +290,13 @@ int main(int argc, char **argv)
 	}
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGUSR1, &sa, NULL);
 	grow(&t);
-	fd = open_wire(argv[optind]);
+	w = open_wire(argv[optind]);
 	fprintf(stderr, "noncelog: watching %s\n", argv[optind]);
-	watch(fd, limit, &t, &c);
-	drops = dropped(fd);
-	printf("{\"packets\": %" PRIu64 ", \"distinct\": %zu, \"copies\": %" PRIu64 ", \"violations\": %" PRIu64
-	       ", \"other\": %" PRIu64 ", \"dropped\": %" PRIu64 "}\n",
-	       c.packets, t.used, c.copies, c.violations, c.other, drops);
+	watch(&w, limit, &t, &c);
+	show(&w, &t, &c);
 	free(t.slot);
-	close(fd);
-	return c.violations || drops ? 1 : 0;
+	close(w.fd);
+	return c.violations || c.dropped ? 1 : 0;
 }
