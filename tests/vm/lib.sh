@@ -74,6 +74,26 @@ key_files() { # NODE MEMBERS SEED: $scratch/NODE-SEED.chain and .pairs
 	done
 }
 
+hex32() { # NUMBER…: big-endian, in hexadecimal
+	printf '%08x' "$@"
+}
+
+# The chain's next step: HKDF-Expand to 32 bytes is one HMAC (RFC 5869, 2.3).
+next_chain() { # CHAIN NUMBER KEY_ID: in hexadecimal, of ATR 1
+	printf '%s%s01' "$(printf 'akm1 next' | xxd -p)" "$(hex32 1 "$2" "$3")" | xxd -r -p |
+		openssl dgst -sha256 -mac HMAC -macopt "hexkey:$1" -r | cut -c1-64
+}
+
+step_files() { # NODE SEED NUMBER KEY_ID: the files of key_files, one epoch on
+	local chain=$scratch/$1-$2.chain pairs=$scratch/$1-$2.pairs member secret stepped=''
+	next_chain "$(cat "$chain")" "$3" "$4" >"$chain.next"
+	mv "$chain.next" "$chain"
+	while read -r member secret; do
+		stepped+="$member $(next_chain "$secret" "$3" "$4")"$'\n'
+	done <"$pairs"
+	printf '%s' "$stepped" >"$pairs"
+}
+
 install_generation() { # NODE MEMBERS NUMBER [SEED] [WORDS…]: key_id is 1000 + NUMBER
 	local n=$1 members=$2 number=$3 seed=${4:-$3}
 	shift $(($# < 4 ? $# : 4))
@@ -113,6 +133,11 @@ counter() { # NODE NAME [IF]: e.g. rx_replay
 
 counter_at_least() { # NODE COUNTER LEAST
 	at_least "$(counter "$1" "$2")" "$3"
+}
+
+monitor_start() { # NODE FILE: its events, as JSON, from now on
+	start "$2" on "$1" akmctl -j monitor
+	within 20 says listening "$2"
 }
 
 pings() { # FROM TO [OPTIONS…]: five in, five out

@@ -5,13 +5,18 @@
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/../../lib.sh"
 
+key_state() { # what b holds, but for ages
+	on b akmctl -j generation show akm0 | grep -v '"age'
+}
+
 group_up "a b"
 capture_start "$scratch/wire.pcap" wire br0
 watcher=$capture
+before=$(key_state)
 need "a and b talk" pings a "$(overlay b)"
 need "the recording holds it" within 10 captured 10 "$scratch/wire.pcap" udp port 7645
 capture_stop "$watcher"
-start "$scratch/events" on b akmctl -j monitor
+need "b's events are watched" monitor_start b "$scratch/events"
 
 forge() { # MODE COUNTER COUNT
 	local before delivered
@@ -38,4 +43,4 @@ ping=$started
 claim "x floods b with 20000 forged packets during a ping" on x inject -d 192.0.2.2 -n 20000 -r 2000 number eth0 "$scratch/wire.pcap"
 within 60 ended "$ping"
 claim "none of the ping's packets was lost" grep -q ' 0% packet loss' "$scratch/ping.log"
-claim "the key state did not change" equal "$(on b akmctl -j generation show akm0 | grep -c '"number":') $(on b akmctl -j generation show akm0 | field number)" "1 1"
+claim "the key state did not change" equal "$(key_state)" "$before"

@@ -48,10 +48,27 @@ claim "nothing changed" state_is a 4 active
 for n in a b; do
 	need "$n installs generation 5" install_generation $n "a b c" 5
 done
-need "a activates it with a grace of 500 ms" activate a 5 grace 500ms
-claim "the old one is erased when its time is up" within 5 state_is a 4 ""
-claim "b, not told to activate, still answers in its own" pings a "$(overlay b)" -c 1
-retired=$(counter a tx_no_key)
-need "a retires its only generation" retire a 5
+need "a activates it" activate a 5 grace 60s
+claim "b, not told to, goes on in the old one" state_is b 4 active
+claim "b answers in it, and a takes the answer" pings a "$(overlay b)"
+claim "a answers b in the new one" pings b "$(overlay a)"
+need "b activates it, with a grace of 500 ms" activate b 5 grace 500ms
+claim "the old one is erased when its time is up" within 5 state_is b 4 ""
+claim "at a it has time left" state_is a 4 retiring
+need "a retires it" retire a 4
+claim "both are on generation 5" pings a "$(overlay b)"
+
+for n in a b; do
+	need "$n installs generation 6" install_generation $n "a b c" 6
+done
+need "a activates it" activate a 6 grace 60s
+need "a retires the one before" retire a 5
+unknown=$(counter a rx_unknown_key)
+claim "what b sends under an erased generation is refused" silent b "$(overlay a)"
+claim "a counted it" counter_at_least a rx_unknown_key $((unknown + 3))
+need "b activates generation 6" activate b 6
+claim "they talk again" pings b "$(overlay a)"
+dropped=$(counter a tx_no_key)
+need "a retires its only generation" retire a 6
 claim "a sends nothing now" silent a "$(overlay b)"
-claim "a counted packets without a key" counter_at_least a tx_no_key $((retired + 3))
+claim "a counted packets without a key" counter_at_least a tx_no_key $((dropped + 3))

@@ -37,4 +37,7 @@ done
 need "the wire carried both, to both" within 10 four_seen
 capture_stop "$watcher"
 claim "a group packet is sealed once: b's copy and c's are the same bytes" sealed_once
-claim "b and c both answer a's ping to ff02::1" on a sh -c 'ping -6 -c 3 -i 0.2 -W 3 ff02::1%akm0 | grep "DUP!"'
+need "a pings all nodes" on a sh -c "ping -6 -c 3 -i 0.2 -W 3 ff02::1%akm0 >'$scratch/all-nodes'"
+for n in b c; do
+	claim "$n answers a's ping to ff02::1" grep -F "from $(overlay6 $n)" "$scratch/all-nodes"
+done

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../../lib.sh"
 
 mtu_of() { # NODE INTERFACE
-	ip -n "$1" -j link show "$2" | jq '.[0].mtu'
+	ip -n "$1" -j link show "$2" | field mtu
 }
 
 for outer in 4 6; do
@@ -17,7 +17,7 @@ for outer in 4 6; do
 	watcher=$capture
 	claim "an echo that just fits comes back unfragmented" pings a "$(overlay b)" -M "do" -s $((mtu - 28))
 	claim "one byte more is refused with 'message too long'" \
-		refused 'message too long' on a ping -q -c 1 -M "do" -s $((mtu - 27)) "$(overlay b)"
+		refused 'message too long' on a ping -c 1 -M "do" -s $((mtu - 27)) "$(overlay b)"
 	need "the capture has it" within 10 captured 10 "$scratch/big.pcap" udp port 7645
 	capture_stop "$watcher"
 	claim "nothing on the wire was fragmented" equal \

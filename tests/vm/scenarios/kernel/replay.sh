@@ -16,7 +16,7 @@ need "b heard all five" within 10 sh -c "[ \$(wc -l <$scratch/heard) = 5 ]"
 capture_stop "$watcher"
 need "the recording holds them" at_least "$(frames "$scratch/wire.pcap" 'udp port 7645 and dst host 192.0.2.2')" 5
 
-start "$scratch/events" on b akmctl -j monitor
+need "b's events are watched" monitor_start b "$scratch/events"
 claim "x sends the recording again, 100 packets" on x inject -d 192.0.2.2 -n 100 replay eth0 "$scratch/wire.pcap"
 claim "b counted 100 replays" within 10 counter_at_least b rx_replay 100
 claim "b heard nothing twice" equal "$(wc -l <"$scratch/heard")" 5
