@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# mutants.sh [PATTERN]: do the KUnit suites notice faults? Plants each fault of
-# tests/kunit/mutants.txt (those whose line matches PATTERN) in a copy, runs the
-# suites, and demands that the suite named there fails.
+# mutants.sh [PATTERN]: do the KUnit suites and the kernel scenarios notice faults?
+# Plants each fault of tests/kunit/mutants.txt (those whose line matches PATTERN)
+# in a copy, runs the suites, or the scenario, and demands that the one named there
+# fails.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -17,37 +18,49 @@ pattern=${1:-.}
 kernel=$("$here/build-kernel.sh")
 mapfile -t wanted < <(grep -hoP '^\t\.name = "\K[^"]+' "$top"/tests/kunit/*_test.c)
 
-# Objects stay where they are: only what a fault touches is compiled again.
+# Objects stay where they are: only what a fault touches is compiled again. The
+# suites' module includes sources, so the scenarios' has a tree of its own.
 refresh() {
-	mkdir -p "$out"
+	mkdir -p "$out/akm"
 	cp -ru --preserve=timestamps "$top/kernel" "$top/include" "$top"/tests/kunit/* "$out/"
+	cp -ru --preserve=timestamps "$top/kernel" "$top/include" "$top/Kbuild" "$out/akm/"
 }
 
-# plant FILE SED: the fault must change the file
+# plant TREE FILE SED: the fault must change the file
 plant() {
-	sed "$2" "$top/$1" >"$out/$1"
-	! cmp -s "$top/$1" "$out/$1"
+	sed "$3" "$top/$2" >"$1/$2"
+	! cmp -s "$top/$2" "$1/$2"
 }
 
-unplant() {
+unplant() { # FILE
 	cp "$top/$1" "$out/$1"
+	cp "$top/$1" "$out/akm/$1"
 }
 
-run() {
-	make -C "$kernel" ARCH=um M="$out" -j"$(nproc)" modules >"$out/build.log" 2>&1 || return
+build() { # TREE
+	make -C "$kernel" ARCH=um M="$1" -j"$(nproc)" modules >"$out/build.log" 2>&1
+}
+
+run_suites() {
 	UML_TIMEOUT=60 "$here/run.sh" "$kernel" "$here/kunit-init.sh" \
 		akm_modules="$out/akm_test.ko" >"$out/console.log" 2>&1 || true
 	"$here/ktap.py" "${wanted[@]}" <"$out/console.log" >"$out/verdict" || true
 }
 
-# try FILE SED SUITE: why the fault went unnoticed, or nothing
-try() {
-	plant "$1" "$2" || { echo "changes nothing"; return; }
-	if ! run; then
-		echo "does not compile"
-	elif ! grep -qE "^failed +(suite )?$3\b" "$out/verdict"; then
+# try_suite FILE SED SUITE: why the fault went unnoticed, or nothing
+try_suite() {
+	plant "$out" "$1" "$2" || { echo "changes nothing"; return; }
+	build "$out" || { echo "does not compile"; return; }
+	run_suites
+	grep -qE "^failed +(suite )?$3\b" "$out/verdict" || echo "not noticed by $3"
+}
+
+# try_scenario FILE SED NAME
+try_scenario() {
+	plant "$out/akm" "$1" "$2" || { echo "changes nothing"; return; }
+	build "$out/akm" || { echo "does not compile"; return; }
+	! AKM_MODULE=$out/akm/akm.ko NONCE_PACKETS=50000 "$here/scenarios.sh" plain "$3" >"$out/verdict" 2>&1 ||
 		echo "not noticed by $3"
-	fi
 }
 
 trim() {
@@ -60,7 +73,10 @@ while IFS= read -r line; do
 	suite=$(rev <<<"$line" | cut -d'|' -f1 | rev | trim)
 	script=${line#*|}
 	script=$(trim <<<"${script%|*}")
-	why=$(try "$file" "$script" "$suite")
+	case $suite in
+	scenario*) why=$(try_scenario "$file" "$script" "${suite#scenario }") ;;
+	*) why=$(try_suite "$file" "$script" "$suite") ;;
+	esac
 	unplant "$file"
 	if [ -z "$why" ]; then
 		lane_add 1 0 0

@@ -4,44 +4,67 @@
 # scenarios.sh [plain|debug] [NAME...]: the VM lane's scenarios for the module
 # (tests/vm/scenarios/kernel) on User-Mode Linux: at native speed, and with
 # "debug" under KASAN, UBSAN, lockdep and object debugging. A complaint of the
-# kernel is a failure. Last line: "lane uml: N passed, N failed, N skipped".
+# kernel is a failure. Runs JOBS of them at once (default: one per processor), with
+# the module AKM_MODULE where that is given.
+# Last line: "lane uml: N passed, N failed, N skipped".
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
 variant=${1:-plain}
 [ $# -eq 0 ] || shift
 out=$top/build/uml/$variant
+complaint='BUG:|WARNING:|INFO: |Oops|KASAN|UBSAN|Call Trace|Kernel panic|refcount_t:'
+complaint+='|unregister_netdevice: waiting|blocked for more than|DEBUG_LOCKS_WARN'
 # shellcheck source=tests/lib/lane.sh
 . "$top/tests/lib/lane.sh"
 
 kernel=$("$here/build-kernel.sh" "$variant")
-"$here/kunit.sh" --build-only "$variant"
-ln -sfn "uml/$variant/akm" "$top/build/module-$(<"$kernel/include/config/kernel.release")"
+mkdir -p "$out"
+if [ -z "${AKM_MODULE:-}" ]; then
+	"$here/kunit.sh" --build-only "$variant"
+	AKM_MODULE=$out/akm/akm.ko
+fi
 if [ $# -eq 0 ]; then
 	for f in "$top"/tests/vm/scenarios/kernel/*.sh; do
 		set -- "$@" "$(basename "$f" .sh)"
 	done
 fi
 
-# Each in a machine of its own: one that crashes does not hide the others.
-for name; do
-	console=$out/scenario-$name.log
-	UML_TIMEOUT=${UML_TIMEOUT:-300} UML_MEM=${UML_MEM:-1024M} "$here/run.sh" "$kernel" \
-		"$here/scenario-init.sh" akm_top="$top" akm_run="$name" >"$console" 2>&1 || true
-	complaints=$(grep -E -m 3 'BUG:|WARNING:|KASAN|UBSAN|INFO: |Kernel panic|refcount_t:|unregister_netdevice: waiting' \
-		"$console" || true)
+explain() { # NAME VERDICT CONSOLE
+	grep -E -m 3 "$complaint" "$3" || echo "$1: ${2:-did not end}"
+	grep -E -A8 'FAIL' "$3" | tail -n 40 || tail -n 5 "$3"
+	echo "console: $3"
+}
+
+# Each in a machine of its own: one that crashes does not hide the others. Its outcome goes to NAME.outcome.
+run_one() { # NAME
+	local name=$1 begin=$SECONDS console=$out/scenario-$1.log verdict
+	UML_TIMEOUT=${UML_TIMEOUT:-900} UML_MEM=${UML_MEM:-1024M} "$here/run.sh" "$kernel" \
+		"$here/scenario-init.sh" akm_top="$top" akm_run="$name" \
+		AKM_MODULE="$AKM_MODULE" NONCE_PACKETS="${NONCE_PACKETS:-1000000}" >"$console" 2>&1 || true
 	verdict=$(sed -n "s/^akm-lane: \(passed\|failed\|skipped\) $name\r*$/\1/p" "$console")
-	case $verdict:$complaints in
-	passed:) lane_add 1 0 0 ;;
-	skipped:) lane_add 0 0 1 ;;
-	*)
-		lane_add 0 1 0
-		echo "${complaints:-$name: ${verdict:-did not end}}"
-		grep -E -A8 'FAIL' "$console" | tail -n 40 || tail -n 5 "$console"
-		echo "console: $console"
-		;;
+	if [[ ${verdict:-failed} = failed ]] || grep -qE "$complaint" "$console"; then
+		explain "$name" "$verdict" "$console"
+		verdict=failed
+	fi
+	echo "$verdict" >"$out/scenario-$name.outcome"
+	printf '%-8s %s (%d claims, %d s)\n' "$verdict" "$name" "$(grep -c '^  ok ' "$console")" $((SECONDS - begin))
+}
+
+for name; do
+	rm -f "$out/scenario-$name.outcome"
+	while [ "$(jobs -pr | wc -l)" -ge "${JOBS:-$(nproc)}" ]; do
+		wait -n || true
+	done
+	run_one "$name" &
+done
+wait
+for name; do
+	case $(cat "$out/scenario-$name.outcome" 2>/dev/null) in
+	passed) lane_add 1 0 0 ;;
+	skipped) lane_add 0 0 1 ;;
+	*) lane_add 0 1 0 ;;
 	esac
-	printf '%-8s %s\n' "${verdict:-crashed}" "$name"
 done
 lane_end uml

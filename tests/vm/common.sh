@@ -8,7 +8,7 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=tests/lib/claims.sh
 . "$top/tests/lib/claims.sh"
 PATH=$top/build/userspace/gcc:$top/build/userspace/gcc/tests/vm:$PATH
-module=$top/build/module-$(uname -r)/akm.ko
+module=${AKM_MODULE:-$top/build/module-$(uname -r)/akm.ko}
 background=() namespaces=()
 
 on() { # NAMESPACE COMMAND…
