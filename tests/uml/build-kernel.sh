@@ -75,7 +75,7 @@ use_ccache() {
 # allnoconfig drops silently what a dependency forbids: say it instead
 check_config() {
 	local dir=$1 missing
-	missing=$(fragments | xargs cat | grep -E '^CONFIG_[A-Z0-9_]+=[ym]$' | sort -u |
+	missing=$(fragments | xargs cat | grep -E '^CONFIG_[A-Z0-9_]+=([ym]|-?[0-9]+)$' | sort -u |
 		grep -vxFf "$dir/.config" || true)
 	[ -z "$missing" ] || die "the kernel refuses these options: ${missing//$'\n'/ }"
 }
