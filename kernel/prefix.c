@@ -1,13 +1,52 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "prefix.h"
 
+#include <linux/hash.h>
 #include <linux/slab.h>
 #include <net/ipv6.h>
+
+/*
+ * Four look-ups are made for each packet, so both of these are short. Keys come from
+ * the administrator: there is nobody to make them collide on purpose.
+ */
+static u32 hash_key(const void *data, u32 len, u32 seed)
+{
+	const struct akm_prefix_key *key = data;
+	u64 sum = (__force u32)key->addr[0] + ((u64)(key->len ^ seed) << 32);
+
+	if (key->family == AF_INET6) {
+		sum = sum * GOLDEN_RATIO_64 + (__force u32)key->addr[1];
+		sum = sum * GOLDEN_RATIO_64 + (__force u32)key->addr[2];
+		sum = sum * GOLDEN_RATIO_64 + (__force u32)key->addr[3];
+	}
+	return hash_64(sum, 32);
+}
+
+static u32 hash_prefix(const void *data, u32 len, u32 seed)
+{
+	const struct akm_prefix *prefix = data;
+
+	return hash_key(&prefix->key, len, seed);
+}
+
+/* Return: 0 if they are the same. */
+static int compare(struct rhashtable_compare_arg *arg, const void *data)
+{
+	const struct akm_prefix *prefix = data;
+	const struct akm_prefix_key *a = arg->key, *b = &prefix->key;
+
+	if (a->addr[0] != b->addr[0] || a->len != b->len || a->family != b->family)
+		return 1;
+	return a->family == AF_INET6 && memcmp(a->addr, b->addr, sizeof(a->addr));
+}
 
 static const struct rhashtable_params prefix_params = {
 	.key_len = sizeof(struct akm_prefix_key),
 	.key_offset = offsetof(struct akm_prefix, key),
 	.head_offset = offsetof(struct akm_prefix, node),
+	.hashfn = hash_key,
+	.obj_hashfn = hash_prefix,
+	.obj_cmpfn = compare,
 	.automatic_shrinking = true,
 };
 
@@ -35,7 +74,8 @@ int akm_prefix_insert(struct akm_prefixes *prefixes, struct akm_prefix *prefix)
 {
 	int err;
 
-	err = rhashtable_lookup_insert_fast(&prefixes->table, &prefix->node, prefix_params);
+	err = rhashtable_lookup_insert_key(&prefixes->table, &prefix->key, &prefix->node,
+					   prefix_params);
 	if (err)
 		return err == -EEXIST ? err : -ENOMEM;
 	if (!(*used(prefixes, &prefix->key))++)
@@ -66,9 +106,9 @@ static __be32 mask_word(unsigned int len)
 
 static void mask_key(struct akm_prefix_key *key)
 {
-	int i;
+	int i, words = key->family == AF_INET ? 1 : 4;
 
-	for (i = 0; i < 4; i++)
+	for (i = 0; i < words; i++)
 		key->addr[i] &= mask_word(key->len > 32 * i ? key->len - 32 * i : 0);
 }
 
