@@ -10,11 +10,12 @@
 #define SG_MAX	(MAX_SKB_FRAGS + 2)
 
 struct akm_request {
-	struct sk_buff *skb;
-	akm_aead_done_t done;
+	struct akm_job job;
+	akm_aead_done_t done;		/* of a single packet; NULL: of job */
 	size_t size;			/* of this allocation */
 	u8 iv[AKM_NONCE_LEN];
 	struct scatterlist sg[SG_MAX];
+	struct scatterlist to;		/* linear destination, if it is another */
 	struct aead_request aead;	/* last: the algorithm's context follows */
 };
 
@@ -163,8 +164,8 @@ void akm_aead_exit(void)
 static void request_done(akm_crypto_arg *arg, int err)
 {
 	struct akm_request *req = akm_crypto_data(arg);
-	struct sk_buff *skb = req->skb;
 	akm_aead_done_t done = req->done;
+	struct akm_job job = req->job;
 
 	if (err == -EINPROGRESS) {
 		atomic_dec(&backlog);
@@ -172,55 +173,72 @@ static void request_done(akm_crypto_arg *arg, int err)
 	}
 	local_bh_disable();
 	request_put(req);
-	done(skb, err);
+	if (done)
+		done(job.skb, err);
+	else
+		job.done(&job, err);
 	local_bh_enable();
 }
 
-static int map_skb(struct akm_request *req, struct sk_buff *skb)
+static int map_skb(struct akm_request *req, struct sk_buff *skb, unsigned int offset,
+		   unsigned int len)
 {
 	int n;
 
+	if (!skb_is_nonlinear(skb)) {
+		sg_init_one(req->sg, skb->data + offset, len);
+		return 0;
+	}
 	sg_init_table(req->sg, SG_MAX);
-	n = skb_to_sgvec(skb, req->sg, 0, skb->len);
+	n = skb_to_sgvec(skb, req->sg, offset, len);
 	return n < 0 ? n : 0;
 }
 
-/* @skb: header, text, room for or value of the tag; writable, at most SG_MAX pieces */
-static int crypt(const struct akm_aead *aead, struct sk_buff *skb, unsigned int cryptlen,
-		 int (*operation)(struct aead_request *), akm_aead_done_t done)
+/* Source and destination are mapped. Gives @req back unless it goes on by itself. */
+static int start(const struct akm_aead *aead, struct akm_request *req,
+		 struct scatterlist *to, unsigned int cryptlen, u64 number,
+		 int (*operation)(struct aead_request *))
 {
-	const struct akm_header *header = (const struct akm_header *)skb->data;
-	struct akm_request *req = request_get(aead);
 	u32 flags = 0;
 	int err;
-
-	if (!req)
-		return -ENOMEM;
-	err = map_skb(req, skb);
-	if (err)
-		goto out;
 
 	/* without the flag a full queue says -ENOSPC, and the packet is dropped */
 	if (atomic_read(&backlog) < AKM_BACKLOG_MAX)
 		flags = CRYPTO_TFM_REQ_MAY_BACKLOG;
-	req->skb = skb;
-	req->done = done;
-	akm_nonce(req->iv, aead->iv, be64_to_cpu(header->packet_number));
+	akm_nonce(req->iv, aead->iv, number);
 	aead_request_set_tfm(&req->aead, aead->tfm);
 	aead_request_set_callback(&req->aead, flags, request_done, req);
-	aead_request_set_ad(&req->aead, sizeof(*header));
-	aead_request_set_crypt(&req->aead, req->sg, req->sg, cryptlen, req->iv);
+	aead_request_set_ad(&req->aead, sizeof(struct akm_header));
+	aead_request_set_crypt(&req->aead, req->sg, to, cryptlen, req->iv);
 
 	err = operation(&req->aead);
-	if (err == -EBUSY && flags) {	/* without the flag it would mean: dropped */
+	if (err == -EBUSY) {
 		atomic_inc(&backlog);
 		return -EINPROGRESS;
 	}
-	if (err == -EINPROGRESS)
-		return err;
-out:
-	request_put(req);
+	if (err != -EINPROGRESS)
+		request_put(req);
 	return err;
+}
+
+/* @skb: header, text, room for or value of the tag; writable, at most SG_MAX pieces */
+static int crypt_skb(const struct akm_aead *aead, struct sk_buff *skb, unsigned int cryptlen,
+		     int (*operation)(struct aead_request *), akm_aead_done_t done)
+{
+	const struct akm_header *header = (const struct akm_header *)skb->data;
+	struct akm_request *req = request_get(aead);
+	int err;
+
+	if (!req)
+		return -ENOMEM;
+	err = map_skb(req, skb, 0, skb->len);
+	if (err) {
+		request_put(req);
+		return err;
+	}
+	req->job.skb = skb;
+	req->done = done;
+	return start(aead, req, req->sg, cryptlen, be64_to_cpu(header->packet_number), operation);
 }
 
 /* Make @skb writable in at most SG_MAX pieces, with @tail bytes more at the end. */
@@ -253,7 +271,7 @@ int akm_aead_seal(const struct akm_aead *aead, struct sk_buff *skb,
 	if (err)
 		return err;
 	memcpy(__skb_push(skb, sizeof(*header)), header, sizeof(*header));
-	return crypt(aead, skb, text, crypto_aead_encrypt, done);
+	return crypt_skb(aead, skb, text, crypto_aead_encrypt, done);
 }
 
 int akm_aead_open(const struct akm_aead *aead, struct sk_buff *skb,
@@ -263,6 +281,37 @@ int akm_aead_open(const struct akm_aead *aead, struct sk_buff *skb,
 
 	if (err)
 		return err;
-	return crypt(aead, skb, skb->len - sizeof(struct akm_header),
-		     crypto_aead_decrypt, done);
+	return crypt_skb(aead, skb, skb->len - sizeof(struct akm_header),
+			 crypto_aead_decrypt, done);
+}
+
+int akm_aead_seal_job(const struct akm_aead *aead, const struct akm_job *job)
+{
+	struct akm_request *req = request_get(aead);
+
+	if (!req)
+		return -ENOMEM;
+	sg_init_one(req->sg, job->buffer, sizeof(struct akm_header) + job->text_len + AKM_TAG_LEN);
+	req->job = *job;
+	req->done = NULL;
+	return start(aead, req, req->sg, job->text_len, job->number, crypto_aead_encrypt);
+}
+
+int akm_aead_open_job(const struct akm_aead *aead, const struct akm_job *job)
+{
+	struct akm_request *req = request_get(aead);
+	int err;
+
+	if (!req)
+		return -ENOMEM;
+	err = map_skb(req, job->skb, job->offset, AKM_OVERHEAD + job->text_len);
+	if (err) {
+		request_put(req);
+		return err;
+	}
+	sg_init_one(&req->to, job->buffer, sizeof(struct akm_header) + job->text_len);
+	req->job = *job;
+	req->done = NULL;
+	return start(aead, req, &req->to, job->text_len + AKM_TAG_LEN, job->number,
+		     crypto_aead_decrypt);
 }

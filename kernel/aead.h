@@ -88,6 +88,29 @@ int akm_aead_seal(const struct akm_aead *aead, struct sk_buff *skb,
 int akm_aead_open(const struct akm_aead *aead, struct sk_buff *skb,
 		  akm_aead_done_t done);
 
+/*
+ * One packet of a batch. The text of what is sealed lies in a buffer already; what
+ * is opened is a range of an sk_buff that is left as it is, and goes to a buffer.
+ */
+struct akm_job {
+	void (*done)(struct akm_job *job, int err);	/* as akm_aead_done_t; @job is a copy */
+	u8 *buffer;			/* header, text, (sealing only) room for the tag */
+	unsigned int text_len;
+	struct sk_buff *skb;		/* opening: source, the caller's otherwise */
+	unsigned int offset;		/* opening: of the header in @skb; the caller's otherwise */
+	void *key;			/* the caller's */
+	u64 number;			/* packet number */
+	u8 tos;				/* the caller's */
+};
+
+/*
+ * The buffers are in the kernel's direct mapping. The contents of @job are copied.
+ * When opening, the header's place in the buffer is not written to.
+ * Context and return value as of akm_aead_seal() and akm_aead_open().
+ */
+int akm_aead_seal_job(const struct akm_aead *aead, const struct akm_job *job);
+int akm_aead_open_job(const struct akm_aead *aead, const struct akm_job *job);
+
 /* Free what is cached per CPU. No request may be under way. */
 void akm_aead_exit(void);
 

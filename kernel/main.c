@@ -3,6 +3,7 @@
 #include <linux/module.h>
 #include <net/rtnetlink.h>
 #include "aead.h"
+#include "buffer.h"
 #include "device.h"
 #include "kdf.h"
 #include "netlink.h"
@@ -33,6 +34,7 @@ static void __exit akm_exit(void)
 {
 	akm_netlink_exit();
 	akm_device_exit();
+	akm_buffer_exit();
 	akm_aead_exit();
 	akm_kdf_exit();
 }

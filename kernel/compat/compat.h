@@ -8,6 +8,8 @@
 
 #include <linux/version.h>
 #include <linux/crypto.h>
+#include <linux/gfp.h>
+#include <linux/mm.h>
 #include <linux/netdevice.h>
 #include <linux/netlink.h>
 #include <net/genetlink.h>
@@ -69,6 +71,18 @@ char *akm_extack_buffer(void);
 		__extack->_msg = __buffer;				\
 } while (0)
 #endif
+
+/* Give back what a fragment cache holds */
+static inline void akm_page_frag_drain(struct page_frag_cache *cache)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
+	if (cache->va)
+		__page_frag_cache_drain(virt_to_head_page(cache->va), cache->pagecnt_bias);
+	cache->va = NULL;
+#else
+	page_frag_cache_drain(cache);
+#endif
+}
 
 /* Lockless transmit: a feature bit, then a field of its own */
 static inline void akm_netdev_set_lltx(struct net_device *dev)
