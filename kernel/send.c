@@ -8,14 +8,26 @@
 #include <net/ip_tunnels.h>
 #include "aead.h"
 #include "atr.h"
+#include "buffer.h"
 #include "compat/compat.h"
 #include "device.h"
+#include "gso.h"
 #include "inner.h"
 #include "keys.h"
 #include "socket.h"
 
+/* Packets that go out as one, for the underlay to split as late as it can */
+#define BATCH_MAX	64
+#define BATCH_BYTES	(0xffff - AKM_UDP_HEADROOM)
+/* A group's packet that is shorter is copied for every member */
+#define SHARE_MIN	256
+
 struct send_cb {
 	struct akm_key *key;		/* held */
+	atomic_t pending;		/* packets of a batch that have not ended */
+	int err;			/* of any of them */
+	u32 bytes;			/* of inner packets */
+	u16 n;				/* packets */
 	u8 tos;				/* for the outer header */
 };
 
@@ -48,66 +60,86 @@ static void report_no_key(struct akm_device *akm, enum akm_event_type type,
 	akm_device_report(akm, &event);
 }
 
-static void count_sent(struct akm_device *akm, struct akm_member *member, unsigned int bytes)
-{
-	akm_stats_tx(&akm->stats, 1, bytes);
-	if (member)
-		akm_stats_tx(&member->stats, 1, bytes);
-}
-
-/* RCU. Consumes @skb. */
+/* RCU. Consumes @skb, which is one packet or a batch. */
 static void send_to(struct akm_device *akm, struct sk_buff *skb, struct akm_member *member,
-		    u8 tos)
+		    const struct send_cb *cb)
 {
 	struct akm_endpoint *endpoint = rcu_dereference(member->endpoint);
-	unsigned int bytes = skb->len - AKM_OVERHEAD;
 
 	if (!endpoint) {
-		akm_stats_inc(&member->stats, AKM_STAT_TX_NO_ENDPOINT);
-		drop(akm, skb, AKM_STAT_TX_NO_ENDPOINT, 1);
-	} else if (akm_socket_send(akm, skb, endpoint, tos)) {
-		akm_stats_inc(&member->stats, AKM_STAT_TX_DROPPED);
-		drop(akm, skb, AKM_STAT_TX_DROPPED, 1);
+		akm_stats_add(&member->stats, AKM_STAT_TX_NO_ENDPOINT, cb->n);
+		drop(akm, skb, AKM_STAT_TX_NO_ENDPOINT, cb->n);
+	} else if (akm_socket_send(akm, skb, endpoint, cb->tos)) {
+		akm_stats_add(&member->stats, AKM_STAT_TX_DROPPED, cb->n);
+		drop(akm, skb, AKM_STAT_TX_DROPPED, cb->n);
 	} else {
-		count_sent(akm, member, bytes);
+		akm_stats_tx(&akm->stats, cb->n, cb->bytes);
+		akm_stats_tx(&member->stats, cb->n, cb->bytes);
 	}
 }
 
-/* Every member but the device itself gets the same datagram. */
-static void send_to_all(struct akm_device *akm, struct sk_buff *skb, u16 self, u8 tos)
+/* Copies of the result share all of it but the headers to come. */
+static struct sk_buff *move_to_fragment(struct sk_buff *skb)
+{
+	struct sk_buff *shared;
+	void *buffer;
+
+	if (skb->len < SHARE_MIN || skb->len > AKM_BUFFER_MAX || skb_shinfo(skb)->nr_frags)
+		return skb;
+	shared = alloc_skb(skb_headroom(skb), GFP_ATOMIC | __GFP_NOWARN);
+	buffer = akm_buffer_alloc(skb->len);
+	if (!shared || !buffer) {
+		kfree_skb(shared);
+		if (buffer)
+			akm_buffer_free(buffer);
+		return skb;
+	}
+	skb_reserve(shared, skb_headroom(skb));
+	skb_copy_bits(skb, 0, buffer, skb->len);
+	akm_buffer_attach(shared, buffer, skb->len, SKB_DATA_ALIGN(skb->len));
+	skb_copy_hash(shared, skb);
+	skb_copy_queue_mapping(shared, skb);
+	shared->priority = skb->priority;
+	consume_skb(skb);
+	return shared;
+}
+
+/* Every member but the device itself gets the same; fragments are shared, not copied. */
+static void send_to_all(struct akm_device *akm, struct sk_buff *skb, u16 self,
+			const struct send_cb *cb)
 {
 	struct akm_member *member;
 	struct sk_buff *copy;
 	unsigned long index;
 
+	skb = move_to_fragment(skb);
 	xa_for_each(&akm->members, index, member) {
 		if (index == self || !rcu_access_pointer(member->endpoint))
 			continue;
-		copy = skb_copy(skb, GFP_ATOMIC);
+		copy = pskb_copy(skb, GFP_ATOMIC);
 		if (copy)
-			send_to(akm, copy, member, tos);
+			send_to(akm, copy, member, cb);
 		else
-			akm_stats_inc(&akm->stats, AKM_STAT_TX_DROPPED);
+			akm_stats_add(&akm->stats, AKM_STAT_TX_DROPPED, cb->n);
 	}
 	consume_skb(skb);
 }
 
-/* The end of every sealed packet, whichever way it came here; BH disabled. */
+/* The end of everything that is sealed, whichever way it came here; BH disabled. */
 static void sent(struct sk_buff *skb, int err)
 {
-	struct akm_key *key = send_cb(skb)->key;
-	struct akm_device *akm = key_device(key);
-	u8 tos = send_cb(skb)->tos;
+	struct send_cb cb = *send_cb(skb);
+	struct akm_device *akm = key_device(cb.key);
 
 	rcu_read_lock();
 	if (unlikely(err))
-		drop(akm, skb, AKM_STAT_TX_DROPPED, 1);
-	else if (key->member)
-		send_to(akm, skb, key->member, tos);
+		drop(akm, skb, AKM_STAT_TX_DROPPED, cb.n);
+	else if (cb.key->member)
+		send_to(akm, skb, cb.key->member, &cb);
 	else
-		send_to_all(akm, skb, key->epoch->gen->self, tos);
+		send_to_all(akm, skb, cb.key->epoch->gen->self, &cb);
 	rcu_read_unlock();
-	akm_key_put(key);
+	akm_key_put(cb.key);
 }
 
 static u8 outer_tos(const struct sk_buff *skb)
@@ -124,22 +156,33 @@ static void detach(struct sk_buff *skb)
 	skb->encapsulation = 0;
 }
 
-/* One packet that needs no segmentation; consumes @skb and one hold on @key. */
-static void seal(struct akm_key *key, struct sk_buff *skb, u64 number)
+static struct akm_header make_header(const struct akm_key *key, u64 number)
 {
 	const struct akm_epoch *epoch = key->epoch;
-	const struct akm_header header = {
-		.vertype = akm_vertype(key->member ? AKM_PACKET_PAIR : AKM_PACKET_GROUP),
+
+	return (struct akm_header) {
+		.vertype = akm_vertype(key->type),
 		.epoch = (u8)epoch->number,
 		.sender = cpu_to_be16(epoch->gen->self),
 		.key_id = cpu_to_be32(epoch->gen->ctx.key_id),
 		.packet_number = cpu_to_be64(number),
 	};
+}
+
+/* One packet that needs no segmentation; consumes @skb and one hold on @key. */
+static void seal(struct akm_key *key, struct sk_buff *skb, u64 number)
+{
+	const struct akm_header header = make_header(key, number);
 	int err = 0;
 
 	if (skb->ip_summed == CHECKSUM_PARTIAL)
 		err = skb_checksum_help(skb);
-	*send_cb(skb) = (struct send_cb) { .key = key, .tos = outer_tos(skb) };
+	*send_cb(skb) = (struct send_cb) {
+		.key = key,
+		.tos = outer_tos(skb),
+		.n = 1,
+		.bytes = skb->len,
+	};
 	detach(skb);
 	if (!err)
 		err = akm_aead_seal(&key->aead, skb, &header, sent);
@@ -155,6 +198,170 @@ static void seal_list(struct akm_key *key, struct sk_buff *list, u32 incarnation
 		skb_mark_not_on_list(skb);
 		seal(key, skb, akm_packet_number(incarnation, first++));
 	}
+}
+
+/* The last @n packets of a batch have ended. Consumes it if nothing else is pending. */
+static void batch_end(struct sk_buff *batch, int n)
+{
+	struct send_cb *cb = send_cb(batch);
+
+	if (atomic_sub_and_test(n, &cb->pending))
+		sent(batch, READ_ONCE(cb->err));
+}
+
+static void batch_done(struct akm_job *job, int err)
+{
+	if (err)
+		WRITE_ONCE(send_cb(job->skb)->err, err);
+	batch_end(job->skb, 1);
+}
+
+/* An empty batch that looks like @skb from outside. */
+static struct sk_buff *batch_create(struct akm_key *key, const struct sk_buff *skb,
+				    unsigned int n, unsigned int size)
+{
+	unsigned int headroom = key_device(key)->dev->needed_headroom;
+	struct sk_buff *batch = alloc_skb(headroom, GFP_ATOMIC | __GFP_NOWARN);
+
+	if (!batch)
+		return NULL;
+	skb_reserve(batch, headroom);
+	skb_copy_hash(batch, skb);
+	skb_copy_queue_mapping(batch, skb);
+	batch->priority = skb->priority;
+	if (n > 1) {
+		skb_shinfo(batch)->gso_type = SKB_GSO_UDP_L4;
+		skb_shinfo(batch)->gso_size = size;
+		skb_shinfo(batch)->gso_segs = n;
+	}
+	*send_cb(batch) = (struct send_cb) { .key = key, .tos = outer_tos(skb), .n = n };
+	atomic_set(&send_cb(batch)->pending, n + 1);	/* one for who fills it */
+	return batch;
+}
+
+/*
+ * The socket goes on being charged until the batch has left. What it was charged is
+ * @skb's size, so that has to be the size of what goes back to it; from here on
+ * nothing may be attached.
+ */
+static void batch_take_owner(struct sk_buff *batch, struct sk_buff *skb)
+{
+	if (!skb->destructor)
+		return;
+	swap(batch->sk, skb->sk);
+	swap(batch->destructor, skb->destructor);
+	swap(batch->truesize, skb->truesize);
+}
+
+/* What is split, and under what it is sealed */
+struct batch_source {
+	struct akm_key *key;
+	const struct sk_buff *skb;
+	const struct akm_gso *gso;
+	u32 incarnation;
+	u64 first;			/* sequence number of packet 0 */
+};
+
+/* Packet @i into @buffer. Return: 1 if it is sealed already, otherwise 0. */
+static int batch_seal(const struct batch_source *source, struct sk_buff *batch,
+		      unsigned int i, u8 *buffer)
+{
+	struct akm_job job = {
+		.done = batch_done,
+		.buffer = buffer,
+		.text_len = akm_gso_len(source->gso, i),
+		.skb = batch,
+		.number = akm_packet_number(source->incarnation, source->first + i),
+	};
+	int err;
+
+	*(struct akm_header *)buffer = make_header(source->key, job.number);
+	akm_gso_write(source->skb, source->gso, i, buffer + sizeof(struct akm_header));
+	send_cb(batch)->bytes += job.text_len;
+	err = akm_aead_seal_job(&source->key->aead, &job);
+	if (err == -EINPROGRESS)
+		return 0;
+	if (err)
+		WRITE_ONCE(send_cb(batch)->err, err);
+	return 1;
+}
+
+/* Packets @from to before @to in one buffer. Return: how many are sealed already, or an error. */
+static int batch_chunk(const struct batch_source *source, struct sk_buff *batch,
+		       unsigned int from, unsigned int to)
+{
+	unsigned int len = 0, i;
+	int done = 0;
+	u8 *buffer;
+
+	for (i = from; i < to; i++)
+		len += akm_gso_len(source->gso, i) + AKM_OVERHEAD;
+	if (skb_shinfo(batch)->nr_frags == MAX_SKB_FRAGS)
+		return -ENOMEM;
+	buffer = akm_buffer_alloc(len);
+	if (!buffer)
+		return -ENOMEM;
+	akm_buffer_attach(batch, buffer, len, SKB_DATA_ALIGN(len));
+	for (i = from; i < to; i++) {
+		done += batch_seal(source, batch, i, buffer);
+		buffer += akm_gso_len(source->gso, i) + AKM_OVERHEAD;
+	}
+	return done;
+}
+
+/*
+ * Packets @from to before @to. Where memory is short, large buffers cannot be had, but
+ * perhaps small ones. Return: how many have ended.
+ */
+static int fill_batch(const struct batch_source *source, struct sk_buff *batch,
+		      unsigned int from, unsigned int to)
+{
+	unsigned int size = akm_gso_len(source->gso, 0) + AKM_OVERHEAD;
+	unsigned int small = max_t(unsigned int, PAGE_SIZE / size, 1);
+	unsigned int chunk = AKM_BUFFER_MAX / size;
+	unsigned int i = from;
+	int n, done = 0;
+
+	while (i < to) {
+		n = batch_chunk(source, batch, i, min(to, i + chunk));
+		if (n < 0 && chunk > small) {
+			chunk = small;
+			continue;
+		}
+		if (n < 0) {
+			WRITE_ONCE(send_cb(batch)->err, n);
+			done += to - i;
+			break;
+		}
+		done += n;
+		i = min(to, i + chunk);
+	}
+	return done;
+}
+
+/* Consumes @skb and as many holds on the key as there are batches. */
+static void send_gso(struct batch_source *source, struct sk_buff *skb, unsigned int per_batch)
+{
+	unsigned int size = akm_gso_len(source->gso, 0) + AKM_OVERHEAD;
+	unsigned int from, to, n = source->gso->n;
+	struct sk_buff *batch;
+	int done;
+
+	for (from = 0; from < n; from = to) {
+		to = min(n, from + per_batch);
+		batch = batch_create(source->key, skb, to - from, size);
+		if (!batch) {
+			akm_stats_add(&key_device(source->key)->stats, AKM_STAT_TX_DROPPED,
+				      to - from);
+			akm_key_put(source->key);
+			continue;
+		}
+		done = fill_batch(source, batch, from, to);
+		if (to == n)
+			batch_take_owner(batch, skb);
+		batch_end(batch, done + 1);
+	}
+	consume_skb(skb);
 }
 
 /* Return: @skb as a list of packets that fit the MTU, or an error; consumes on success. */
@@ -246,50 +453,78 @@ static struct akm_key *find_key(struct akm_device *akm, const struct akm_inner *
 	return akm_key_tx_pair(epoch, inner->destination->index, refs);
 }
 
-/* Everything after segmentation; consumes @list of @n packets. */
-static void send_list(struct akm_device *akm, struct sk_buff *list, unsigned int n,
-		      const struct akm_inner *inner)
+/* What is reserved for @n packets, and a key that is held @refs times */
+static struct akm_key *reserve(struct akm_device *akm, struct sk_buff *list,
+			       const struct akm_inner *inner, unsigned int n,
+			       unsigned int refs, u32 *ret_incarnation, u64 *ret_first)
 {
-	u32 incarnation = READ_ONCE(akm->incarnation);
 	struct akm_key *key = NULL;
-	u64 first;
 
-	if (likely(incarnation))
-		key = find_key(akm, inner, n);
+	*ret_incarnation = READ_ONCE(akm->incarnation);
+	if (likely(*ret_incarnation))
+		key = find_key(akm, inner, refs);
 	if (unlikely(!key)) {
 		report_no_key(akm, AKM_EVENT_NO_KEY, inner->destination);
 		drop(akm, list, AKM_STAT_TX_NO_KEY, n);
-		return;
+		return NULL;
 	}
-	if (unlikely(!akm_key_reserve(key, n, &first))) {
+	if (unlikely(!akm_key_reserve(key, n, ret_first))) {
 		report_no_key(akm, AKM_EVENT_EXHAUSTED, inner->destination);
 		drop(akm, list, AKM_STAT_TX_EXHAUSTED, n);
-		akm_key_put_many(key, n);
+		akm_key_put_many(key, refs);
+		return NULL;
+	}
+	return key;
+}
+
+static void send_split(struct akm_device *akm, struct sk_buff *skb, const struct akm_gso *gso,
+		       const struct akm_inner *inner)
+{
+	unsigned int per_batch = min_t(unsigned int, BATCH_MAX,
+				       BATCH_BYTES / (akm_gso_len(gso, 0) + AKM_OVERHEAD));
+	struct batch_source source = { .skb = skb, .gso = gso };
+
+	source.key = reserve(akm, skb, inner, gso->n, DIV_ROUND_UP(gso->n, per_batch),
+			     &source.incarnation, &source.first);
+	if (source.key)
+		send_gso(&source, skb, per_batch);
+}
+
+static void send_list(struct akm_device *akm, struct sk_buff *skb,
+		      const struct akm_inner *inner)
+{
+	struct sk_buff *list;
+	struct akm_key *key;
+	u32 incarnation;
+	unsigned int n;
+	u64 first;
+
+	list = segment(skb, &n);
+	if (IS_ERR(list)) {
+		drop(akm, skb, AKM_STAT_TX_DROPPED, 1);
 		return;
 	}
-	seal_list(key, list, incarnation, first);
+	key = reserve(akm, list, inner, n, n, &incarnation, &first);
+	if (key)
+		seal_list(key, list, incarnation, first);
 }
 
 netdev_tx_t akm_send(struct sk_buff *skb, struct net_device *dev)
 {
 	struct akm_device *akm = netdev_priv(dev);
 	struct akm_inner inner;
-	struct sk_buff *list;
+	struct akm_gso gso;
 	enum akm_stat why;
-	unsigned int n;
 
 	rcu_read_lock();
 	why = admit(akm, skb, &inner);
-	if (unlikely(why != AKM_STATS)) {
+	if (unlikely(why != AKM_STATS))
 		drop(akm, skb, why, 1);
-		goto out;
-	}
-	list = segment(skb, &n);
-	if (IS_ERR(list))
-		drop(akm, skb, AKM_STAT_TX_DROPPED, 1);
+	else if (skb_is_gso(skb) && akm_gso_plan(skb, &gso) &&
+		 akm_gso_len(&gso, 0) + AKM_OVERHEAD <= AKM_BUFFER_MAX)
+		send_split(akm, skb, &gso, &inner);
 	else
-		send_list(akm, list, n, &inner);
-out:
+		send_list(akm, skb, &inner);
 	rcu_read_unlock();
 	return NETDEV_TX_OK;
 }

@@ -294,6 +294,11 @@ int akm_socket_send(struct akm_device *akm, struct sk_buff *skb,
 	err = skb_cow_head(skb, AKM_UDP_HEADROOM);
 	if (unlikely(err))
 		return err;
+	if (skb_is_gso(skb)) {		/* the UDP header is about to be pushed */
+		skb->ip_summed = CHECKSUM_PARTIAL;
+		skb->csum_start = skb_headroom(skb) - sizeof(struct udphdr);
+		skb->csum_offset = offsetof(struct udphdr, check);
+	}
 	skb->mark = READ_ONCE(akm->fwmark);
 	skb->dev = NULL;		/* the tunnel helpers would count there; send.c counts */
 	if (endpoint->addr.sa.sa_family == AF_INET)
