@@ -11,6 +11,7 @@
 #include <linux/hashtable.h>
 #include <linux/mutex.h>
 #include <linux/netdevice.h>
+#include <linux/netfilter.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 #include <net/gro_cells.h>
@@ -25,7 +26,10 @@ struct akm_socket;
 struct akm_net {
 	struct net *net;
 	struct mutex lock;		/* protects all of the below */
-	struct list_head sockets;	/* struct akm_socket */
+	struct list_head sockets;	/* struct akm_socket; readers under RCU */
+#if IS_ENABLED(CONFIG_NETFILTER)
+	struct nf_hook_ops hooks[2];	/* registered while there are sockets */
+#endif
 	u32 incarnation;		/* highest one that any device was given */
 	DECLARE_HASHTABLE(generations, 8);	/* by key_id; readers under RCU */
 	struct akm_monitor monitor;	/* events that concern no device */

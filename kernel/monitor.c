@@ -48,9 +48,9 @@ static void count_hot(struct akm_stats *stats, enum akm_stat packets,
 	u64_stats_update_end(&hot->sync);
 }
 
-void akm_stats_rx(struct akm_stats *stats, unsigned int bytes)
+void akm_stats_rx(struct akm_stats *stats, unsigned int packets, unsigned int bytes)
 {
-	count_hot(stats, AKM_STAT_RX_PACKETS, 1, bytes);
+	count_hot(stats, AKM_STAT_RX_PACKETS, packets, bytes);
 }
 
 void akm_stats_tx(struct akm_stats *stats, unsigned int packets, unsigned int bytes)

@@ -53,8 +53,8 @@ struct akm_stats {
 
 int akm_stats_init(struct akm_stats *stats);
 void akm_stats_free(struct akm_stats *stats);
-/* Count one packet of @bytes; BH disabled. */
-void akm_stats_rx(struct akm_stats *stats, unsigned int bytes);
+/* Count packets that have @bytes together; BH disabled. */
+void akm_stats_rx(struct akm_stats *stats, unsigned int packets, unsigned int bytes);
 void akm_stats_tx(struct akm_stats *stats, unsigned int packets, unsigned int bytes);
 void akm_stats_read(const struct akm_stats *stats, u64 ret_values[AKM_STATS]);
 

@@ -6,10 +6,12 @@
 #include <net/ip_tunnels.h>
 #include "aead.h"
 #include "atr.h"
+#include "buffer.h"
 #include "device.h"
 #include "inner.h"
 #include "keys.h"
 #include "socket.h"
+#include "train.h"
 
 /*
  * Packets whose number is too old or was seen are decrypted all the same, to tell
@@ -17,6 +19,11 @@
  */
 #define CLASSIFY_BURST	64
 #define CLASSIFY_RATE	64		/* per second */
+
+/* A datagram that arrived inside a datagram that is being delivered is queued. */
+#define DEPTH_MAX	1
+
+static DEFINE_PER_CPU(unsigned int, depth);	/* of deliveries under way; BH disabled */
 
 struct receive_cb {
 	struct akm_key *key;		/* held */
@@ -36,9 +43,9 @@ static struct akm_device *key_device(const struct akm_key *key)
 
 /*
  * Nothing in this packet is proven, and no device can be told from it, unless the
- * port serves only one.
+ * port serves only one. @skb tells where it came from.
  */
-static void refuse_unknown(const struct akm_socket *as, struct sk_buff *skb,
+static void refuse_unknown(const struct akm_socket *as, const struct sk_buff *skb,
 			   enum akm_stat stat, struct akm_event *event)
 {
 	struct akm_device *akm = rcu_dereference(as->sole);
@@ -51,17 +58,16 @@ static void refuse_unknown(const struct akm_socket *as, struct sk_buff *skb,
 	} else {
 		akm_monitor_report(&as->net->monitor, &place, event);
 	}
-	kfree_skb(skb);
 }
 
-static void refuse_malformed(const struct akm_socket *as, struct sk_buff *skb)
+static void refuse_malformed(const struct akm_socket *as, const struct sk_buff *skb)
 {
 	struct akm_event event = { .type = AKM_EVENT_MALFORMED };
 
 	refuse_unknown(as, skb, AKM_STAT_RX_MALFORMED, &event);
 }
 
-static void refuse_key(const struct akm_socket *as, struct sk_buff *skb,
+static void refuse_key(const struct akm_socket *as, const struct sk_buff *skb,
 		       const struct akm_header *header)
 {
 	struct akm_event event = {
@@ -75,11 +81,16 @@ static void refuse_key(const struct akm_socket *as, struct sk_buff *skb,
 	refuse_unknown(as, skb, AKM_STAT_RX_UNKNOWN_KEY, &event);
 }
 
-/* The key was found; @why counts at the device and at the (claimed or proven) sender. */
-static void refuse(struct akm_key *key, struct sk_buff *skb, enum akm_stat why,
-		   enum akm_event_type type)
+static void count_refused(const struct akm_key *key, enum akm_stat why)
 {
-	const struct akm_header *header = (const struct akm_header *)skb->data;
+	akm_stats_inc(&key_device(key)->stats, why);
+	akm_stats_inc(&key->member->stats, why);
+}
+
+/* The key was found; @why counts at the device and at the (claimed or proven) sender. */
+static void refuse(const struct akm_key *key, const struct sk_buff *skb, u64 number,
+		   enum akm_stat why, enum akm_event_type type)
+{
 	const struct akm_epoch *epoch = key->epoch;
 	struct akm_event event = {
 		.type = type,
@@ -88,104 +99,106 @@ static void refuse(struct akm_key *key, struct sk_buff *skb, enum akm_stat why,
 		.generation = epoch->gen->ctx.generation,
 		.key_id = epoch->gen->ctx.key_id,
 		.epoch = epoch->number,
-		.number = be64_to_cpu(header->packet_number),
+		.number = number,
 	};
 
 	akm_event_source(&event, skb);
-	akm_stats_inc(&key_device(key)->stats, why);
-	akm_stats_inc(&key->member->stats, why);
+	count_refused(key, why);
 	akm_device_report(key_device(key), &event);
-	kfree_skb(skb);
 }
 
-static void refuse_quietly(struct akm_key *key, struct sk_buff *skb, enum akm_stat why)
+/* Total length that the inner packet of @len bytes says it has, 0 if it is none. */
+static unsigned int inner_length(const u8 *inner, unsigned int len)
 {
-	akm_stats_inc(&key_device(key)->stats, why);
-	akm_stats_inc(&key->member->stats, why);
-	kfree_skb(skb);
+	const struct ipv6hdr *ip6 = (const struct ipv6hdr *)inner;
+	const struct iphdr *ip4 = (const struct iphdr *)inner;
+	unsigned int total = 0;
+
+	if (len >= sizeof(*ip4) && ip4->version == 4 && ip4->ihl >= 5)
+		total = max_t(unsigned int, ntohs(ip4->tot_len), ip4->ihl * 4);
+	else if (len >= sizeof(*ip6) && ip6->version == 6)
+		total = sizeof(*ip6) + ntohs(ip6->payload_len);
+	return total <= len ? total : 0;
 }
 
-/* Total length of the inner packet, 0 if it is none. Headers are in the linear part then. */
-static unsigned int inner_length(struct sk_buff *skb)
+static bool is_group_key(const struct akm_key *key)
 {
-	const struct ipv6hdr *ip6;
-	const struct iphdr *ip4;
-
-	if (!pskb_may_pull(skb, sizeof(*ip4)))
-		return 0;
-	ip4 = (const struct iphdr *)skb->data;
-	if (ip4->version == 4 && ip4->ihl >= 5) {
-		skb->protocol = htons(ETH_P_IP);
-		return max_t(unsigned int, ntohs(ip4->tot_len), ip4->ihl * 4);
-	}
-	if (ip4->version != 6 || !pskb_may_pull(skb, sizeof(*ip6)))
-		return 0;
-	ip6 = (const struct ipv6hdr *)skb->data;
-	skb->protocol = htons(ETH_P_IPV6);
-	return sizeof(*ip6) + ntohs(ip6->payload_len);
+	return key->type == AKM_PACKET_GROUP;
 }
 
 /* Was it the sender's to send, under this type of key, and ours to get? */
-static bool addresses_match(struct akm_device *akm, const struct akm_member *sender,
-			    const struct sk_buff *skb, enum akm_packet_type type)
+static bool addresses_match(const struct akm_key *key, const u8 *inner)
 {
-	bool group_key = type == AKM_PACKET_GROUP;
-	struct akm_inner inner;
+	struct akm_device *akm = key_device(key);
+	struct akm_inner found;
 
-	if (skb->protocol == htons(ETH_P_IP))
-		akm_inner_classify4(akm, (const struct iphdr *)skb->data, &inner);
+	if (*inner >> 4 == 4)
+		akm_inner_classify4(akm, (const struct iphdr *)inner, &found);
 	else
-		akm_inner_classify6(akm, (const struct ipv6hdr *)skb->data, &inner);
-	if (inner.source != sender || inner.group != group_key)
+		akm_inner_classify6(akm, (const struct ipv6hdr *)inner, &found);
+	if (found.source != key->member || found.group != is_group_key(key))
 		return false;
-	return inner.group ||
-	       (inner.destination && inner.destination == rcu_dereference(akm->self_member));
+	return found.group ||
+	       (found.destination && found.destination == rcu_dereference(akm->self_member));
 }
 
 /* RFC 6040. Return: false if the packet has to be dropped. */
-static bool decapsulate_ecn(struct sk_buff *skb, u8 outer)
+static bool decapsulate_ecn(u8 *inner, u8 outer)
 {
-	u8 inner = skb->protocol == htons(ETH_P_IP) ? ip_hdr(skb)->tos :
-						      ipv6_get_dsfield(ipv6_hdr(skb));
+	struct ipv6hdr *ip6 = (struct ipv6hdr *)inner;
+	struct iphdr *ip4 = (struct iphdr *)inner;
+	bool is_ip4 = ip4->version == 4, set_ce = false;
+	u8 tos = is_ip4 ? ip4->tos : ipv6_get_dsfield(ip6);
 
-	return INET_ECN_decapsulate(skb, outer, inner) < 2;
+	if (__INET_ECN_decapsulate(outer, tos, &set_ce) > 1)
+		return false;
+	if (set_ce && is_ip4)
+		IP_ECN_set_ce(ip4);
+	else if (set_ce)
+		ipv6_change_dsfield(ip6, INET_ECN_MASK, INET_ECN_CE);
+	return true;
 }
 
-static u8 packet_type(const struct sk_buff *skb, enum akm_packet_type type)
+static u8 packet_type(const struct akm_key *key, const struct sk_buff *skb)
 {
-	if (type == AKM_PACKET_PAIR)
+	if (!is_group_key(key))
 		return PACKET_HOST;
 	if (skb->protocol == htons(ETH_P_IP) && !ipv4_is_multicast(ip_hdr(skb)->daddr))
 		return PACKET_BROADCAST;
 	return PACKET_MULTICAST;
 }
 
-/* @skb is the inner packet and nothing else. */
-static void deliver(struct akm_key *key, struct sk_buff *skb, enum akm_packet_type type)
+/*
+ * To the stack, without the detour of another queue; unless this is itself part of
+ * such a delivery, which a sender could otherwise nest until the stack is used up.
+ */
+static void hand_up(struct akm_device *akm, struct sk_buff *skb)
+{
+	if (unlikely(this_cpu_read(depth) >= DEPTH_MAX)) {
+		gro_cells_receive(&akm->gro, skb);
+		return;
+	}
+	this_cpu_inc(depth);
+	netif_receive_skb(skb);
+	this_cpu_dec(depth);
+}
+
+/* @skb is @n inner packets as one, its headers and checksum state set. */
+static void deliver(struct akm_key *key, struct sk_buff *skb, unsigned int n)
 {
 	struct akm_device *akm = key_device(key);
 	unsigned int bytes = skb->len;
-	u8 tos = receive_cb(skb)->tos;
 
-	skb_reset_mac_header(skb);
-	skb_reset_network_header(skb);
-	if (!decapsulate_ecn(skb, tos)) {
-		refuse_quietly(key, skb, AKM_STAT_RX_DROPPED);
+	if (unlikely(!(akm->dev->flags & IFF_UP))) {	/* it was when the packet arrived */
+		count_refused(key, AKM_STAT_RX_DROPPED);
+		kfree_skb(skb);
 		return;
 	}
-	skb_scrub_packet(skb, true);
-	/* the sender completed the checksum, and the tag covers all of it */
-	skb->ip_summed = CHECKSUM_UNNECESSARY;
-	skb->csum_level = ~0;
-	skb->encapsulation = 0;
-	skb->pkt_type = packet_type(skb, type);
-	skb_clear_hash(skb);
-	if (gro_cells_receive(&akm->gro, skb) != NET_RX_SUCCESS) {
-		akm_stats_inc(&akm->stats, AKM_STAT_RX_DROPPED);
-		return;
-	}
-	akm_stats_rx(&akm->stats, bytes);
-	akm_stats_rx(&key->member->stats, bytes);
+	skb->dev = akm->dev;
+	skb->pkt_type = packet_type(key, skb);
+	akm_stats_rx(&akm->stats, n, bytes);
+	akm_stats_rx(&key->member->stats, n, bytes);
+	hand_up(akm, skb);
 }
 
 static void note_alive(struct akm_member *member)
@@ -199,47 +212,51 @@ static void note_alive(struct akm_member *member)
 		WRITE_ONCE(member->has_rx, true);
 }
 
-/* Authentic and new; @skb starts with the header and ends with the tag. */
-static void accept(struct akm_key *key, struct sk_buff *skb)
+/*
+ * A packet has been decrypted, or not: check everything that can be checked then.
+ * Return: length of the inner packet, 0 if it was refused, which is counted.
+ */
+static unsigned int check_opened(struct akm_key *key, const struct sk_buff *outer, u8 *inner,
+				 unsigned int len, u64 number, int err)
 {
-	enum akm_packet_type type = akm_header_type((struct akm_header *)skb->data);
-	unsigned int len;
+	unsigned int total;
 
+	if (unlikely(err == -EBADMSG)) {
+		refuse(key, outer, number, AKM_STAT_RX_AUTH_FAIL, AKM_EVENT_AUTH_FAIL);
+		return 0;
+	}
+	if (unlikely(err)) {
+		count_refused(key, AKM_STAT_RX_DROPPED);
+		return 0;
+	}
+	if (unlikely(!akm_key_accept(key, number))) {
+		refuse(key, outer, number, AKM_STAT_RX_REPLAY, AKM_EVENT_REPLAY);
+		return 0;
+	}
 	note_alive(key->member);
 	akm_epoch_seen(key->epoch);
-
-	__skb_pull(skb, sizeof(struct akm_header));
-	len = inner_length(skb);
-	if (!len || len > skb->len - AKM_TAG_LEN) {
-		__skb_push(skb, sizeof(struct akm_header));
-		refuse(key, skb, AKM_STAT_RX_MALFORMED, AKM_EVENT_MALFORMED);
-	} else if (!addresses_match(key_device(key), key->member, skb, type)) {
-		__skb_push(skb, sizeof(struct akm_header));
-		refuse(key, skb, AKM_STAT_RX_PREFIX, AKM_EVENT_PREFIX);
-	} else if (pskb_trim(skb, len)) {
-		refuse_quietly(key, skb, AKM_STAT_RX_DROPPED);
-	} else {
-		deliver(key, skb, type);
-	}
+	total = inner_length(inner, len);
+	if (unlikely(!total))
+		refuse(key, outer, number, AKM_STAT_RX_MALFORMED, AKM_EVENT_MALFORMED);
+	return total;
 }
 
-/* The end of every packet that was decrypted, whichever way it came here; BH disabled. */
-static void opened(struct sk_buff *skb, int err)
+/* What check_opened() leaves for packets that are not like the one before. */
+static bool check_addresses(struct akm_key *key, const struct sk_buff *outer, u8 *inner,
+			    u64 number)
 {
-	const struct akm_header *header = (const struct akm_header *)skb->data;
-	struct akm_key *key = receive_cb(skb)->key;
+	if (likely(addresses_match(key, inner)))
+		return true;
+	refuse(key, outer, number, AKM_STAT_RX_PREFIX, AKM_EVENT_PREFIX);
+	return false;
+}
 
-	rcu_read_lock();
-	if (unlikely(err == -EBADMSG))
-		refuse(key, skb, AKM_STAT_RX_AUTH_FAIL, AKM_EVENT_AUTH_FAIL);
-	else if (unlikely(err))
-		refuse_quietly(key, skb, AKM_STAT_RX_DROPPED);
-	else if (unlikely(!akm_key_accept(key, be64_to_cpu(header->packet_number))))
-		refuse(key, skb, AKM_STAT_RX_REPLAY, AKM_EVENT_REPLAY);
-	else
-		accept(key, skb);
-	rcu_read_unlock();
-	akm_key_put(key);
+static bool check_ecn(struct akm_key *key, u8 *inner, u8 tos)
+{
+	if (likely(decapsulate_ecn(inner, tos)))
+		return true;
+	count_refused(key, AKM_STAT_RX_DROPPED);
+	return false;
 }
 
 /* Lossy on purpose: two CPUs at once may let a few more through. */
@@ -248,26 +265,12 @@ static bool may_classify(struct akm_device *akm)
 	return akm_bucket_take(&akm->classify, CLASSIFY_BURST, CLASSIFY_RATE, jiffies);
 }
 
-/* Key found and held; the skb is pulled to the header. */
-static void open_packet(struct akm_key *key, struct sk_buff *skb, u8 tos)
+static bool worth_opening(struct akm_key *key, u64 number)
 {
-	const struct akm_header *header = (const struct akm_header *)skb->data;
-	int err;
-
-	if (unlikely(!akm_replay_likely(&key->rx->replay, be64_to_cpu(header->packet_number)) &&
-		     !may_classify(key_device(key)))) {
-		refuse_quietly(key, skb, AKM_STAT_RX_REPLAY);
-		akm_key_put(key);
-		return;
-	}
-	/* nothing that only this context keeps alive may go with the request */
-	skb_orphan(skb);
-	skb_dst_drop(skb);
-	skb->dev = key_device(key)->dev;
-	*receive_cb(skb) = (struct receive_cb) { .key = key, .tos = tos };
-	err = akm_aead_open(&key->aead, skb, opened);
-	if (err != -EINPROGRESS)
-		opened(skb, err);
+	if (likely(akm_replay_likely(&key->rx->replay, number)) || may_classify(key_device(key)))
+		return true;
+	count_refused(key, AKM_STAT_RX_REPLAY);
+	return false;
 }
 
 static struct akm_key *find_key(const struct akm_socket *as, const struct akm_header *header)
@@ -290,11 +293,258 @@ static bool header_valid(const struct akm_header *header)
 	       header->vertype == akm_vertype(AKM_PACKET_GROUP);
 }
 
+/*
+ * What is to be known of the @len bytes at @offset before they are decrypted.
+ * Return: the key that opens them, held, or NULL: they are not worth it, and counted.
+ */
+static struct akm_key *admit(const struct akm_socket *as, const struct sk_buff *skb,
+			     unsigned int offset, unsigned int len, u64 *ret_number)
+{
+	const struct akm_header *header;
+	struct akm_header copy;
+	struct akm_key *key;
+
+	header = skb_header_pointer(skb, offset, sizeof(copy), &copy);
+	if (len < AKM_OVERHEAD || !header || !header_valid(header)) {
+		refuse_malformed(as, skb);
+		return NULL;
+	}
+	key = find_key(as, header);
+	if (!key) {
+		refuse_key(as, skb, header);
+		return NULL;
+	}
+	*ret_number = be64_to_cpu(header->packet_number);
+	if (likely(worth_opening(key, *ret_number)))
+		return key;
+	akm_key_put(key);
+	return NULL;
+}
+
+/* --- one packet, decrypted where it lies --- */
+
+/* @skb starts with the header and ends with the tag; consumed. */
+static void finish_single(struct akm_key *key, struct sk_buff *skb, int err)
+{
+	const struct akm_header *header = (const struct akm_header *)skb->data;
+	u64 number = be64_to_cpu(header->packet_number);
+	u8 *inner = skb->data + sizeof(*header);
+	u8 tos = receive_cb(skb)->tos;
+	unsigned int len;
+
+	len = check_opened(key, skb, inner, skb->len - AKM_OVERHEAD, number, err);
+	if (!len || !check_addresses(key, skb, inner, number) || !check_ecn(key, inner, tos)) {
+		kfree_skb(skb);
+		return;
+	}
+	__skb_pull(skb, sizeof(*header));
+	__skb_trim(skb, len);
+	skb->protocol = *inner >> 4 == 4 ? htons(ETH_P_IP) : htons(ETH_P_IPV6);
+	skb_reset_mac_header(skb);
+	skb_reset_network_header(skb);
+	skb_scrub_packet(skb, true);
+	skb_clear_hash(skb);
+	/* the sender completed the checksum, and the tag covers all of it */
+	skb->ip_summed = CHECKSUM_UNNECESSARY;
+	skb->csum_level = ~0;
+	skb->encapsulation = 0;
+	deliver(key, skb, 1);
+}
+
+/* However the request came here; BH disabled. */
+static void opened(struct sk_buff *skb, int err)
+{
+	struct akm_key *key = receive_cb(skb)->key;
+
+	rcu_read_lock();
+	finish_single(key, skb, err);
+	rcu_read_unlock();
+	akm_key_put(key);
+}
+
+/* Linear, and nobody else's: decrypted in place. Takes over @skb and the hold on @key. */
+static void open_single(struct akm_key *key, struct sk_buff *skb, u8 tos)
+{
+	int err;
+
+	/* nothing that only this context keeps alive may go with the request */
+	skb_orphan(skb);
+	skb_dst_drop(skb);
+	skb->dev = key_device(key)->dev;
+	*receive_cb(skb) = (struct receive_cb) { .key = key, .tos = tos };
+	err = akm_aead_open(&key->aead, skb, opened);
+	if (err != -EINPROGRESS)
+		opened(skb, err);
+}
+
+/* --- packets that came as one, and packets that may not be written to --- */
+
+struct batch {
+	const struct akm_socket *as;
+	struct sk_buff *skb;		/* all of them, from offset 0 on */
+	u8 tos;
+	struct akm_train train;
+	struct akm_key *train_key;	/* held, if there is a train */
+};
+
+static void batch_flush(struct batch *batch)
+{
+	unsigned int n = batch->train.n;
+
+	if (!batch->train.skb)
+		return;
+	deliver(batch->train_key, akm_train_end(&batch->train), n);
+	akm_key_put(batch->train_key);
+}
+
+static unsigned int buffer_share(unsigned int text_len)
+{
+	return SKB_DATA_ALIGN(sizeof(struct akm_header) + text_len);
+}
+
+/* The inner packet of @job is whole and new. Takes over its buffer and hold on the key. */
+static void batch_add(struct batch *batch, const struct akm_job *job, unsigned int len)
+{
+	u8 *inner = job->buffer + sizeof(struct akm_header);
+	unsigned int truesize = buffer_share(job->text_len);
+	struct akm_key *key = job->key;
+	struct akm_segment segment;
+
+	akm_segment_parse(inner, len, &segment);
+	if (key == batch->train_key && akm_train_join(&batch->train, &segment, truesize)) {
+		akm_key_put(key);	/* the train has one */
+		return;
+	}
+	batch_flush(batch);
+	if (check_addresses(key, batch->skb, inner, job->number)) {
+		if (!akm_train_start(&batch->train, &segment, truesize)) {
+			batch->train_key = key;
+			return;
+		}
+		count_refused(key, AKM_STAT_RX_DROPPED);
+	}
+	akm_buffer_free(job->buffer);
+	akm_key_put(key);
+}
+
+static void finish_job(struct batch *batch, const struct akm_job *job, int err)
+{
+	u8 *inner = job->buffer + sizeof(struct akm_header);
+	struct akm_key *key = job->key;
+	unsigned int len;
+
+	len = check_opened(key, batch->skb, inner, job->text_len, job->number, err);
+	if (len && check_ecn(key, inner, job->tos)) {
+		batch_add(batch, job, len);
+		return;
+	}
+	akm_buffer_free(job->buffer);
+	akm_key_put(key);
+}
+
+/* A request that was not answered at once comes too late to travel with the others. */
+static void job_done(struct akm_job *job, int err)
+{
+	struct batch alone = { .skb = job->skb };
+
+	rcu_read_lock();
+	finish_job(&alone, job, err);
+	batch_flush(&alone);
+	rcu_read_unlock();
+	kfree_skb(job->skb);
+}
+
+/* Takes over the hold on @key. */
+static void open_job(struct batch *batch, struct akm_key *key, unsigned int offset,
+		     unsigned int len, u64 number)
+{
+	struct akm_job job = {
+		.done = job_done,
+		.buffer = akm_buffer_alloc(len - AKM_TAG_LEN),
+		.text_len = len - AKM_OVERHEAD,
+		.skb = batch->skb,
+		.offset = offset,
+		.key = key,
+		.number = number,
+		.tos = batch->tos,
+	};
+	int err;
+
+	if (unlikely(!job.buffer)) {
+		count_refused(key, AKM_STAT_RX_DROPPED);
+		akm_key_put(key);
+		return;
+	}
+	skb_get(job.skb);		/* for a request that is not answered at once */
+	err = akm_aead_open_job(&key->aead, &job);
+	if (err == -EINPROGRESS)
+		return;
+	finish_job(batch, &job, err);
+	kfree_skb(job.skb);
+}
+
+static void receive_batch(const struct akm_socket *as, struct sk_buff *skb, u8 tos)
+{
+	struct batch batch = { .as = as, .skb = skb, .tos = tos };
+	unsigned int offset, len, size = skb_shinfo(skb)->gso_size;
+	struct akm_key *key;
+	u64 number;
+
+	for (offset = 0; offset < skb->len; offset += size) {
+		len = min(size, skb->len - offset);
+		key = admit(as, skb, offset, len, &number);
+		if (key)
+			open_job(&batch, key, offset, len, number);
+	}
+	batch_flush(&batch);
+	kfree_skb(skb);
+}
+
+static bool is_batch(const struct sk_buff *skb)
+{
+	return skb_is_gso(skb) && skb_shinfo(skb)->gso_type & SKB_GSO_UDP_L4;
+}
+
+/*
+ * Fragments may be pages of a file that somebody sends from, and are never written to;
+ * neither are data that others refer to.
+ */
+static bool may_write(const struct sk_buff *skb)
+{
+	return !skb_is_nonlinear(skb) && !skb_cloned(skb);
+}
+
+/* The way through a buffer spares a copy, but has limits: IP fragments become long lists. */
+static bool fits_buffer(const struct sk_buff *skb)
+{
+	return skb->len <= AKM_BUFFER_MAX && !skb_has_frag_list(skb);
+}
+
+static void receive_datagram(const struct akm_socket *as, struct sk_buff *skb, u8 tos)
+{
+	struct batch alone = { .as = as, .skb = skb, .tos = tos };
+	struct akm_key *key;
+	u64 number;
+
+	key = admit(as, skb, 0, skb->len, &number);
+	if (!key) {
+		kfree_skb(skb);
+	} else if (!may_write(skb) && fits_buffer(skb)) {
+		open_job(&alone, key, 0, skb->len, number);
+		batch_flush(&alone);
+		kfree_skb(skb);
+	} else if (likely(!skb_linearize_cow(skb))) {
+		open_single(key, skb, tos);
+	} else {
+		count_refused(key, AKM_STAT_RX_DROPPED);
+		akm_key_put(key);
+		kfree_skb(skb);
+	}
+}
+
 int akm_receive(struct sock *sk, struct sk_buff *skb)
 {
 	const struct akm_socket *as = rcu_dereference_sk_user_data(sk);
-	const struct akm_header *header;
-	struct akm_key *key;
 	u8 tos;
 
 	if (unlikely(!as)) {
@@ -303,22 +553,16 @@ int akm_receive(struct sock *sk, struct sk_buff *skb)
 	}
 	/* the UDP layer has checked its length and checksum, and removes nothing */
 	if (skb->len < sizeof(struct udphdr) + AKM_OVERHEAD ||
-	    !pskb_may_pull(skb, sizeof(struct udphdr) + sizeof(*header))) {
+	    !pskb_may_pull(skb, sizeof(struct udphdr))) {
 		refuse_malformed(as, skb);
+		kfree_skb(skb);
 		return 0;
 	}
 	__skb_pull(skb, sizeof(struct udphdr));
-	header = (const struct akm_header *)skb->data;
-	if (!header_valid(header)) {
-		refuse_malformed(as, skb);
-		return 0;
-	}
-	key = find_key(as, header);
-	if (!key) {
-		refuse_key(as, skb, header);
-		return 0;
-	}
 	tos = ip_hdr(skb)->version == 4 ? ip_hdr(skb)->tos : ipv6_get_dsfield(ipv6_hdr(skb));
-	open_packet(key, skb, tos);
+	if (is_batch(skb))
+		receive_batch(as, skb, tos);
+	else
+		receive_datagram(as, skb, tos);
 	return 0;
 }

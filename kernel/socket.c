@@ -7,6 +7,7 @@
 #include <net/ipv6_stubs.h>
 #include <net/route.h>
 #include <net/udp_tunnel.h>
+#include "compat/compat.h"
 #include "device.h"
 #include "receive.h"
 
@@ -34,9 +35,82 @@ static int open_family(struct akm_socket *as, sa_family_t family, struct socket 
 	sock->sk->sk_allocation = GFP_ATOMIC;
 	sock->sk->sk_sndbuf = INT_MAX;
 	setup_udp_tunnel_sock(as->net->net, sock, &tunnel);
+	if (IS_ENABLED(CONFIG_NETFILTER))
+		akm_udp_accept_gso(sock->sk);
 	*ret_sock = sock;
 	return 0;
 }
+
+#if IS_ENABLED(CONFIG_NETFILTER)
+/*
+ * Datagrams that came as one (put together by GRO, or by a sender on this machine) are
+ * split by the UDP layer before the socket of a tunnel gets them, unless they are
+ * marked as a tunnel's. A gro_receive() of our own would have them marked, but only
+ * those that pass GRO, and from there on: forwarded after all, they would be split as
+ * what they are not. So the mark is made at the last point before delivery, and only
+ * on what goes to one of our ports. Should another socket get it in spite of that, it
+ * is split as the plain datagrams that it is: only skb->encapsulation makes the stack
+ * look for inner headers.
+ */
+static bool is_udp(const struct sk_buff *skb)
+{
+	if (skb->protocol == htons(ETH_P_IP))
+		return ip_hdr(skb)->protocol == IPPROTO_UDP;
+	return ipv6_hdr(skb)->nexthdr == IPPROTO_UDP;
+}
+
+static bool is_ours(const struct akm_net *an, struct sk_buff *skb)
+{
+	const struct akm_socket *as;
+	unsigned int offset = skb_transport_offset(skb);
+
+	/* what others refer to is not written to */
+	if (skb_cloned(skb) || !is_udp(skb) || !pskb_may_pull(skb, offset + sizeof(struct udphdr)))
+		return false;
+	list_for_each_entry_rcu(as, &an->sockets, list)
+		if (udp_hdr(skb)->dest == htons(as->port))
+			return true;
+	return false;
+}
+
+static unsigned int keep_whole(void *priv, struct sk_buff *skb,
+			       const struct nf_hook_state *state)
+{
+	if (skb_is_gso(skb) && (skb_shinfo(skb)->gso_type & SKB_GSO_UDP_L4) &&
+	    is_ours(priv, skb))
+		skb_shinfo(skb)->gso_type |= SKB_GSO_UDP_TUNNEL;
+	return NF_ACCEPT;
+}
+
+static int hook(struct akm_net *an)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(an->hooks); i++)
+		an->hooks[i] = (struct nf_hook_ops) {
+			.hook = keep_whole,
+			.priv = an,
+			.pf = i ? NFPROTO_IPV6 : NFPROTO_IPV4,
+			.hooknum = NF_INET_LOCAL_IN,
+			.priority = INT_MAX,
+		};
+	return nf_register_net_hooks(an->net, an->hooks, ARRAY_SIZE(an->hooks));
+}
+
+static void unhook(struct akm_net *an)
+{
+	nf_unregister_net_hooks(an->net, an->hooks, ARRAY_SIZE(an->hooks));
+}
+#else
+static int hook(struct akm_net *an)
+{
+	return 0;
+}
+
+static void unhook(struct akm_net *an)
+{
+}
+#endif
 
 static void destroy(struct akm_socket *as)
 {
@@ -62,11 +136,13 @@ static struct akm_socket *create(struct akm_net *an, u16 port)
 		if (err == -EAFNOSUPPORT)	/* ipv6.disable=1 */
 			err = 0;
 	}
+	if (!err && list_empty(&an->sockets))
+		err = hook(an);
 	if (err) {
 		destroy(as);
 		return ERR_PTR(err);
 	}
-	list_add(&as->list, &an->sockets);
+	list_add_rcu(&as->list, &an->sockets);
 	return as;
 }
 
@@ -132,7 +208,9 @@ void akm_socket_close(struct akm_device *akm)
 	if (as->users)
 		as = NULL;
 	else
-		list_del(&as->list);
+		list_del_rcu(&as->list);
+	if (list_empty(&an->sockets))
+		unhook(an);
 	mutex_unlock(&an->lock);
 	mutex_unlock(&akm_devices_lock);
 

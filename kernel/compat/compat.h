@@ -12,6 +12,7 @@
 #include <linux/mm.h>
 #include <linux/netdevice.h>
 #include <linux/netlink.h>
+#include <linux/udp.h>
 #include <net/genetlink.h>
 
 /* skb_gso_segment() moved out of netdevice.h */
@@ -81,6 +82,18 @@ static inline void akm_page_frag_drain(struct page_frag_cache *cache)
 	cache->va = NULL;
 #else
 	page_frag_cache_drain(cache);
+#endif
+}
+
+/* Have a UDP socket take datagrams that GRO has put together. */
+static inline void akm_udp_accept_gso(struct sock *sk)
+{
+#ifdef udp_set_bit
+	udp_set_bit(GRO_ENABLED, sk);
+	udp_set_bit(ACCEPT_L4, sk);
+#else
+	udp_sk(sk)->gro_enabled = 1;
+	udp_sk(sk)->accept_udp_l4 = 1;
 #endif
 }
 

@@ -77,8 +77,8 @@ static void monitor_counters(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, v[i], 0);
 
 	local_bh_disable();
-	akm_stats_rx(&stats, 100);
-	akm_stats_rx(&stats, 50);
+	akm_stats_rx(&stats, 1, 100);
+	akm_stats_rx(&stats, 1, 50);
 	akm_stats_tx(&stats, 3, 1000);
 	local_bh_enable();
 	for (i = AKM_STAT_RX_AUTH_FAIL; i < AKM_STATS; i++)
