@@ -79,23 +79,33 @@ static int parse_options(struct akm_ctx *ctx, int argc, char *argv[], struct akm
 	return r < 0 ? r : optind;
 }
 
-static int run(struct akm_ctx *ctx, int argc, char *argv[], struct akm_error *e)
+static int run_words(struct akm_ctx *ctx, int argc, char *const argv[], struct akm_error *e)
 {
 	const struct akm_command *cmd = NULL;
 	static struct akm_values values;
-	int first, used, r;
+	int used, r;
 
-	first = parse_options(ctx, argc, argv, e);
-	if (first < 0)
-		akm_report(ctx, NULL, NULL, e);
-	if (first <= 0)
-		return first;
-	r = akm_command_find(argc - first, argv + first, &cmd, &used, e);
-	r = r < 0 ? r : akm_args_parse(cmd, ctx, argc - first - used, argv + first + used, &values, e);
+	r = akm_command_find(argc, argv, &cmd, &used, e);
+	r = r < 0 ? r : akm_args_parse(cmd, ctx, argc - used, argv + used, &values, e);
 	r = r < 0 ? r : cmd->run(ctx, cmd, &values, e);
 	if (r < 0)
 		akm_report(ctx, cmd, &values, e);
 	return r;
+}
+
+static int run(struct akm_ctx *ctx, int argc, char *argv[], struct akm_error *e)
+{
+	int first = parse_options(ctx, argc, argv, e);
+	char word[] = "help";
+
+	if (first < 0)
+		akm_report(ctx, NULL, NULL, e);
+	if (first <= 0)
+		return first;
+	/* "atr create --help" is "help atr", for those who expect it there. */
+	if (argc - first > 1 && !strcmp(argv[argc - 1], "--help"))
+		return run_words(ctx, 2, (char *[]){ word, argv[first] }, e);
+	return run_words(ctx, argc - first, argv + first, e);
 }
 
 int main(int argc, char *argv[])

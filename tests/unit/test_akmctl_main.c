@@ -99,6 +99,7 @@ static void test_failure(void **state)
 
 static void test_success(void **state)
 {
+	static char first[sizeof(out)];
 	size_t i;
 
 	(void)state;
@@ -111,6 +112,11 @@ static void test_success(void **state)
 	assert_int_equal(run_akmctl("help pair"), 0);
 	assert_string_equal(out, "  akmctl pair set INTERFACE number N [epoch N] pair-file FILE [expect N]\n"
 			    "      add pair chains to a generation\n");
+	strcpy(first, out);
+	assert_int_equal(run_akmctl("pair set --help"), 0);
+	assert_string_equal(out, first);
+	assert_int_equal(run_akmctl("pair --help"), 0);
+	assert_string_equal(out, first);
 }
 
 /* Colour only where it was asked for: what is not a terminal gets none by itself. */
