@@ -137,3 +137,9 @@ def unseal(generation, key, packet):
         return generation.aead(key).decrypt(nonce(iv, number), packet[HEADER:], packet[:HEADER])
     except InvalidTag:
         raise Refused('authentication failure') from None
+
+
+# ---- Link ----
+
+def link_psk(link_key, identity):
+    return hmac.new(link_key, identity.encode('ascii'), hashlib.sha256).digest()

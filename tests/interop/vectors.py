@@ -30,6 +30,14 @@ def hkdf(v):
     return {'prk': prk, 'okm': akm.expand(prk, raw(v, 'info'), v['length'])}
 
 
+def pairwise(v):
+    return {'pairwise_secret': generation(v).pairwise(raw(v, 'pair_root'), v['i'], v['j'])}
+
+
+def link_psk(v):
+    return {'psk': akm.link_psk(raw(v, 'link_key'), v['identity'])}
+
+
 def traffic_key(v):
     k, iv = key(v)
     return {'key': k, 'iv': iv}
@@ -53,11 +61,13 @@ SECTIONS = {
     'hkdf': hkdf,
     'chain_start': lambda v: {'chain': akm.chain_start(raw(v, 'generation_secret'))},
     'pair_start': lambda v: {'pair_chain': akm.pair_start(raw(v, 'pairwise_secret'))},
+    'pairwise': pairwise,
     'next': lambda v: {'next': generation(v).at_epoch(raw(v, 'chain'), v['steps'])},
     'group': traffic_key,
     'pair': traffic_key,
     'nonce': nonce,
     'packet': packet,
+    'link_psk': link_psk,
 }
 
 

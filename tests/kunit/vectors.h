@@ -94,6 +94,73 @@ static const struct akm_vector_pair_start akm_vectors_pair_start[] __maybe_unuse
 	},
 };
 
+struct akm_vector_pairwise {
+	u64 atr_id;
+	u64 generation;
+	u64 key_id;
+	const char *pair_root;
+	u64 i;
+	u64 j;
+	const char *pairwise_secret;
+};
+
+static const struct akm_vector_pairwise akm_vectors_pairwise[] __maybe_unused = {
+	{
+		.atr_id = 1ULL,
+		.generation = 1ULL,
+		.key_id = 16909060ULL,
+		.pair_root = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+		.i = 3ULL,
+		.j = 4660ULL,
+		.pairwise_secret = "ff968fa3b8e4a4700352eec9adc5b1c1a2268e758e53ecf7eb75cebefa7485cf",
+	},
+	{
+		.atr_id = 1ULL,
+		.generation = 1ULL,
+		.key_id = 16909060ULL,
+		.pair_root = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+		.i = 4660ULL,
+		.j = 3ULL,
+		.pairwise_secret = "ff968fa3b8e4a4700352eec9adc5b1c1a2268e758e53ecf7eb75cebefa7485cf",
+	},
+	{
+		.atr_id = 1ULL,
+		.generation = 1ULL,
+		.key_id = 16909060ULL,
+		.pair_root = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+		.i = 0ULL,
+		.j = 65534ULL,
+		.pairwise_secret = "a2d916bafdb98823eaec41fb7cbffbcb5f01488cf97a9422714a2a332d44cec3",
+	},
+	{
+		.atr_id = 3735928559ULL,
+		.generation = 2147483649ULL,
+		.key_id = 4294967295ULL,
+		.pair_root = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+		.i = 3ULL,
+		.j = 4660ULL,
+		.pairwise_secret = "7424d35cd28efd27a6c7b5b432734a8e2ab7fcb21718ab044bfca93fcdca178f",
+	},
+	{
+		.atr_id = 3735928559ULL,
+		.generation = 2147483649ULL,
+		.key_id = 4294967295ULL,
+		.pair_root = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+		.i = 4660ULL,
+		.j = 3ULL,
+		.pairwise_secret = "7424d35cd28efd27a6c7b5b432734a8e2ab7fcb21718ab044bfca93fcdca178f",
+	},
+	{
+		.atr_id = 3735928559ULL,
+		.generation = 2147483649ULL,
+		.key_id = 4294967295ULL,
+		.pair_root = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+		.i = 0ULL,
+		.j = 65534ULL,
+		.pairwise_secret = "1f02a842140395d81423157fe22888e24b30e9424e6c49e4751c61c977b166af",
+	},
+};
+
 struct akm_vector_next {
 	u64 atr_id;
 	u64 generation;
@@ -724,6 +791,29 @@ static const struct akm_vector_packet akm_vectors_packet[] __maybe_unused = {
 		.iv = "e4985067ac5f0df9bf9f5b69",
 		.nonce = "e4985067ac5f0cf9bf9f5b69",
 		.packet = "11000003010203040000010000000000e995908df34068742ae9df2957a533fc",
+	},
+};
+
+struct akm_vector_link_psk {
+	const char *link_key;
+	const char *identity;
+	const char *psk;
+};
+
+static const struct akm_vector_link_psk akm_vectors_link_psk[] __maybe_unused = {
+	{
+		.link_key = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+		.identity =
+			"akm1:00112233445566778899aabbccddeeff:1:ffeeddccbbaa998877665544"
+			"33221100",
+		.psk = "148e237ae1ce4aa2fe99e423e603ca2bf2776cb404e867796a81e4c8b78072be",
+	},
+	{
+		.link_key = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+		.identity =
+			"akm1:ffffffffffffffffffffffffffffffff:18446744073709551615:00000"
+			"000000000000000000000000000",
+		.psk = "fb6c3344107ab6225d1f7fc2ba9dd8090bd8186548ac3354d0cc396bc569e199",
 	},
 };
 

@@ -382,15 +382,15 @@ static void client_without_psk_is_refused(void **state)
 
 /* Identities that are nearly right: another spelling of the same must not be another one. */
 static const char *offered;
+static uint8_t offered_psk[AKM_KEY_LEN] = { 1 };
 
 static int offer(SSL *ssl, const EVP_MD *md, const unsigned char **id, size_t *len, SSL_SESSION **ret)
 {
 	static const unsigned char suite[2] = { 0x13, 0x02 };
-	static const unsigned char key[32] = { 1 };
 	SSL_SESSION *s = SSL_SESSION_new();
 
 	(void)md;
-	SSL_SESSION_set1_master_key(s, key, sizeof(key));
+	SSL_SESSION_set1_master_key(s, offered_psk, sizeof(offered_psk));
 	SSL_SESSION_set_cipher(s, SSL_CIPHER_find(ssl, suite));
 	SSL_SESSION_set_protocol_version(s, TLS1_3_VERSION);
 	*id = (const unsigned char *)offered;
@@ -439,21 +439,34 @@ static void malformed_identities_are_refused(void **state)
 	SSL_CTX_free(ctx);
 }
 
-/* With a P-384-only client there is no common group: also no HelloRetryRequest that helps. */
+/*
+ * The right key is not enough: without a common group there is no (EC)DHE, though this client
+ * would go on with the PSK alone. P13
+ */
 static void client_without_dhe_group_is_refused(void **state)
 {
-	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	static const struct { const char *groups; bool gets_in; } clients[] = {
+		{ "X25519", true }, { "P-384:P-256", true }, { "P-384", false },
+	};
 
 	(void)state;
 	offered = "akm1:" HEX_ID ":5:" HEX_ID;
-	SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION);
-	SSL_CTX_set_ciphersuites(ctx, "TLS_AES_256_GCM_SHA384");
-	SSL_CTX_set1_groups_list(ctx, "P-384");
-	SSL_CTX_set_psk_use_session_callback(ctx, offer);
-	assert_false(tls_client_gets_in(ctx));
-	until(S.down == 1);
-	assert_int_equal(S.up, 0);
-	SSL_CTX_free(ctx);
+	memset(offered_psk, S.key_byte + 5, sizeof(offered_psk));
+	assert_int_equal(kdf_link_psk(offered_psk, offered, offered_psk), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(clients); i++) {
+		SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+
+		SSL_CTX_set_options(ctx, SSL_OP_ALLOW_NO_DHE_KEX);
+		SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION);
+		SSL_CTX_set_ciphersuites(ctx, "TLS_AES_256_GCM_SHA384");
+		SSL_CTX_set1_groups_list(ctx, clients[i].groups);
+		SSL_CTX_set_psk_use_session_callback(ctx, offer);
+		assert_int_equal(tls_client_gets_in(ctx), clients[i].gets_in);
+		until(S.down == i + 1);
+		SSL_CTX_free(ctx);
+	}
+	assert_int_equal(S.up, 2);
+	OPENSSL_cleanse(offered_psk, sizeof(offered_psk));	/* other tests look for what is left of keys */
 }
 
 /* An impostor that listens where the manager should: it has a certificate, no key. */

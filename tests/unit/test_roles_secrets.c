@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which secret reaches whom. A pairwise secret is with the two that it is for (P6); a
+ * Which secret reaches whom, and with which numbers it is used. A pairwise secret is with the two that it is for (P6); a
  * generation is independent of the ones before, so that who was there before can do
- * nothing with the next one, and who comes can do nothing with the last one (P5).
- * Seen failing with the faults that mutants.txt plants for P5 and P6.
+ * nothing with the next one, and who comes can do nothing with the last one (P5). The
+ * incarnation is the TPM's, and where its 24 bits end a node stays silent (P1).
+ * Seen failing with the faults that mutants.txt plants for P1, P5 and P6.
  */
 #include "support_world.h"
 
@@ -143,6 +144,21 @@ static void test_who_is_evicted_gets_nothing_newer(void **state)
 	assert_null(pair(held(B, 2), evicted));
 }
 
+/* The last number that fits is used; the first that does not would be an old one in the packet number. */
+static void test_incarnations_run_out(void **state)
+{
+	(void)state;
+	A->tpm->counter[KEYSTORE_INCARNATION] = AKM_INCARNATION_MAX - 1;
+	actor_reboot(A);
+	until(A->ready);
+	until(hears_all(3));
+	assert_int_equal(fake_kernel_incarnation(A->kernel, "akm1"), AKM_INCARNATION_MAX);
+	actor_reboot(A);
+	until(events_of(M, "kernel") > 0);
+	assert_int_equal(fake_kernel_active(A->kernel, "akm1"), 0);
+	assert_int_equal(fake_kernel_incarnation(A->kernel, "akm1"), 0);
+}
+
 #define story(t) cmocka_unit_test_setup_teardown(t, begin, end)
 
 int main(void)
@@ -152,6 +168,7 @@ int main(void)
 		story(test_generations_are_independent),
 		story(test_who_comes_gets_nothing_older),
 		story(test_who_is_evicted_gets_nothing_newer),
+		story(test_incarnations_run_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

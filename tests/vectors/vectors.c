@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Test vectors of the protocol: key schedule, nonces, sealed packets.
+ * Test vectors of the protocol: key schedule, nonces, sealed packets, the link's keys.
  *
  *	vectors generate	print vectors.json
  *	vectors check FILE	recompute every output in FILE from its inputs
@@ -324,6 +324,27 @@ static void fill_pair_start(json_object *o)
 	set_bytes(o, "pair_chain", &chain);
 }
 
+/* What a manager may derive P_ij from; symmetric in i and j */
+static void fill_pairwise(json_object *o)
+{
+	struct bytes root = hex_n(o, "pair_root", HASH_LEN), info = label_ctx("akm1 pairwise", o), secret;
+	uint64_t i = number(o, "i", UINT16_MAX), j = number(o, "j", UINT16_MAX);
+
+	put_uint(&info, i < j ? i : j, 2);
+	put_uint(&info, i < j ? j : i, 2);
+	secret = expand(&root, &info, HASH_LEN);
+	set_bytes(o, "pairwise_secret", &secret);
+}
+
+/* HKDF's Extract is HMAC-SHA-256 with the salt as its key (RFC 5869, 2.2). */
+static void fill_link_psk(json_object *o)
+{
+	struct bytes key = hex_n(o, "link_key", HASH_LEN), identity = label(text(o, "identity"));
+	struct bytes psk = extract(&key, &identity);
+
+	set_bytes(o, "psk", &psk);
+}
+
 static void fill_next(json_object *o)
 {
 	struct bytes info = label_ctx("akm1 next", o), chain = hex_n(o, "chain", HASH_LEN);
@@ -526,6 +547,42 @@ static void set_chain(json_object *o, const char *name, const char *salt, const 
 	set_bytes(o, name, &chain);
 }
 
+static json_object *inputs_pairwise(void)
+{
+	static const uint16_t pairs[][2] = { { 3, 0x1234 }, { 0x1234, 3 }, { 0, 0xfffe } };
+	json_object *list = json_object_new_array();
+	size_t i;
+
+	for (i = 0; i < 2 * ARRAY_SIZE(pairs); i++) {
+		json_object *o = with_ctx(&ctxs[i / ARRAY_SIZE(pairs)]);
+
+		json_object_object_add(o, "pair_root", json_object_new_string(GENERATION_SECRET));
+		set_number(o, "i", pairs[i % ARRAY_SIZE(pairs)][0]);
+		set_number(o, "j", pairs[i % ARRAY_SIZE(pairs)][1]);
+		json_object_array_add(list, o);
+	}
+	return list;
+}
+
+static json_object *inputs_link_psk(void)
+{
+	static const char *const identities[] = {
+		"akm1:00112233445566778899aabbccddeeff:1:ffeeddccbbaa99887766554433221100",
+		"akm1:ffffffffffffffffffffffffffffffff:18446744073709551615:00000000000000000000000000000000",
+	};
+	json_object *list = json_object_new_array();
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(identities); i++) {
+		json_object *o = json_object_new_object();
+
+		json_object_object_add(o, "link_key", json_object_new_string(GENERATION_SECRET));
+		json_object_object_add(o, "identity", json_object_new_string(identities[i]));
+		json_object_array_add(list, o);
+	}
+	return list;
+}
+
 static json_object *inputs_next(void)
 {
 	static const unsigned int steps[] = { 1, 2, 1000 };
@@ -689,11 +746,13 @@ static const struct section {
 	{ "hkdf", inputs_hkdf, fill_hkdf },
 	{ "chain_start", inputs_chain_start, fill_chain_start },
 	{ "pair_start", inputs_pair_start, fill_pair_start },
+	{ "pairwise", inputs_pairwise, fill_pairwise },
 	{ "next", inputs_next, fill_next },
 	{ "group", inputs_group, fill_group },
 	{ "pair", inputs_pair, fill_pair },
 	{ "nonce", inputs_nonce, fill_nonce },
 	{ "packet", inputs_packet, fill_packet },
+	{ "link_psk", inputs_link_psk, fill_link_psk },
 };
 
 /* Return: number of vectors of @list whose outputs are not what the inputs give */
