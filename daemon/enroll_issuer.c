@@ -19,7 +19,7 @@ struct issuer {
 	struct event *accept;		/* waiting for the other end */
 	int listen_fd;
 	bool busy;
-	char name[AKM_NAME_LEN];
+	char name[AKM_NAME_LEN], replaces[AKM_NAME_LEN];
 	struct msg_endpoint endpoint;
 	uint8_t hardware[AKM_DIGEST_LEN];
 	bool hardware_given;
@@ -36,6 +36,11 @@ int issuer_new(const struct issuer_config *cfg, struct issuer **ret)
 	i->listen_fd = -1;
 	*ret = i;
 	return 0;
+}
+
+const char *issuer_replaces(const struct issuer *i)
+{
+	return i->replaces;
 }
 
 static void stop_accept(struct issuer *i)
@@ -294,7 +299,7 @@ static void on_gone(struct ctl_request *req, void *data)
 static int parse_args(struct issuer *i, struct json_object *args, struct akm_error *err)
 {
 	const char *name = ctl_str(args, "name"), *endpoint = ctl_str(args, "endpoint");
-	const char *hardware = ctl_str(args, "hardware");
+	const char *hardware = ctl_str(args, "hardware"), *replaces = ctl_str(args, "replaces");
 
 	if (!wire_name_ok(name, strlen(name)))
 		return akm_error_set(err, -EINVAL, "name", "must be 1 … 63 of A-Z a-z 0-9 . _ -");
@@ -309,6 +314,7 @@ static int parse_args(struct issuer *i, struct json_object *args, struct akm_err
 	if (hardware && report_parse_hex(hardware, i->hardware, AKM_DIGEST_LEN) < 0)
 		return akm_error_set(err, -EINVAL, "hardware", "must be %d hexadecimal digits", 2 * AKM_DIGEST_LEN);
 	i->hardware_given = hardware;
+	snprintf(i->replaces, sizeof(i->replaces), "%s", replaces ?: "");
 	snprintf(i->name, sizeof(i->name), "%s", name);
 	return 0;
 }

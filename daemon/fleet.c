@@ -103,7 +103,7 @@ static int load_generation(const struct store_generation *g, void *ctx)
 	}
 	l->plan->generations[n] = (struct rekey_generation){
 		.number = g->number, .state = g->state, .urgent = fleet_reason_urgent(g->reason),
-		.decided_ms = now_ms(), .since_ms = now_ms(),
+		.lost = g->state != GEN_RETIRED && !g->secret.len, .decided_ms = now_ms(), .since_ms = now_ms(),
 	};
 	l->plan->n_generations = n + 1;
 	return copy_generation(g, &l->g[n]);
@@ -224,6 +224,13 @@ static int load_atr(const struct store_atr *stored, void *ctx)
 	a = fleet_atr_attach(f, &def);
 	store_atr_free(&def);
 	return a ? fleet_atr_reload(a) : -ENOMEM;
+}
+
+int fleet_atr_load(struct fleet *f, uint32_t id)
+{
+	_cleanup_(store_atr_free) struct store_atr stored = {};
+
+	return store_atr_get(f->c.store, id, &stored) ?: load_atr(&stored, f);
 }
 
 static void on_wait_timer(evutil_socket_t fd, short what, void *arg)
@@ -627,13 +634,27 @@ void fleet_tell_leave(struct fleet *f, struct peer *p, uint32_t atr_id)
 
 /* ---- from the peers ---- */
 
-static bool endpoint_fixed(struct fleet *f, const struct store_node *n)
+static void fixed_key(const uint8_t node[AKM_ID_LEN], char ret[64])
 {
-	char key[64] = "fixed-endpoint:";
-	uint64_t fixed = 0;
+	snprintf(ret, 64, "fixed-endpoint:");
+	report_hex(node, AKM_ID_LEN, ret + strlen(ret));
+}
 
-	report_hex(n->id, AKM_ID_LEN, key + strlen(key));
+bool fleet_endpoint_fixed(struct fleet *f, const uint8_t node[AKM_ID_LEN])
+{
+	uint64_t fixed = 0;
+	char key[64];
+
+	fixed_key(node, key);
 	return !store_get_u64(f->c.store, key, &fixed) && fixed;
+}
+
+int fleet_fix_endpoint(struct fleet *f, const uint8_t node[AKM_ID_LEN])
+{
+	char key[64];
+
+	fixed_key(node, key);
+	return store_set_u64(f->c.store, key, 1);
 }
 
 static void take_endpoint(struct fleet *f, const struct peer *p)
@@ -642,7 +663,7 @@ static void take_endpoint(struct fleet *f, const struct peer *p)
 	const struct msg_endpoint *e = &p->hello.endpoints[0];
 	int r;
 
-	if (!p->hello.n_endpoints || store_node_get(f->c.store, p->id, &n) < 0 || endpoint_fixed(f, &n))
+	if (!p->hello.n_endpoints || store_node_get(f->c.store, p->id, &n) < 0 || fleet_endpoint_fixed(f, p->id))
 		return;
 	if (n.endpoint.addr_len == e->addr_len && n.endpoint.port == e->port &&
 	    !memcmp(n.endpoint.addr, e->addr, e->addr_len))
@@ -698,9 +719,17 @@ static void observe(struct fleet_atr *a, size_t m, const struct msg_atr_state *n
 		(void)journal_step(a, g, m, rekey_observed(r->step[g], a->generations[g].number, active, pending));
 }
 
+static uint32_t newest_of(const struct msg_atr_state *s)
+{
+	return s->generation > s->pending ? s->generation : s->pending;
+}
+
 static void beat_atr(struct fleet_atr *a, size_t m, struct peer *p)
 {
 	const struct msg_atr_state *now = state_of(&p->heartbeat, a->def.id);
+
+	if (now && newest_of(now) > a->def.last_generation)
+		fleet_outrun(a, m, newest_of(now));
 
 	observe(a, m, now);
 	if (!a->plan.members[m].up) {

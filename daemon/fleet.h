@@ -44,6 +44,13 @@ int fleet_node_replace(struct fleet *f, const struct store_node *n, const struct
 void fleet_node_replaced(struct fleet *f, const struct store_node *n, const struct store_node *old);
 
 int fleet_inventory(struct fleet *f, struct msg *ret);		/* MSG_INVENTORY; msg_free() it */
+/*
+ * The nodes and ATRs of a manager that we replace, in one transaction; each ATR moves to a generation of ours.
+ * What is here already stays as it is: repeating it is fine. Refused as a whole where a name is another's.
+ */
+int fleet_takeover(struct fleet *f, const struct msg_takeover *t, struct akm_error *err);
+
+int fleet_fix_endpoint(struct fleet *f, const uint8_t node[AKM_ID_LEN]);	/* the operator said it */
 
 /* Commands of the control socket, whole. */
 void fleet_ctl_node_list(struct fleet *f, struct ctl_request *req, struct json_object *args);

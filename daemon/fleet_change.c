@@ -43,6 +43,11 @@ static int give_address(struct store_member *m, const struct msg_prefix *subnet,
 	return 0;
 }
 
+int fleet_give_addresses(const struct store_atr *def, struct store_member *m, struct akm_error *err)
+{
+	return give_address(m, &def->subnet4, "subnet4", err) ?: give_address(m, &def->subnet6, "subnet6", err);
+}
+
 /* Appends a member with an index that was never used in this ATR. */
 static int append_member(struct store_atr *def, const struct store_node *n, struct akm_error *err)
 {
@@ -63,7 +68,7 @@ static int append_member(struct store_atr *def, const struct store_node *n, stru
 	memset(m, 0, sizeof(*m));
 	m->index = (uint16_t)index;
 	memcpy(m->node, n->id, AKM_ID_LEN);
-	r = give_address(m, &def->subnet4, "subnet4", err) ?: give_address(m, &def->subnet6, "subnet6", err);
+	r = fleet_give_addresses(def, m, err);
 	if (!r)
 		def->n_members++;
 	return r;
@@ -147,6 +152,38 @@ int fleet_rekey(struct fleet_atr *a, const char *reason, uint32_t *ret_number)
 	_cleanup_(store_atr_free) struct store_atr def = {};
 
 	return fleet_atr_copy(&a->def, &def) ?: change(a, &def, reason, NULL, ret_number);
+}
+
+void fleet_outrun(struct fleet_atr *a, size_t m, uint32_t number)
+{
+	_cleanup_(store_atr_free) struct store_atr def = {};
+	uint32_t made, had = a->def.last_generation;
+	int r;
+
+	if (number - had > FLEET_AHEAD_MAX || now_ms() < a->outrun_ms) {
+		evidence_add(a->fleet->c.evidence,
+			     EVIDENCE_NOTE("generation-ahead", SEV_ALERT, .atr_id = a->def.id, .limit = a->members[m].name),
+			     "%s claims generation %u of #%u, of which %u were made: not believed now", a->members[m].name,
+			     number, a->def.id, had);
+		return;
+	}
+	a->outrun_ms = now_ms() + FLEET_AHEAD_MS;
+	r = fleet_atr_copy(&a->def, &def) ?: store_begin(a->fleet->c.store);
+	if (!r) {
+		def.last_generation = number;
+		r = fleet_generation_make(a->fleet, &def, "ahead", &made);
+		r = r ?: fleet_generation_lost(a->fleet, a->def.id, number);
+		r = in_transaction(a->fleet->c.store, r);
+	}
+	if (r < 0) {
+		log_err("cannot go beyond a generation atr=%u generation=%u error=%s", a->def.id, number, strerror(-r));
+		return;
+	}
+	adopt(a, &def);
+	changed(a->fleet);
+	evidence_add(a->fleet->c.evidence, EVIDENCE_NOTE("generation-ahead", SEV_WARNING, .atr_id = a->def.id),
+		     "%s holds generation %u of #%u, of which %u were known: the records are older than the fleet. It moves "
+		     "to generation %u", a->members[m].name, number, a->def.id, had, made);
 }
 
 int fleet_add(struct fleet_atr *a, const struct store_node *n, uint32_t *ret_number, struct akm_error *err)

@@ -83,6 +83,15 @@ int fleet_generation_make(struct fleet *f, struct store_atr *def, const char *re
 	return 0;
 }
 
+int fleet_generation_lost(struct fleet *f, uint32_t atr_id, uint32_t number)
+{
+	struct store_generation g = { .atr_id = atr_id, .number = number, .state = GEN_ACTIVE, .created_ms = wall_ms(),
+				      .reason = "lost" };
+
+	/* The real one is not known; the database wants one that is nobody else's. */
+	return pick_key_id(f, &g.key_id) ?: store_generation_put(f->c.store, &g);
+}
+
 static int open_secret(const struct fleet_atr *a, size_t g, struct akm_secret *ret)
 {
 	const struct store_generation *stored = &a->generations[g];
@@ -237,7 +246,7 @@ int fleet_generation_forward(struct fleet_atr *a, size_t g, uint64_t epoch)
 	char aad[64];
 	int r;
 
-	if (epoch <= stored->epoch || stored->state == GEN_RETIRED)
+	if (epoch <= stored->epoch || stored->state == GEN_RETIRED || a->plan.generations[g].lost)
 		return 0;
 	r = open_secret(a, g, &secret);
 	for (uint64_t e = stored->epoch; !r && e < epoch; e++)

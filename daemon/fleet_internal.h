@@ -13,6 +13,8 @@
 #define FLEET_DEFINE_MS		100	/* endpoints that change together make one definition */
 #define FLEET_STORE_RETRY_MS	1000
 #define FLEET_GENERATION_SECRET	(2 * AKM_KEY_LEN)	/* C_epoch | pair root */
+#define FLEET_AHEAD_MAX		4096	/* a node's word moves the numbers by as much at a time … */
+#define FLEET_AHEAD_MS		10000	/* … and as often: they must not be used up by one that lies */
 
 struct fleet_member {			/* beside the rekey_member of the same position */
 	uint16_t index;
@@ -37,6 +39,7 @@ struct fleet_atr {
 	struct event *timer;
 	uint64_t define_ms;		/* monotonic: make a new definition then; 0: not wanted */
 	uint64_t kick_ms;		/* kick again then; 0: not wanted */
+	uint64_t outrun_ms;		/* monotonic: the next fleet_outrun() not before that */
 };
 
 /* A node that must leave an ATR, or an ATR that is deleted: told, not yet confirmed. */
@@ -86,11 +89,15 @@ void fleet_atr_detach(struct fleet_atr *a);		/* frees it */
 int fleet_atr_copy(const struct store_atr *from, struct store_atr *to);	/* store_atr_free() it */
 /* Members, generations and steps as the database has them now; keeps who is up. */
 int fleet_atr_reload(struct fleet_atr *a);
+int fleet_atr_load(struct fleet *f, uint32_t id);	/* one that another transaction made */
+bool fleet_endpoint_fixed(struct fleet *f, const uint8_t node[AKM_ID_LEN]);
 
 /* fleet_generation.c */
 bool fleet_reason_urgent(const char *reason);
 /* Writes a new generation of @a->def for @reason; inside a transaction. *ret_number is durable with it. */
 int fleet_generation_make(struct fleet *f, struct store_atr *def, const char *reason, uint32_t *ret_number);
+/* Members may use @number, whose secret is not ours: rekey.h. Inside a transaction. */
+int fleet_generation_lost(struct fleet *f, uint32_t atr_id, uint32_t number);
 /* The message that gives generation @g to the member at @m. msg_free() it. */
 int fleet_generation_message(struct fleet_atr *a, size_t g, size_t m, struct msg *ret);
 /* Moves the wrapped chain forward to @epoch. P4 */
@@ -109,6 +116,10 @@ struct fleet_create {
 };
 int fleet_create(struct fleet *f, const struct fleet_create *c, struct fleet_atr **ret, struct akm_error *err);
 int fleet_rekey(struct fleet_atr *a, const char *reason, uint32_t *ret_number);
+/* Member @m holds generation @number, which we never made: our records are older than the fleet. Go beyond it. */
+void fleet_outrun(struct fleet_atr *a, size_t m, uint32_t number);
+/* Overlay addresses of @m, by its index. */
+int fleet_give_addresses(const struct store_atr *def, struct store_member *m, struct akm_error *err);
 int fleet_add(struct fleet_atr *a, const struct store_node *n, uint32_t *ret_number, struct akm_error *err);
 int fleet_remove(struct fleet_atr *a, const struct store_node *n, uint32_t *ret_number, struct akm_error *err);
 int fleet_delete(struct fleet_atr *a, struct akm_error *err);		/* @a is gone after success */

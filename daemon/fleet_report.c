@@ -100,7 +100,7 @@ struct json_object *fleet_report_atr(struct fleet_atr *a)
 	if (g < 0)
 		g = rekey_next(&a->plan);
 	put_int(o, "generation", g >= 0 ? a->generations[g].number : 0);
-	put_int(o, "key_id", g >= 0 ? a->generations[g].key_id : 0);
+	put_int(o, "key_id", g >= 0 && !a->plan.generations[g].lost ? a->generations[g].key_id : 0);
 	if (g >= 0) {
 		put_text(o, "reason", a->generations[g].reason);
 		json_object_object_add(o, "since", report_time(a->generations[g].created_ms));
@@ -162,9 +162,12 @@ void fleet_status(struct fleet *f, struct json_object *o)
 
 /* ---- inventory ---- */
 
+struct adding { struct fleet *f; struct msg_inventory *v; };
+
 static int add_node(const struct store_node *n, void *ctx)
 {
-	struct msg_inventory *v = ctx;
+	const struct adding *adding = ctx;
+	struct msg_inventory *v = adding->v;
 	struct msg_inventory_node *to;
 
 	if (n->state == NODE_PENDING || v->n_nodes == NODES_MAX)
@@ -175,11 +178,30 @@ static int add_node(const struct store_node *n, void *ctx)
 	to->evicted = n->state == NODE_EVICTED;
 	memcpy(to->hardware, n->hardware, AKM_DIGEST_LEN);
 	to->link_n = n->link_n;
+	memcpy(to->label, n->label, sizeof(to->label));
+	to->endpoint = n->endpoint;
+	to->fixed = fleet_endpoint_fixed(adding->f, n->id);
 	v->n_nodes++;
-	return akm_blob_dup(n->key.data, n->key.len, &to->key);
+	return akm_blob_dup(n->key.data, n->key.len, &to->key) ?:
+	       akm_blob_dup(n->ek_name.data, n->ek_name.len, &to->ek_name);
 }
 
-static void add_atr(struct fleet_atr *a, struct msg_inventory *v)
+static int add_members(const struct store_atr *def, struct msg_inventory_atr *to)
+{
+	to->members = calloc(def->n_members + 1, sizeof(*to->members));
+	if (!to->members)
+		return -ENOMEM;
+	for (size_t i = 0; i < def->n_members; i++) {
+		struct msg_inventory_member *m = &to->members[to->n_members++];
+
+		m->index = def->members[i].index;
+		m->removed = def->members[i].removed;
+		memcpy(m->node, def->members[i].node, AKM_ID_LEN);
+	}
+	return 0;
+}
+
+static int add_atr(struct fleet_atr *a, struct msg_inventory *v)
 {
 	struct msg_inventory_atr *to = &v->atrs[v->n_atrs++];
 	struct json_object *o = report_definition(a), *members = json_object_new_array();
@@ -204,12 +226,14 @@ static void add_atr(struct fleet_atr *a, struct msg_inventory *v)
 	}
 	snprintf(to->json, sizeof(to->json), "%s", text);
 	json_object_put(o);
+	return add_members(&a->def, to);
 }
 
 int fleet_inventory(struct fleet *f, struct msg *ret)
 {
 	_cleanup_msg_ struct msg m = { .type = MSG_INVENTORY };
 	struct msg_inventory *v = &m.inventory;
+	struct adding adding = { f, v };
 	struct node_count c = {};
 	size_t n_atrs = 0;
 	int r;
@@ -224,11 +248,11 @@ int fleet_inventory(struct fleet *f, struct msg *ret)
 	v->atrs = calloc(n_atrs + 1, sizeof(*v->atrs));
 	if (!v->nodes || !v->atrs)
 		return -ENOMEM;
-	r = store_node_each(f->c.store, add_node, v);
+	r = store_node_each(f->c.store, add_node, &adding);
+	for (struct fleet_atr *a = f->first; !r && a && v->n_atrs < INVENTORY_ATRS_MAX; a = a->next)
+		r = add_atr(a, v);
 	if (r < 0)
 		return r;
-	for (struct fleet_atr *a = f->first; a && v->n_atrs < INVENTORY_ATRS_MAX; a = a->next)
-		add_atr(a, v);
 	*ret = m;
 	memset(&m, 0, sizeof(m));
 	return 0;

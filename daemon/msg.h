@@ -27,7 +27,8 @@ enum msg_type {
 	MSG_ATR_DELETE = 9,		/* manager → node: leave the ATR, erase everything of it */
 	MSG_LINK_NEXT = 10,		/* downwards: the next n of the link key */
 	MSG_INVENTORY = 11,		/* manager → root: nodes (wrapped key blobs) and ATR definitions */
-	MSG_TYPE_MAX = MSG_INVENTORY
+	MSG_TAKEOVER = 12,		/* root → manager: the inventory of the one that it replaces */
+	MSG_TYPE_MAX = MSG_TAKEOVER
 };
 
 enum msg_role { ROLE_ROOT = 1, ROLE_MANAGER = 2, ROLE_NODE = 3 };
@@ -126,14 +127,22 @@ struct msg_inventory_node {
 	uint8_t hardware[AKM_DIGEST_LEN];
 	uint64_t link_n;
 	struct akm_blob key;		/* K_mn as wrapped by the domain storage key; no secret */
+	char label[2 * AKM_NAME_LEN];	/* of the provisioning ATR */
+	struct akm_blob ek_name;	/* owned; empty where it is not known */
+	bool fixed;			/* the endpoint is the operator's */
+	struct msg_endpoint endpoint;	/* of its data plane, last known */
 };
+
+struct msg_inventory_member { uint16_t index; uint8_t node[AKM_ID_LEN]; bool removed; };
 
 struct msg_inventory_atr {
 	uint32_t atr_id;
 	char label[AKM_NAME_LEN];
 	uint32_t generation;		/* highest number ever used: a new manager starts above it */
 	uint64_t definition;
-	char json[4096];		/* definition for people and for a replacement: members, subnets, suite; no secret */
+	char json[4096];		/* definition for people and for a replacement: subnets, suite, times; no secret */
+	size_t n_members;		/* ascending by index; those that left as well: an index is never used again */
+	struct msg_inventory_member *members;	/* owned */
 };
 
 struct msg_inventory {
@@ -142,6 +151,11 @@ struct msg_inventory {
 	struct msg_inventory_node *nodes;	/* owned */
 	size_t n_atrs;
 	struct msg_inventory_atr *atrs;		/* owned */
+};
+
+struct msg_takeover {
+	char from[AKM_NAME_LEN];	/* the manager that was replaced */
+	struct msg_inventory inventory;
 };
 
 struct msg {
@@ -158,6 +172,7 @@ struct msg {
 		struct msg_atr_delete del;
 		struct msg_link_next next;
 		struct msg_inventory inventory;
+		struct msg_takeover takeover;
 	};
 };
 

@@ -24,7 +24,7 @@ extern const struct msg_codec msg_codec_heartbeat, msg_codec_events;
 /* msg_atr.c */
 extern const struct msg_codec msg_codec_prepare, msg_codec_activate, msg_codec_retire, msg_codec_delete;
 /* msg_inventory.c */
-extern const struct msg_codec msg_codec_inventory;
+extern const struct msg_codec msg_codec_inventory, msg_codec_takeover;
 
 /* msg_addr.c: addresses as arrays of two. Prefix lists are a field of a map each. */
 void msg_put_prefixes(struct wire_writer *w, uint64_t key, const struct msg_prefix *p, size_t n, bool host_bits);

@@ -1,19 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "msg_codec.h"
 
+#include "../include/uapi/linux/akm.h"
+
+#define EK_NAME_MAX 128
+
 static void put_node(struct wire_writer *w, const struct msg_inventory_node *n)
 {
-	if (n->key.len < 1 || n->key.len > BLOB_MAX) {
+	if (n->key.len < 1 || n->key.len > BLOB_MAX || n->ek_name.len > EK_NAME_MAX) {
 		wr_fail(w, -EINVAL);
 		return;
 	}
-	wr_map(w, 6);
+	wr_map(w, 9 + (n->endpoint.addr_len > 0));
 	wr_key_bytes(w, 1, n->id, sizeof(n->id));
 	wr_key_name(w, 2, n->name);
 	wr_key_bool(w, 3, n->evicted);
 	wr_key_bytes(w, 4, n->hardware, sizeof(n->hardware));
 	wr_key_uint(w, 5, n->link_n);
 	wr_key_blob(w, 6, &n->key);
+	wr_key_text(w, 7, n->label);
+	wr_key_blob(w, 8, &n->ek_name);
+	wr_key_bool(w, 9, n->fixed);
+	if (!n->endpoint.addr_len)
+		return;
+	wr_uint(w, 10);
+	msg_put_endpoint(w, &n->endpoint);
+}
+
+static int get_node_endpoint(struct wire_reader *c, struct msg_inventory_node *n)
+{
+	if (!rd_has(c, 10))
+		return 0;
+	return rd_key(c, 10, "endpoint") ?: msg_get_endpoint(c, "endpoint", &n->endpoint);
 }
 
 static int get_node(struct wire_reader *c, struct msg_inventory_node *n)
@@ -25,17 +43,74 @@ static int get_node(struct wire_reader *c, struct msg_inventory_node *n)
 	       rd_key_bytes(c, 4, "hardware", n->hardware, sizeof(n->hardware)) ?:
 	       rd_key_u64(c, 5, "link-n", 0, UINT64_MAX, &n->link_n) ?:
 	       rd_key_blob(c, 6, "key", 1, BLOB_MAX, &n->key) ?:
+	       rd_key_text(c, 7, "label", n->label, sizeof(n->label)) ?:
+	       rd_key_blob(c, 8, "ek-name", 0, EK_NAME_MAX, &n->ek_name) ?:
+	       rd_key_bool(c, 9, "fixed", &n->fixed) ?:
+	       get_node_endpoint(c, n) ?:
 	       rd_leave(c);
+}
+
+static void put_members(struct wire_writer *w, const struct msg_inventory_atr *a)
+{
+	if (a->n_members > MEMBERS_MAX)
+		wr_fail(w, -EINVAL);
+	wr_key_array(w, 6, a->n_members);
+	for (size_t i = 0; i < a->n_members; i++) {
+		const struct msg_inventory_member *m = &a->members[i];
+
+		if (m->index > AKM_INDEX_MAX || (i && m->index <= a->members[i - 1].index))
+			wr_fail(w, -EINVAL);
+		wr_array(w, 3);
+		wr_uint(w, m->index);
+		wr_bytes(w, m->node, AKM_ID_LEN);
+		wr_bool(w, m->removed);
+	}
+}
+
+static int get_member(struct wire_reader *c, const struct msg_inventory_member *before, struct msg_inventory_member *m)
+{
+	uint64_t index;
+	size_t three;
+	int r;
+
+	r = rd_array(c, "", 3, 3, &three) ?:
+	    rd_uint(c, "index", 0, AKM_INDEX_MAX, &index) ?:
+	    rd_bytes(c, "node", m->node, AKM_ID_LEN) ?:
+	    rd_bool(c, "removed", &m->removed);
+	if (r < 0)
+		return r;
+	m->index = (uint16_t)index;
+	if (before && m->index <= before->index)
+		return rd_refuse(c, "index", "%u does not follow %u", m->index, before->index);
+	return rd_leave(c);
+}
+
+static int get_members(struct wire_reader *c, struct msg_inventory_atr *a)
+{
+	size_t n;
+	int r;
+
+	r = rd_key_array(c, 6, "members", 0, MEMBERS_MAX, &n);
+	if (r < 0)
+		return r;
+	a->members = calloc(n ?: 1, sizeof(*a->members));
+	if (!a->members)
+		return -ENOMEM;
+	a->n_members = n;
+	for (size_t i = 0; !r && i < n; i++)
+		r = get_member(c, i ? &a->members[i - 1] : NULL, &a->members[i]);
+	return r ?: rd_leave(c);
 }
 
 static void put_atr(struct wire_writer *w, const struct msg_inventory_atr *a)
 {
-	wr_map(w, 5);
+	wr_map(w, 6);
 	wr_key_range(w, 1, a->atr_id, 1, UINT32_MAX);
 	wr_key_name(w, 2, a->label);
 	wr_key_uint(w, 3, a->generation);
 	wr_key_uint(w, 4, a->definition);
 	wr_key_text(w, 5, a->json);
+	put_members(w, a);
 }
 
 static int get_atr(struct wire_reader *c, struct msg_inventory_atr *a)
@@ -46,18 +121,16 @@ static int get_atr(struct wire_reader *c, struct msg_inventory_atr *a)
 	       rd_key_u32(c, 3, "generation", 0, UINT32_MAX, &a->generation) ?:
 	       rd_key_u64(c, 4, "definition", 0, UINT64_MAX, &a->definition) ?:
 	       rd_key_text(c, 5, "json", a->json, sizeof(a->json)) ?:
+	       get_members(c, a) ?:
 	       rd_leave(c);
 }
 
-static void put_inventory(struct wire_writer *w, const struct msg *m)
+static void put_body(struct wire_writer *w, const struct msg_inventory *v)
 {
-	const struct msg_inventory *v = &m->inventory;
-
 	if (v->n_nodes > NODES_MAX || v->n_atrs > INVENTORY_ATRS_MAX) {
 		wr_fail(w, -EINVAL);
 		return;
 	}
-	wr_map(w, 3);
 	wr_key_uint(w, 1, v->version);
 	wr_key_array(w, 2, v->n_nodes);
 	for (size_t i = 0; i < v->n_nodes; i++)
@@ -65,6 +138,19 @@ static void put_inventory(struct wire_writer *w, const struct msg *m)
 	wr_key_array(w, 3, v->n_atrs);
 	for (size_t i = 0; i < v->n_atrs; i++)
 		put_atr(w, &v->atrs[i]);
+}
+
+static void put_inventory(struct wire_writer *w, const struct msg *m)
+{
+	wr_map(w, 3);
+	put_body(w, &m->inventory);
+}
+
+static void put_takeover(struct wire_writer *w, const struct msg *m)
+{
+	wr_map(w, 4);
+	put_body(w, &m->takeover.inventory);
+	wr_key_name(w, 4, m->takeover.from);
 }
 
 static int get_nodes(struct wire_reader *c, uint64_t key, struct msg_inventory *v)
@@ -101,23 +187,46 @@ static int get_atrs(struct wire_reader *c, uint64_t key, struct msg_inventory *v
 	return r ?: rd_leave(c);
 }
 
-static int get_inventory(struct wire_reader *c, struct msg *m)
+static int get_body(struct wire_reader *c, struct msg_inventory *v)
 {
-	struct msg_inventory *v = &m->inventory;
-
 	return rd_key_u64(c, 1, "version", 0, UINT64_MAX, &v->version) ?:
 	       get_nodes(c, 2, v) ?:
 	       get_atrs(c, 3, v);
 }
 
-static void free_inventory(struct msg *m)
+static int get_inventory(struct wire_reader *c, struct msg *m)
 {
-	struct msg_inventory *v = &m->inventory;
+	return get_body(c, &m->inventory);
+}
 
-	for (size_t i = 0; i < v->n_nodes; i++)
+static int get_takeover(struct wire_reader *c, struct msg *m)
+{
+	struct msg_takeover *t = &m->takeover;
+
+	return get_body(c, &t->inventory) ?: rd_key_name(c, 4, "from", t->from, sizeof(t->from));
+}
+
+static void free_body(struct msg_inventory *v)
+{
+	for (size_t i = 0; i < v->n_nodes; i++) {
 		akm_blob_free(&v->nodes[i].key);
+		akm_blob_free(&v->nodes[i].ek_name);
+	}
+	for (size_t i = 0; i < v->n_atrs; i++)
+		free(v->atrs[i].members);
 	free(v->nodes);
 	free(v->atrs);
 }
 
+static void free_inventory(struct msg *m)
+{
+	free_body(&m->inventory);
+}
+
+static void free_takeover(struct msg *m)
+{
+	free_body(&m->takeover.inventory);
+}
+
 const struct msg_codec msg_codec_inventory = { "inventory", put_inventory, get_inventory, free_inventory };
+const struct msg_codec msg_codec_takeover = { "takeover", put_takeover, get_takeover, free_takeover };

@@ -190,6 +190,8 @@ static int store_n(struct peer *peer, uint64_t n)
 		return r;
 	peer->link_n = n;
 	linkkey_advance(peer->key, n);
+	if (peer->peers->c.ops.moved)
+		peer->peers->c.ops.moved(peer->peers->c.ctx);
 	return 0;
 }
 
@@ -454,7 +456,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd, (void)what;
 	peers_each(p, check_beat, NULL);
-	if (now >= p->next_due_ms) {
+	if (now >= p->next_due_ms && (!p->c.ops.may_move || p->c.ops.may_move(p->c.ctx))) {
 		p->next_due_ms = now + (uint64_t)p->c.config->link_next_s * 1000;
 		peers_each(p, move_on, NULL);
 	}

@@ -43,6 +43,9 @@ struct peers_ops {
 	void (*heartbeat)(struct peer *p, void *ctx);	/* @p->heartbeat is new */
 	/* All but hello, heartbeats, events and answers. -EPROTO: not for us, the link is closed. */
 	int (*message)(struct peer *p, struct msg *m, void *ctx);
+	/* May link keys move on now? And: one has. NULL: always, nothing. */
+	bool (*may_move)(void *ctx);
+	void (*moved)(void *ctx);
 };
 
 struct peers_config {

@@ -241,6 +241,8 @@ static bool plan_member(const struct rekey_atr *a, const struct rekey_member *m,
 	/* What was superseded goes first: the kernel holds only so many. */
 	if (plan_retire(a, m, (size_t)(current + 1), action))
 		return true;
+	if (current >= 0 && a->generations[current].lost)
+		current = -1;			/* nothing of it can be given */
 	if (current >= 0 && m->step[current] == STEP_PREPARED) {
 		action->type = REKEY_ACTIVATE;
 		action->generation = (size_t)current;

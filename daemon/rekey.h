@@ -21,6 +21,8 @@
  *    does not wait. A newer generation supersedes one that is still PREPARING.
  *  - A member that was away gets the generation in use, then is told to erase the old.
  *  - Numbers only grow at a member: it is never given one below what it holds.
+ *  - A generation whose secret another manager made and took along (lost) is what members
+ *    may talk with. It is given to nobody and activated nowhere, only retired.
  */
 #ifndef AKM_REKEY_H
 #define AKM_REKEY_H
@@ -37,6 +39,7 @@ struct rekey_generation {
 	uint32_t number;
 	enum store_gen_state state;
 	bool urgent;
+	bool lost;			/* its secret is another manager's */
 	uint64_t decided_ms;		/* monotonic, when it was made (or the program started) */
 	uint64_t since_ms;		/* monotonic, when this state was entered (or the program started) */
 };

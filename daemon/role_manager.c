@@ -27,7 +27,9 @@ struct manager {
 	struct hardware_wait *hardware;
 	struct superior *superior;
 	struct ctl *ctl;
-	bool provisioned, opened, seeded, running, inventory_sent;
+	bool provisioned, opened, seeded, running;
+	bool inventory_sent;		/* on this link, and nothing has changed since */
+	bool inventory_known;		/* the root has said that it is stored */
 	struct record record;
 };
 
@@ -60,6 +62,7 @@ static void on_inventory_answer(void *ctx, int r, const struct akm_error *err)
 		log_warning("the root did not take the inventory reason=%s", err ? err->reason : strerror(-r));
 	if (r < 0)
 		m->inventory_sent = false;
+	m->inventory_known = !r && m->inventory_sent;
 }
 
 /* All of it, whenever something has changed: the root keeps the last. */
@@ -69,6 +72,8 @@ static void send_inventory(struct manager *m)
 	_cleanup_msg_ struct msg msg = {};
 	int r;
 
+	if (!m->inventory_sent)
+		m->inventory_known = false;
 	if (!l || m->inventory_sent)
 		return;
 	r = fleet_inventory(m->fleet, &msg);
@@ -94,10 +99,21 @@ static void on_superior_down(void *ctx)
 	m->inventory_sent = false;
 }
 
+/* The root sends it again until it is answered by ok. */
 static int on_superior_message(struct link *l, struct msg *msg, void *ctx)
 {
-	(void)l, (void)msg, (void)ctx;
-	return -EPROTO;
+	struct manager *m = ctx;
+	struct akm_error err = {};
+	int r;
+
+	if (msg->type != MSG_TAKEOVER)
+		return -EPROTO;
+	r = fleet_takeover(m->fleet, &msg->takeover, &err);
+	if (r < 0)
+		(void)reply_error(l, msg->request, r, &err);	/* a dead link says so itself */
+	else
+		(void)reply_ok(l, msg->request);
+	return 0;
 }
 
 static int on_superior_heartbeat(struct msg_heartbeat *h, void *ctx)
@@ -201,6 +217,25 @@ static void on_peer_heartbeat(struct peer *p, void *ctx)
 	fleet_peer_heartbeat(m->fleet, p);
 }
 
+/*
+ * A replacement of ours knows the n that is in the root's database, and finds a node one step beyond it: it is
+ * never more. While the root is away link keys stay what they are.
+ */
+static bool on_peer_may_move(void *ctx)
+{
+	const struct manager *m = ctx;
+
+	return m->inventory_known;
+}
+
+/* Many at a time: the next heartbeat to the root tells them all. */
+static void on_peer_moved(void *ctx)
+{
+	struct manager *m = ctx;
+
+	m->inventory_sent = m->inventory_known = false;
+}
+
 static int on_peer_message(struct peer *p, struct msg *msg, void *ctx)
 {
 	(void)p, (void)msg, (void)ctx;
@@ -227,7 +262,8 @@ static int start_serving(struct manager *m, struct akm_error *err)
 		.base = m->env->base, .q = m->env->q, .store = m->store, .evidence = m->evidence,
 		.config = m->env->config, .name = m->env->config->name, .role = ROLE_MANAGER,
 		.domain = &m->record.domain, .own_events_only = true,
-		.ops = { on_peer_hello, on_peer_up, on_peer_down, on_peer_heartbeat, on_peer_message }, .ctx = m,
+		.ops = { on_peer_hello, on_peer_up, on_peer_down, on_peer_heartbeat, on_peer_message, on_peer_may_move,
+			 on_peer_moved }, .ctx = m,
 	};
 	int r;
 
@@ -250,12 +286,7 @@ static int on_node_commit(const struct store_node *n, const struct store_node *o
 
 static void fix_endpoint(struct manager *m, const struct store_node *n)
 {
-	char key[64] = "fixed-endpoint:";
-
-	if (!n->endpoint.addr_len)
-		return;
-	report_hex(n->id, AKM_ID_LEN, key + strlen(key));
-	if (store_set_u64(m->store, key, 1) < 0)
+	if (n->endpoint.addr_len && fleet_fix_endpoint(m->fleet, n->id) < 0)
 		log_err("cannot store that an endpoint is fixed node=%s error=%s", n->name, store_strerror(m->store));
 }
 

@@ -24,6 +24,8 @@ struct root {
 	struct event *start;
 	bool running;
 	struct akm_blob domain;
+	bool replaced;			/* by the commit that is under way … */
+	uint8_t replaced_id[AKM_ID_LEN];	/* … this manager, which is refused once it is durable */
 };
 
 /* ---- the domain, made once ---- */
@@ -97,17 +99,140 @@ static void inventory_key(const uint8_t id[AKM_ID_LEN], char ret[64])
 	report_hex(id, AKM_ID_LEN, ret + strlen(ret));
 }
 
+/* What a manager still has to take over from the one that it replaces */
+static void takeover_key(const uint8_t id[AKM_ID_LEN], char ret[64])
+{
+	snprintf(ret, 64, "takeover:");
+	report_hex(id, AKM_ID_LEN, ret + strlen(ret));
+}
+
+/* ---- a manager that replaces another ---- */
+
+/* -ENOENT: there is none (any more). */
+static int load_message(struct root *r, const char *key, struct msg *ret)
+{
+	_cleanup_(akm_blob_free) struct akm_blob b = {};
+	int e = store_get(r->store, key, &b);
+
+	if (!e && !b.len)
+		e = -ENOENT;
+	return e ?: msg_decode(b.data, b.len, ret, NULL);
+}
+
+static int store_message(struct root *r, const char *key, const struct msg *m)
+{
+	_cleanup_secret_ struct akm_secret encoded = {};
+
+	return msg_encode(m, &encoded) ?: store_set(r->store, key, encoded.data, encoded.len);
+}
+
+struct offer { struct root *root; uint8_t id[AKM_ID_LEN]; char from[AKM_NAME_LEN]; };
+
+static void on_takeover_answer(void *ctx, int e, const struct akm_error *err)
+{
+	struct offer *o = ctx;
+	struct root *r = o->root;
+	struct peer *p = peers_find(r->peers, o->id);
+	char key[64];
+
+	takeover_key(o->id, key);
+	if (!e)
+		e = store_set(r->store, key, "", 0);
+	if (p && !e)
+		evidence_add(r->evidence, EVIDENCE_NOTE("takeover", SEV_INFO), "%s has taken over what was %s's", p->name,
+			     o->from);
+	else if (p && e != -ENOTCONN)
+		evidence_add(r->evidence, EVIDENCE_NOTE("takeover-failed", SEV_ALERT, .limit = p->name),
+			     "%s does not take over what was %s's, and is asked again when it connects again: %s", p->name,
+			     o->from, err && err->reason[0] ? err->reason : strerror(-e));
+	free(o);
+}
+
+/* Until it is answered by ok, at each connection again */
+static void on_peer_up(struct peer *p, void *ctx)
+{
+	struct root *r = ctx;
+	_cleanup_msg_ struct msg m = {};
+	struct offer *o;
+	char key[64];
+	int e;
+
+	takeover_key(p->id, key);
+	e = load_message(r, key, &m);
+	if (e == -ENOENT)
+		return;
+	o = calloc(1, sizeof(*o));
+	e = e ?: !o ? -ENOMEM : 0;
+	if (!e) {
+		o->root = r;
+		memcpy(o->id, p->id, AKM_ID_LEN);
+		memcpy(o->from, m.takeover.from, sizeof(o->from));
+		e = peer_call(p, &m, 0, on_takeover_answer, o);
+	}
+	if (e < 0) {
+		log_err("cannot tell a manager what it takes over manager=%s error=%s", p->name, strerror(-e));
+		free(o);
+	}
+}
+
+/* What @lost had, or was still to take over itself */
+static int find_inventory(struct root *r, const struct store_node *lost, struct msg *ret)
+{
+	_cleanup_msg_ struct msg own = {};
+	char key[64];
+	int e;
+
+	inventory_key(lost->id, key);
+	e = load_message(r, key, &own);
+	if (e < 0 && e != -ENOENT)
+		return e;
+	if (e == -ENOENT || !own.inventory.n_nodes) {
+		takeover_key(lost->id, key);
+		e = load_message(r, key, ret);
+		if (e != -ENOENT)
+			return e;
+		return 0;			/* it had nothing: there is nothing to take over */
+	}
+	ret->type = MSG_TAKEOVER;
+	ret->takeover.inventory = own.inventory;
+	memset(&own, 0, sizeof(own));
+	return 0;
+}
+
+/* Inside the transaction that records @n: the lost one is evicted, what it had is kept for @n. */
+static int replace(struct root *r, const struct store_node *n, const char *name)
+{
+	_cleanup_(store_node_free) struct store_node lost = {};
+	_cleanup_msg_ struct msg m = {};
+	char key[64];
+	int e;
+
+	e = store_node_by_name(r->store, name, &lost);
+	if (!e && lost.state != NODE_PROVISIONED)
+		e = -ENOENT;			/* meanwhile */
+	e = e ?: find_inventory(r, &lost, &m);
+	if (e < 0)
+		return e;
+	if (m.type == MSG_TAKEOVER) {
+		snprintf(m.takeover.from, sizeof(m.takeover.from), "%s", name);
+		takeover_key(n->id, key);
+		e = store_message(r, key, &m);
+	}
+	lost.state = NODE_EVICTED;
+	lost.since_ms = wall_ms();
+	e = e ?: store_node_put(r->store, &lost);
+	r->replaced = !e;
+	memcpy(r->replaced_id, lost.id, AKM_ID_LEN);
+	return e;
+}
+
 /* The last one is kept whole: it is what a replacement manager will be given. No secret is in it. */
 static int take_inventory(struct root *r, const struct peer *p, const struct msg *m)
 {
-	_cleanup_secret_ struct akm_secret encoded = {};
 	char key[64];
-	int e = msg_encode(m, &encoded);
 
-	if (e < 0)
-		return e;
 	inventory_key(p->id, key);
-	return store_set(r->store, key, encoded.data, encoded.len);
+	return store_message(r, key, m);
 }
 
 static int on_message(struct peer *p, struct msg *m, void *ctx)
@@ -135,9 +260,11 @@ static uint64_t next_term(void *ctx)
 static int on_commit(const struct store_node *n, const struct store_node *old, void *ctx)
 {
 	struct root *r = ctx;
+	const char *replaces = issuer_replaces(r->issuer);
 
-	(void)n, (void)old;
-	return store_set_u64(r->store, TERM_KEY, next_term(r));
+	(void)old;
+	r->replaced = false;
+	return store_set_u64(r->store, TERM_KEY, next_term(r)) ?: replaces[0] ? replace(r, n, replaces) : 0;
 }
 
 static void on_committed(const struct store_node *n, const struct store_node *old, void *ctx)
@@ -147,6 +274,13 @@ static void on_committed(const struct store_node *n, const struct store_node *ol
 
 	if (old)
 		peers_remove(r->peers, old->id);
+	if (r->replaced) {
+		peers_remove(r->peers, r->replaced_id);
+		evidence_add(r->evidence, EVIDENCE_NOTE("manager-replaced", SEV_WARNING),
+			     "%s takes the place of %s, which is refused from now on: term %llu", n->name,
+			     issuer_replaces(r->issuer), (unsigned long long)stored_term(r));
+	}
+	r->replaced = false;
 	e = peers_add(r->peers, n);
 	if (e < 0)
 		log_err("cannot serve a new manager before a restart manager=%s error=%s", n->name, strerror(-e));
@@ -174,13 +308,10 @@ static struct json_object *report_manager(const struct store_node *n, void *ctx)
 
 static int load_inventory(struct root *r, const uint8_t id[AKM_ID_LEN], struct msg *ret)
 {
-	_cleanup_(akm_blob_free) struct akm_blob b = {};
 	char key[64];
-	int e;
 
 	inventory_key(id, key);
-	e = store_get(r->store, key, &b);
-	return e ?: msg_decode(b.data, b.len, ret, NULL);
+	return load_message(r, key, ret);
 }
 
 static struct json_object *report_inventory_node(const struct store_node *manager, const struct msg_inventory_node *n)
@@ -213,6 +344,8 @@ static int walk_manager(const struct store_node *n, void *ctx)
 	if (n->state == NODE_PENDING)
 		return 0;
 	json_object_array_add(w->nodes, report_manager(n, w->r));
+	if (n->state == NODE_EVICTED)
+		return 0;			/* replaced: what it had is another's */
 	e = load_inventory(w->r, n->id, &m);
 	if (e < 0)
 		return e == -ENOENT ? 0 : e;
@@ -298,6 +431,28 @@ static void ctl_provision(struct ctl_request *req, struct json_object *args, voi
 		issuer_ctl(r->issuer, req, args);
 }
 
+/* Provisioning of a new one that takes the place of a lost one, and all that it had. */
+static void ctl_replace(struct ctl_request *req, struct json_object *args, void *ctx)
+{
+	struct root *r = ctx;
+	_cleanup_(store_node_free) struct store_node lost = {};
+	const char *name = ctl_str(args, "replaces");
+	struct akm_error err = {};
+	int e;
+
+	if (!is_running(r, req))
+		return;
+	e = store_node_by_name(r->store, name, &lost);
+	if (e == -ENOENT || (!e && lost.state != NODE_PROVISIONED))
+		e = akm_error_set(&err, -ENOENT, "manager", "there is no manager %.63s", name);
+	else if (!e && !strcmp(name, ctl_str(args, "name")))
+		e = akm_error_set(&err, -EINVAL, "name", "must be another one: evidence of both must be told apart");
+	if (e < 0)
+		ctl_fail(req, e, err.reason[0] ? &err : NULL);
+	else
+		issuer_ctl(r->issuer, req, args);
+}
+
 static void ctl_list(struct ctl_request *req, struct json_object *args, void *ctx)
 {
 	struct root *r = ctx;
@@ -343,6 +498,7 @@ static const struct ctl_command commands[] = {
 	{ "status", { { .name = NULL } }, ctl_status },
 	{ "events", EVIDENCE_CTL_ARGS, ctl_events },
 	{ "node-provision", ISSUER_CTL_ARGS, ctl_provision },
+	{ "manager-replace", ISSUER_REPLACE_ARGS, ctl_replace },
 	{ "node-list", { { .name = NULL } }, ctl_list },
 	{ "node-show", { { "node", CTL_STRING, true } }, ctl_show },
 	{ .name = NULL }
@@ -355,7 +511,7 @@ static void serve(struct root *r)
 	struct peers_config peers = {
 		.base = r->env->base, .q = r->env->q, .store = r->store, .evidence = r->evidence,
 		.config = r->env->config, .name = r->env->config->name, .role = ROLE_ROOT,
-		.ops = { on_hello, on_peer, on_peer, on_peer, on_message }, .ctx = r,
+		.ops = { on_hello, on_peer_up, on_peer, on_peer, on_message }, .ctx = r,
 	};
 	struct akm_error err = {};
 	int e = peers_new(&peers, &r->peers, &err);

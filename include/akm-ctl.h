@@ -24,6 +24,7 @@
  *             atr-list {} → {atrs: […]}   atr-show {atr} → atr   atr-add {atr, node} → atr   atr-remove {atr, node} → atr
  *             atr-rekey {atr, reason?} → atr   atr-delete {atr} → {}
  *             (each atr-* change answers when every reachable member is done, or with what is still missing)
+ *   root      manager-replace {replaces, name, via, hardware?} → node     (progress lines)
  *   node      provision-allow {via?, seconds?} → {}
  *
  *   node      {name, id, label, state: provisioned|evicted, link: up|down, last_seen, hardware, ek_name, key_name, endpoint, atrs: […]}

@@ -107,6 +107,14 @@ static const struct akm_arg provision[] = {
 	{}
 };
 
+static const struct akm_arg replace[] = {
+	{ POS("manager", "MANAGER", AKM_ARG_NAME), .json = "replaces" },
+	{ .word = "with", .meta = "NAME", .kind = AKM_ARG_NAME, REQ, .json = "name" },
+	{ .word = "via", .meta = "VIA", .kind = AKM_ARG_VIA, REQ, .json = "via" },
+	{ .word = "hardware", .meta = "DIGEST", .kind = AKM_ARG_TEXT, .max = 64, .json = "hardware" },
+	{}
+};
+
 static const struct akm_arg node_show[] = { { POS("node", "NODE", AKM_ARG_NAME), .json = "node" }, {} };
 
 static const struct akm_arg node_evict[] = {
@@ -185,6 +193,7 @@ const struct akm_command akm_commands[] = {
 	{ "node", "show", "show a node", akm_run_ctl, node_show, 0, "node-show" },
 	{ "node", "evict", "throw a node out of every ATR", akm_run_ctl, node_evict, 0, "node-evict" },
 	{ "manager", "provision", "provision a manager, on the root", akm_run_ctl, provision, 0, "node-provision" },
+	{ "manager", "replace", "replace a lost manager, on the root", akm_run_ctl, replace, 0, "manager-replace" },
 	{ "atr", "create", "create an operational ATR", akm_run_ctl, atr_create, 0, "atr-create" },
 	{ "atr", "list", "list operational ATRs", akm_run_ctl, NULL, 0, "atr-list" },
 	{ "atr", "show", "show an operational ATR", akm_run_ctl, atr_name, 0, "atr-show" },

@@ -228,40 +228,52 @@ static int call(struct keystore *ks)
 
 #define WRAPPED_LEN (1 + NAME_LEN + 32)
 
-static void mask(const struct fake_tpm *t, const uint8_t *head, uint8_t ret[32])
+static void mask(const uint8_t seed[32], const uint8_t *head, uint8_t ret[32])
 {
 	unsigned int len = 32;
 
-	if (!HMAC(EVP_sha256(), t->seed, sizeof(t->seed), head, 1 + NAME_LEN, ret, &len))
+	if (!HMAC(EVP_sha256(), seed, 32, head, 1 + NAME_LEN, ret, &len))
 		abort();
 }
 
-static int wrap(const struct fake_tpm *t, char kind, const struct akm_blob *name, const uint8_t secret[32],
-		struct akm_blob *ret)
+static int wrap_under(const uint8_t seed[32], char kind, const uint8_t name[NAME_LEN], const uint8_t secret[32],
+		      struct akm_blob *ret)
 {
 	uint8_t b[WRAPPED_LEN], m[32];
 
 	b[0] = (uint8_t)kind;
-	memcpy(b + 1, name->data, NAME_LEN);
-	mask(t, b, m);
+	memcpy(b + 1, name, NAME_LEN);
+	mask(seed, b, m);
 	for (size_t i = 0; i < 32; i++)
 		b[1 + NAME_LEN + i] = secret[i] ^ m[i];
 	return akm_blob_dup(b, sizeof(b), ret);
 }
 
-static int unwrap(const struct fake_tpm *t, char kind, const struct akm_blob *name, const struct akm_blob *b,
-		  uint8_t ret[32])
+static int unwrap_under(const uint8_t seed[32], char kind, const uint8_t name[NAME_LEN], const struct akm_blob *b,
+			uint8_t ret[32])
 {
 	uint8_t m[32];
 
 	if (b->len != WRAPPED_LEN || b->data[0] != (uint8_t)kind)
 		return -EPROTO;
-	if (memcmp(b->data + 1, name->data, NAME_LEN))
+	if (memcmp(b->data + 1, name, NAME_LEN))
 		return -ENOKEY;
-	mask(t, b->data, m);
+	mask(seed, b->data, m);
 	for (size_t i = 0; i < 32; i++)
 		ret[i] = b->data[1 + NAME_LEN + i] ^ m[i];
 	return 0;
+}
+
+static int wrap(const struct fake_tpm *t, char kind, const struct akm_blob *name, const uint8_t secret[32],
+		struct akm_blob *ret)
+{
+	return wrap_under(t->seed, kind, name->data, secret, ret);
+}
+
+static int unwrap(const struct fake_tpm *t, char kind, const struct akm_blob *name, const struct akm_blob *b,
+		  uint8_t ret[32])
+{
+	return unwrap_under(t->seed, kind, name->data, b, ret);
 }
 
 /* ---- keystore.h ---- */
@@ -379,14 +391,25 @@ int keystore_domain_import(struct keystore *ks, const struct akm_blob *dup, stru
 	return r ?: unwrap(ks->t, 'm', &ks->t->parent_name, dup, d) ?: wrap(ks->t, 'M', &ks->t->parent_name, d, ret_domain);
 }
 
-/* A key under a domain takes the domain to load. */
-static int under(struct keystore *ks, const struct akm_blob *domain, uint8_t key[32])
-{
-	uint8_t d[32] = {};
-	int r = domain ? unwrap(ks->t, 'M', &ks->t->parent_name, domain, d) : 0;
+/*
+ * What a key is wrapped by: the domain's storage key, whichever TPM that was duplicated to, or (NULL) this TPM's
+ * storage parent.
+ */
+struct above { uint8_t seed[32], name[NAME_LEN]; };
 
-	for (size_t i = 0; i < 32; i++)
-		key[i] ^= d[i];
+static int above(struct keystore *ks, const struct akm_blob *domain, struct above *ret)
+{
+	int r;
+
+	memset(ret, 0, sizeof(*ret));
+	if (!domain) {
+		memcpy(ret->seed, ks->t->seed, sizeof(ret->seed));
+		memcpy(ret->name, ks->t->parent_name.data, NAME_LEN);
+		return 0;
+	}
+	r = unwrap(ks->t, 'M', &ks->t->parent_name, domain, ret->seed);
+	if (!r && !EVP_Digest(ret->seed, 32, ret->name, NULL, EVP_sha256(), NULL))
+		abort();
 	return r;
 }
 
@@ -395,13 +418,14 @@ int keystore_pair_create(struct keystore *ks, const struct akm_blob *domain,
 			 struct akm_blob *ret_key, struct akm_blob *ret_dup)
 {
 	struct fake_tpm *t = chip_of(&peer->parent_name, false);
+	struct above by;
 	uint8_t key[32];
 	int r = call(ks);
 
 	if (r < 0 || !t || RAND_bytes(key, sizeof(key)) != 1)
 		return r ?: -EPROTO;
-	return wrap(t, 'd', &peer->parent_name, key, ret_dup) ?: under(ks, domain, key) ?:
-	       wrap(ks->t, 'K', &ks->t->parent_name, key, ret_key);
+	return above(ks, domain, &by) ?: wrap(t, 'd', &peer->parent_name, key, ret_dup) ?:
+	       wrap_under(by.seed, 'K', by.name, key, ret_key);
 }
 
 int keystore_pair_import(struct keystore *ks, const struct akm_blob *dup, struct akm_blob *ret_key)
@@ -418,10 +442,11 @@ int keystore_hmac(struct keystore *ks, const struct akm_blob *domain, const stru
 {
 	_cleanup_secret_ struct akm_secret mac = {};
 	unsigned int n = 32;
+	struct above by;
 	uint8_t k[32];
 	int r = call(ks);
 
-	r = r ?: unwrap(ks->t, 'K', &ks->t->parent_name, key, k) ?: under(ks, domain, k) ?: akm_secret_new(32, &mac);
+	r = r ?: above(ks, domain, &by) ?: unwrap_under(by.seed, 'K', by.name, key, k) ?: akm_secret_new(32, &mac);
 	if (r < 0)
 		return r;
 	if (!HMAC(EVP_sha256(), k, sizeof(k), msg, len, mac.data, &n))

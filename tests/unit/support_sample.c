@@ -58,14 +58,20 @@ static void sample_prepare(struct msg_atr_prepare *p)
 
 static void sample_inventory(struct msg_inventory *v)
 {
-	struct msg_inventory_node n[2] = { { .name = "A", .link_n = 2 }, { .name = "B", .evicted = true } };
+	struct msg_inventory_node n[2] = { { .name = "A", .link_n = 2, .label = "M-A", .endpoint = endpoint(0) },
+					   { .name = "B", .evicted = true, .fixed = true } };
+	struct msg_inventory_member m[2] = { { .index = 0 }, { .index = 7, .removed = true } };
 	struct msg_inventory_atr a = { .atr_id = 1, .label = "A-B", .generation = 4, .definition = 9, .json = "{\"suite\": 1}" };
 
 	for (size_t i = 0; i < 2; i++) {
 		memset(n[i].id, 0x10 + (int)i, sizeof(n[i].id));
 		memset(n[i].hardware, 0x20 + (int)i, sizeof(n[i].hardware));
+		memset(m[i].node, 0x10 + (int)i, sizeof(m[i].node));
 		must(akm_blob_dup("wrapped", 7, &n[i].key));
+		must(akm_blob_dup("name", i ? 0 : 4, &n[i].ek_name));
 	}
+	a.n_members = 2;
+	a.members = copy(m, sizeof(m));
 	*v = (struct msg_inventory) { .version = 5, .n_nodes = 2, .nodes = copy(n, sizeof(n)), .n_atrs = 1,
 				      .atrs = copy(&a, sizeof(a)) };
 }
@@ -119,6 +125,10 @@ struct msg sample_msg(enum msg_type type)
 		break;
 	case MSG_INVENTORY:
 		sample_inventory(&m.inventory);
+		break;
+	case MSG_TAKEOVER:
+		sample_inventory(&m.takeover.inventory);
+		snprintf(m.takeover.from, sizeof(m.takeover.from), "MgmtMod");
 		break;
 	}
 	return m;

@@ -48,10 +48,11 @@ static char *text(const char *fmt, ...)
 	return s;
 }
 
-static void set_listen(struct config *c)
+static void set_listen(struct config *c, uint16_t port)
 {
-	uint16_t port = free_port();
-
+	if (!port)
+		port = free_port();
+	free(c->listen);
 	c->listen = text("127.0.0.1:%u", port);
 	snprintf(c->announce[0], sizeof(c->announce[0]), "127.0.0.1:%u", port);
 	c->n_announce = 1;
@@ -92,14 +93,25 @@ static void actor_init(struct actor *a, const char *name, enum msg_role role, co
 	c->unknown_key = (struct config_rule){ 100, 10, ACTION_ALERT };
 	c->hold_down_s = 60;
 	if (role != ROLE_NODE)
-		set_listen(c);
+		set_listen(c, 0);
 	if (role != ROLE_ROOT)
 		c->provision = text("unix-listen:%s", a->via);
 	if (role == ROLE_NODE)
 		a->kernel = fake_kernel_new();
 }
 
-static void actor_exit(struct actor *a)
+void actor_set_port(struct actor *a, uint16_t port)
+{
+	assert_null(a->role);
+	set_listen(&a->config, port);
+}
+
+uint16_t actor_port(const struct actor *a)
+{
+	return (uint16_t)atoi(strrchr(a->config.listen, ':') + 1);
+}
+
+void actor_drop(struct actor *a)
 {
 	actor_stop(a);
 	fake_tpm_free(a->tpm);
@@ -177,6 +189,16 @@ void actor_reboot(struct actor *a)
 	assert_int_equal(actor_start(a), 0);
 }
 
+void world_new_manager(struct actor *old, const char *name)
+{
+	assert_null(world.manager.role);
+	*old = world.manager;
+	actor_init(&world.manager, name, ROLE_MANAGER, &role_manager);
+	actor_set_port(&world.manager, actor_port(old));
+	assert_int_equal(actor_start(&world.manager), 0);
+	until(world.manager.ready);
+}
+
 static void empty(const char *dir)
 {
 	char cmd[256];
@@ -237,9 +259,9 @@ void world_begin(size_t n_nodes)
 void world_end(void)
 {
 	for (size_t i = 0; i < world.n_nodes; i++)
-		actor_exit(&world.nodes[i]);
-	actor_exit(&world.manager);
-	actor_exit(&world.root);
+		actor_drop(&world.nodes[i]);
+	actor_drop(&world.manager);
+	actor_drop(&world.root);
 	event_free(world.tick);
 	event_base_free(world.base);
 	scratch_remove();

@@ -50,6 +50,14 @@ int actor_start(struct actor *a);		/* Return: what the role's start() did */
 void actor_stop(struct actor *a);		/* at once, whatever is under way */
 void actor_reboot(struct actor *a);		/* the kernel's state is lost as well; starts again */
 void actor_forget(struct actor *a);		/* while stopped: its state directory is empty */
+/*
+ * The manager, which is stopped, moves to @old. A fresh machine @name with its address is the world's manager now,
+ * and is started. actor_drop() @old.
+ */
+void world_new_manager(struct actor *old, const char *name);
+void actor_drop(struct actor *a);
+void actor_set_port(struct actor *a, uint16_t port);	/* while stopped; 0: a free one */
+uint16_t actor_port(const struct actor *a);
 void actor_set_hardware(struct actor *a, const char *text);
 
 /* A request on @a's control socket */

@@ -152,6 +152,10 @@ REQUEST(test_request_provision,
 REQUEST(test_request_manager,
 	expect_request("manager provision MgmtMod via unix:/run/x",
 		       "{\"id\":1,\"cmd\":\"node-provision\",\"args\":{\"name\":\"MgmtMod\",\"via\":\"unix:/run/x\"}}");)
+REQUEST(test_request_replace,
+	expect_request("manager replace MgmtMod with MgmtMod2 via unix:/run/x",
+		       "{\"id\":1,\"cmd\":\"manager-replace\",\"args\":{\"replaces\":\"MgmtMod\",\"name\":\"MgmtMod2\","
+		       "\"via\":\"unix:/run/x\"}}");)
 REQUEST(test_request_create,
 	expect_request("atr create plant members A,B members C subnet 10.77.1.0/24 subnet6 fd00::/64 suite AES256GCM "
 		       "port 7700 epoch-interval 1h epoch-grace 250ms id #7",
@@ -411,7 +415,7 @@ static int free_output(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_request_status), TEST(test_request_provision), TEST(test_request_manager),
+		TEST(test_request_status), TEST(test_request_provision), TEST(test_request_manager), TEST(test_request_replace),
 		TEST(test_request_create), TEST(test_request_create_id), TEST(test_request_add),
 		TEST(test_request_events), TEST(test_request_allow), TEST(test_contradictions),
 		TEST(test_contradictory_lists), cmocka_unit_test(test_bad_answers), TEST(test_deep_answer),

@@ -125,7 +125,7 @@ static const struct bad bad_messages[] = {
 	{ "two elements", RAW("\x82\x02\x00"), "message", "allowed are 3 to 3" },
 	{ "four elements", RAW("\x84\x02\x00\xa0\x00"), "message", "allowed are 3 to 3" },
 	{ "type 0", RAW("\x83\x00\x00\xa0"), "message.type", "is 0" },
-	{ "type 12", RAW("\x83\x0c\x00\xa0"), "message.type", "is 12" },
+	{ "type 13", RAW("\x83\x0d\x00\xa0"), "message.type", "is 13" },
 	{ "request too large", RAW("\x83\x02\x1b\x00\x00\x00\x01\x00\x00\x00\x00\xa0"), "message.request",
 	  "allowed is 0 to 4294967295" },
 	{ "ok with a field", RAW("\x83\x02\x00\xa1\x01\x00"), "message.ok", "unknown, duplicate" },

@@ -35,7 +35,8 @@ static void fixture_init(struct fixture *f, size_t n_members)
 
 static size_t add_generation(struct fixture *f, uint32_t number, enum store_gen_state state, uint64_t since)
 {
-	f->atr.generations[f->atr.n_generations] = (struct rekey_generation){ number, state, false, since, since };
+	f->atr.generations[f->atr.n_generations] = (struct rekey_generation){ .number = number, .state = state,
+									      .decided_ms = since, .since_ms = since };
 	return f->atr.n_generations++;
 }
 
@@ -400,6 +401,39 @@ static void test_a_stale_definition_is_sent_again(void **state)
 	assert_member(&f, 0, 1, REKEY_PREPARE, 0);
 }
 
+/* What a lost manager made: members talk with it until they have something newer, and nobody else is given it. */
+static void test_lost(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f, 4);
+	add_generation(&f, 4, GEN_ACTIVE, 0);
+	add_generation(&f, 5, GEN_PREPARING, 0);
+	f.atr.generations[0].lost = true;
+	f.members[0].step[0] = f.members[1].step[0] = STEP_ACTIVATED;
+	f.members[1].stale = true;
+	f.members[2].step[0] = STEP_PREPARED;		/* it was under way */
+	plan(&f, 0);
+	assert_int_equal(f.plan.n, 4);
+	for (size_t i = 0; i < 4; i++)
+		assert_member(&f, i, i, REKEY_PREPARE, 1);
+	all_at(&f, 1, STEP_PREPARED);
+	assert_state(&f, 0, 1, GEN_ACTIVATING);
+	f.atr.generations[1].state = GEN_ACTIVE;
+	all_at(&f, 1, STEP_ACTIVATED);
+	assert_state(&f, 5000, 0, GEN_RETIRED);
+	f.atr.generations[0].state = GEN_RETIRED;
+	plan(&f, 5000);
+	for (size_t i = 0; i < 3; i++)
+		assert_member(&f, i, i, REKEY_RETIRE, 0);
+	/* Alone it asks for nothing, not even for a newer definition. */
+	f.atr.n_generations = 1;
+	f.atr.generations[0].state = GEN_ACTIVE;
+	plan(&f, 5000);
+	assert_int_equal(f.plan.n, 0);
+}
+
 static void test_observed(void **state)
 {
 	(void)state;
@@ -573,7 +607,9 @@ static void new_generation(struct world *w, bool urgent)
 		}
 	}
 	assert_true(a->n_generations < REKEY_GENERATIONS);
-	a->generations[a->n_generations++] = (struct rekey_generation){ ++w->last, GEN_PREPARING, urgent, w->now, w->now };
+	a->generations[a->n_generations++] = (struct rekey_generation){
+		.number = ++w->last, .state = GEN_PREPARING, .urgent = urgent, .decided_ms = w->now, .since_ms = w->now,
+	};
 }
 
 static void deliver(struct world *w, size_t i)
@@ -949,6 +985,7 @@ int main(void)
 		cmocka_unit_test(test_a_joiner_gets_nothing_older),
 		cmocka_unit_test(test_numbers_only_grow),
 		cmocka_unit_test(test_a_stale_definition_is_sent_again),
+		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_observed),
 		cmocka_unit_test(test_world_rekeys_lose_nothing),
 		cmocka_unit_test(test_world_impatient_operator),

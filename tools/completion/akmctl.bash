@@ -12,7 +12,7 @@ _akmctl_verbs() { # OBJECT
 	pair) echo "set" ;;
 	epoch) echo "roll" ;;
 	node) echo "provision list show evict" ;;
-	manager) echo "provision" ;;
+	manager) echo "provision replace" ;;
 	atr) echo "create list show add remove rekey delete" ;;
 	provision) echo "allow" ;;
 	esac
@@ -34,6 +34,7 @@ _akmctl_words() { # "OBJECT VERB" or OBJECT
 	"node provision") echo "via endpoint hardware" ;;
 	"node evict") echo "reason" ;;
 	"manager provision") echo "via endpoint hardware" ;;
+	"manager replace") echo "with via hardware" ;;
 	"atr create") echo "members label id suite port subnet subnet6 epoch-interval epoch-grace" ;;
 	"atr rekey") echo "reason" ;;
 	"events") echo "-f since limit" ;;
