@@ -140,32 +140,44 @@ static void stolen_record_is_useless(void **state)
 	assert_int_equal(t.r, -ENOKEY);
 }
 
-/* Somebody in between gives the node a grant that was made for another TPM. */
-static struct akm_blob foreign_key;
-
-static bool swap_key(struct wire *w, int to, struct frame *f, uint8_t *payload)
+/* Somebody in between: keeps a part of the first message of @type, and puts it into the next ones. */
+static bool swap(struct frame *f, enum provision_type type, struct akm_blob *(*part)(struct provision_msg *m),
+		 struct akm_blob *foreign)
 {
 	_cleanup_provision_msg_ struct provision_msg m = {};
 	static struct akm_blob changed;
 	struct akm_error err;
+	struct akm_blob *p;
 
-	(void)w;
-	(void)to;
-	(void)payload;
-	if (f->type != PROVISION_GRANT)
+	if (f->type != type)
 		return true;
 	assert_int_equal(provision_msg_decode(f->type, f->payload, f->len, &m, &err), 0);
-	if (!foreign_key.len) {
-		assert_int_equal(akm_blob_dup(m.offer.key.data, m.offer.key.len, &foreign_key), 0);
+	p = part(&m);
+	if (!foreign->len) {
+		assert_int_equal(akm_blob_dup(p->data, p->len, foreign), 0);
 		return true;
 	}
-	akm_blob_free(&m.offer.key);
-	assert_int_equal(akm_blob_dup(foreign_key.data, foreign_key.len, &m.offer.key), 0);
+	akm_blob_free(p);
+	assert_int_equal(akm_blob_dup(foreign->data, foreign->len, p), 0);
 	akm_blob_free(&changed);
 	assert_int_equal(provision_msg_encode(&m, &changed), 0);
 	f->payload = changed.data;
 	f->len = changed.len;
 	return true;
+}
+
+/* A grant that was made for another TPM */
+static struct akm_blob foreign_key;
+
+static struct akm_blob *key_of_grant(struct provision_msg *m)
+{
+	return &m->offer.key;
+}
+
+static bool swap_key(struct wire *w, int to, struct frame *f, uint8_t *payload)
+{
+	(void)w, (void)to, (void)payload;
+	return swap(f, PROVISION_GRANT, key_of_grant, &foreign_key);
 }
 
 static void key_for_another_tpm_is_refused(void **state)
@@ -190,29 +202,15 @@ static void key_for_another_tpm_is_refused(void **state)
 /* A node that shows another TPM's storage parent, with its own EK */
 static struct akm_blob foreign_parent;
 
+static struct akm_blob *parent_of_identity(struct provision_msg *m)
+{
+	return &m->identity.parent_public;
+}
+
 static bool swap_parent(struct wire *w, int to, struct frame *f, uint8_t *payload)
 {
-	_cleanup_provision_msg_ struct provision_msg m = {};
-	static struct akm_blob changed;
-	struct akm_error err;
-
-	(void)w;
-	(void)to;
-	(void)payload;
-	if (f->type != PROVISION_IDENTITY)
-		return true;
-	assert_int_equal(provision_msg_decode(f->type, f->payload, f->len, &m, &err), 0);
-	if (!foreign_parent.len) {
-		assert_int_equal(akm_blob_dup(m.identity.parent_public.data, m.identity.parent_public.len, &foreign_parent), 0);
-		return true;
-	}
-	akm_blob_free(&m.identity.parent_public);
-	assert_int_equal(akm_blob_dup(foreign_parent.data, foreign_parent.len, &m.identity.parent_public), 0);
-	akm_blob_free(&changed);
-	assert_int_equal(provision_msg_encode(&m, &changed), 0);
-	f->payload = changed.data;
-	f->len = changed.len;
-	return true;
+	(void)w, (void)to, (void)payload;
+	return swap(f, PROVISION_IDENTITY, parent_of_identity, &foreign_parent);
 }
 
 static void parent_of_another_tpm_is_refused(void **state)
