@@ -10,11 +10,15 @@ top=$(cd "$here/../.." && pwd)
 out=$top/build/mutants
 pattern=${1:-.}
 
-# Objects stay where they are: only what a fault touches is compiled again.
+# Objects stay where they are: only what differs is copied, and compiled again. A file that a fault was taken out
+# of differs no more, but is newer than what was made of it.
 refresh() {
-	mkdir -p "$out/tests" "$out/build"
-	cp -r --preserve=timestamps "$top"/{Makefile,daemon,tools,include,Documentation} "$out/"
-	cp -r --preserve=timestamps "$top"/tests/{unit,vectors,lib,fuzz} "$out/tests/"
+	local f
+	(cd "$top" && find Makefile daemon tools include Documentation tests/{unit,vectors,lib,fuzz} -type f) | while read -r f; do
+		cmp -s "$top/$f" "$out/$f" && continue
+		mkdir -p "$(dirname "$out/$f")"
+		cp "$top/$f" "$out/$f"
+	done
 	build unit-tests
 }
 

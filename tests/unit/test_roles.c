@@ -771,6 +771,12 @@ static void test_kernel_events_become_evidence(void **state)
 	assert_int_equal(events_of(A, "auth-fail"), 1);
 }
 
+/* On a busy machine the others may be missed as well, but they come back. */
+static unsigned int missing(void)
+{
+	return events_of(M, "heartbeat-missed") - events_of(M, "heartbeat-back");
+}
+
 static void test_heartbeats_missed(void **state)
 {
 	(void)state;
@@ -779,9 +785,9 @@ static void test_heartbeats_missed(void **state)
 	assert_int_equal(actor_start(M), 0);
 	until(M->ready && !is_down(C));
 	actor_stop(C);
-	until(events_of(M, "heartbeat-missed") == 1);
+	until(missing() == 1);
 	assert_int_equal(actor_start(C), 0);
-	until(events_of(M, "heartbeat-back") == 1);
+	until(missing() == 0);
 }
 
 /* ---- bad input ---- */
