@@ -139,15 +139,15 @@ static void readdressed_blob_is_refused(void **state)
 }
 
 /* The manager's own TPM, its own keys, and ESAPI in hand: still nothing goes to another parent. */
-static int try_duplicate(struct party *p, const struct akm_blob *domain, const struct akm_blob *key,
-			 struct party *select, struct party *to)
+static int try_duplicate_by(struct party *p, const struct akm_blob *domain, const struct akm_blob *key,
+			    struct party *select, struct party *to,
+			    int (*duplicate)(struct ks_op *op, ESYS_TR object, ESYS_TR parent, struct ks_parts *dup))
 {
 	TPM2B_NAME name, object_name, selected;
 	_cleanup_op_ struct ks_op op = {};
 	ESYS_TR object, parent;
 	struct ks_parts parts;
 	TPM2B_PUBLIC public;
-	int r;
 
 	assert_ks(p, ks_op_begin_srk(p->ks, &op), 0);
 	assert_ks(p, ks_policy_session(&op), 0);
@@ -165,8 +165,37 @@ static int try_duplicate(struct party *p, const struct akm_blob *domain, const s
 						      &object_name, &selected, TPM2_NO), 0);
 	assert_int_equal(ks_peer_parent(p->ks, &to->id, &public, &name), 0);
 	assert_ks(p, ks_load_public(&op, &public, &parent), 0);
-	r = ks_duplicate(&op, object, parent, &parts);
-	return r;
+	return duplicate(&op, object, parent, &parts);
+}
+
+static int try_duplicate(struct party *p, const struct akm_blob *domain, const struct akm_blob *key,
+			 struct party *select, struct party *to)
+{
+	return try_duplicate_by(p, domain, key, select, to, ks_duplicate);
+}
+
+/* Without the symmetric wrapper, only the new parent's ECC key would protect it. Return: the TPM's answer. */
+static int duplicate_bare(struct ks_op *op, ESYS_TR object, ESYS_TR parent, struct ks_parts *dup)
+{
+	static const TPMT_SYM_DEF_OBJECT none = { .algorithm = TPM2_ALG_NULL };
+	_cleanup_esys_ TPM2B_ENCRYPTED_SECRET *seed = NULL;
+	_cleanup_esys_ TPM2B_PRIVATE *private = NULL;
+	_cleanup_esys_ TPM2B_DATA *inner = NULL;
+
+	(void)dup;
+	assert_int_equal(ks_session_crypt(op, op->policy, KS_CRYPT_NONE), 0);
+	return (int)Esys_Duplicate(op->esys, object, parent, op->policy, ESYS_TR_NONE, ESYS_TR_NONE, NULL, &none, &inner,
+				   &private, &seed);
+}
+
+static void keys_leave_in_two_wrappers_or_not(void **state)
+{
+	const int base = 0xbf;		/* of a format one code: without parameter number */
+
+	(void)state;
+	assert_int_equal(try_duplicate_by(&mgr, &made.mgr_domain, &made.key, &node, &node, duplicate_bare) & base,
+			 TPM2_RC_SYMMETRIC);
+	assert_ks(&mgr, try_duplicate(&mgr, &made.mgr_domain, &made.key, &node, &node), 0);
 }
 
 static void manager_cannot_pass_on(void **state)
@@ -586,6 +615,7 @@ int main(void)
 		cmocka_unit_test_teardown(wrong_parent_is_refused, assert_clean),
 		cmocka_unit_test_teardown(readdressed_blob_is_refused, assert_clean),
 		cmocka_unit_test_teardown(manager_cannot_pass_on, assert_clean),
+		cmocka_unit_test_teardown(keys_leave_in_two_wrappers_or_not, assert_clean),
 		cmocka_unit_test_teardown(forged_approval_is_refused, assert_clean),
 		cmocka_unit_test_teardown(no_key_is_unsealed, assert_clean),
 		cmocka_unit_test_teardown(damage_is_found_at_every_byte, assert_clean),
