@@ -50,7 +50,8 @@ VM_TOOLS	= $(addprefix $(U)/tests/vm/,inject noncelog storm nlbad relay keysearc
 MODULE_SRC	= Kbuild kernel include $(wildcard tests/kunit)
 
 .PHONY: all module modules daemon tools unit-tests vm-tools deps demo demo-shell install clean help \
-	check check-unit check-kunit check-vm check-static check-fuzz check-model check-bench bench lanes FORCE
+	check check-unit check-kunit check-kunit-debug check-uml check-vm check-static check-fuzz check-model \
+	check-bench bench lanes FORCE
 .DELETE_ON_ERROR:
 
 all: module daemon tools		## module, daemon and tool
@@ -123,6 +124,12 @@ check-unit:				## userspace unit tests under sanitizers (VALGRIND=1: under valgr
 	@tests/lib/unit.sh $(patsubst $(U)/%,build/userspace/$(notdir $(lastword $(CC)))$(if $(VALGRIND),,-address-undefined)/%,$(UNIT_TESTS))
 check-kunit:				## KUnit on a User-Mode Linux kernel
 	@tests/uml/kunit.sh
+check-kunit-debug:			## the same under KASAN, UBSAN, lockdep and object debugging
+	@tests/uml/kunit.sh debug
+check-uml:				## the module's scenarios on that debug kernel, at native speed
+	@mkdir -p build
+	@flock build/.vm-build $(MAKE) --no-print-directory -j$(JOBS) daemon tools vm-tools
+	@tests/uml/scenarios.sh debug
 check-static:				## W=1, sparse, checkpatch, shellcheck, man pages
 	@tests/static/static.sh
 check-model:				## spin: generations, epochs and freshness, every state

@@ -1,13 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Lane "kunit": the module's KUnit suites on a User-Mode Linux kernel.
+# Lanes "kunit" and "kunit-debug": the module's KUnit suites on a User-Mode Linux kernel.
 #
 #   kunit.sh [--build-only] [plain|debug]
 #
 # Builds akm.ko and akm_test.ko in build/uml/ (the source tree stays clean), boots,
 # judges. Last line: "lane kunit: N passed, N failed, N skipped"; exit status 1 if
-# anything failed. "debug" is the same under KASAN, UBSAN and lockdep.
+# anything failed. "debug" is the same under KASAN, UBSAN and lockdep, whose
+# complaints are failures as well.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -15,10 +16,12 @@ top=$(cd "$here/../.." && pwd)
 build_only=
 [ "${1:-}" != --build-only ] || { build_only=1; shift; }
 variant=${1:-plain}
+lane=kunit
+[ "$variant" = plain ] || lane=kunit-$variant
 out=${AKM_UML_OUT:-$top/build/uml}/$variant
 
 finish() {
-	echo "lane kunit: $1 passed, $2 failed, $3 skipped"
+	echo "lane $lane: $1 passed, $2 failed, $3 skipped"
 	[ "$2" -eq 0 ] && exit 0
 	exit 1
 }
