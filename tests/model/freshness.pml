@@ -3,7 +3,8 @@
  * Epochs and freshness between one sender and one receiver, over a network that loses,
  * reorders and repeats, and that a recorder listens to for ever: whatever was once on the
  * wire may arrive at any later moment, any number of times. Either side may reboot (its
- * windows, epochs and nonces are gone, its credentials are not); the receiver may sleep.
+ * windows and nonces are gone, its credentials are not, and its epoch may be an older one:
+ * the sealed chain lags); the receiver may sleep.
  * Checked in every reachable state:
  *
  *  replay    no packet is delivered twice, also not after the receiver has rebooted (P3)
@@ -12,14 +13,17 @@
  *  nonce     no (epoch, incarnation, sequence) is sent twice (P1)
  *  progress  no state without a successor
  *
- * The receiver without a window for the sender delivers nothing: it asks hello(nonce), and
- * the sender answers hello-ack(nonce, epoch, next number). Numbers at and above that one are
- * new; everything below may be a replay and is refused.
+ * The receiver without a window for the sender delivers nothing: it asks hello(nonce), with
+ * one nonce for the whole of its life, and the sender answers hello-ack(nonce, epoch, next
+ * number), the same to the same nonce while it lives. What is above that is new; everything
+ * else may be a replay and is refused. (Packets that wait for the ack are, here, packets
+ * that arrive later.)
  *
  * Broken on purpose, each must make spin report an error (model.sh checks that it does):
  * -DBREAK_FRESH delivers without asking; -DBREAK_NONCE takes an ack for an older hello;
  * -DBREAK_INCARNATION reboots the sender with the incarnation it had; -DBREAK_RETIRED
- * receives epochs that were retired.
+ * receives epochs that were retired; -DBREAK_FLOOR takes every later epoch than the ack's
+ * for new.
  */
 #define PACKETS		3		/* that the sender sends, over all its lives */
 #define EPOCHS		2		/* the last epoch */
@@ -32,14 +36,14 @@ byte delivered[PACKETS];
 
 /* The sender's kernel. The incarnation is counted by its TPM. */
 byte s_epoch, s_incarnation = 1, s_sequence;
+byte m_nonce, m_epoch, m_seq;		/* what it answered last in this life */
 
 /* The receiver's kernel. */
 byte r_epoch;
 bool r_fresh;				/* has a window */
 byte r_low_epoch, r_low_inc, r_low_seq;	/* what is below was, or may have been, seen */
 bool r_seen[PACKETS];			/* the window's bits */
-byte r_nonce;				/* of its last hello; every hello has a new one */
-bool r_asked;				/* a hello of this life is not answered yet */
+byte r_nonce = 1;			/* of this life's hellos */
 
 byte reboots;
 
@@ -48,12 +52,18 @@ byte a_nonce[2], a_epoch[2], a_inc[2], a_seq[2];
 byte hello;				/* the nonce of a hello under way, 0: none */
 
 /*
- * Is packet k above what freshness began with? A later epoch has new keys and was not in use
- * then; inside the epoch, numbers order by incarnation first.
+ * Is packet k above what freshness began with? A later epoch alone does not make it so: a
+ * sender that was there before, and rebooted with an older chain, answers from before.
  */
+#ifdef BREAK_FLOOR
 #define ABOVE(k)	(p_epoch[k] > r_low_epoch || (p_epoch[k] == r_low_epoch && \
 			 (p_incarnation[k] > r_low_inc || \
 			  (p_incarnation[k] == r_low_inc && p_sequence[k] >= r_low_seq))))
+#else
+#define ABOVE(k)	(p_incarnation[k] > r_low_inc || (p_incarnation[k] == r_low_inc && \
+			 (p_epoch[k] > r_low_epoch || \
+			  (p_epoch[k] == r_low_epoch && p_sequence[k] >= r_low_seq))))
+#endif
 
 byte i;					/* scratch, 0 between steps */
 
@@ -109,10 +119,10 @@ inline take(n) {
 #ifdef BREAK_NONCE
 	:: true ->
 #else
-	:: r_asked && a_nonce[n] == r_nonce ->
+	:: a_nonce[n] == r_nonce ->
 #endif
 		forget_window();
-		r_fresh = true; r_asked = false; r_low_epoch = a_epoch[n]; r_low_inc = a_inc[n]; r_low_seq = a_seq[n];
+		r_fresh = true; r_low_epoch = a_epoch[n]; r_low_inc = a_inc[n]; r_low_seq = a_seq[n];
 		if
 		:: a_epoch[n] > r_epoch -> r_epoch = a_epoch[n]
 		:: else -> skip
@@ -132,10 +142,20 @@ end:	do
 	/* a hello arrives, perhaps late */
 	:: d_step { hello != 0 ->
 		a_nonce[1] = a_nonce[0]; a_epoch[1] = a_epoch[0]; a_inc[1] = a_inc[0]; a_seq[1] = a_seq[0];
-		a_nonce[0] = hello; a_epoch[0] = s_epoch; a_inc[0] = s_incarnation; a_seq[0] = s_sequence;
+		if
+		:: m_nonce != hello -> m_nonce = hello; m_epoch = s_epoch; m_seq = s_sequence
+		:: else -> skip
+		fi;
+		a_nonce[0] = hello; a_epoch[0] = m_epoch; a_inc[0] = s_incarnation; a_seq[0] = m_seq;
 		hello = 0 }
-	/* a reboot: the sealed store has the epoch, the sequence starts again */
-	:: d_step { reboots < REBOOTS -> reboots++; s_sequence = 0;
+	/* a reboot: the sealed store has the epoch, or an older one; the sequence starts again */
+	:: d_step { reboots < REBOOTS -> reboots++; s_sequence = 0; m_nonce = 0; m_epoch = 0; m_seq = 0;
+#ifndef BREAK_INCARNATION
+		s_incarnation++
+#endif
+		}
+	:: d_step { reboots < REBOOTS && s_epoch > 0 -> reboots++; s_sequence = 0; m_nonce = 0; m_epoch = 0;
+		m_seq = 0; s_epoch--;
 #ifndef BREAK_INCARNATION
 		s_incarnation++
 #endif
@@ -149,12 +169,13 @@ end:	do
 	:: d_step { sent > 1 -> arrive(1) }
 	:: d_step { sent > 2 -> arrive(2) }
 	:: d_step { r_epoch < EPOCHS && r_epoch <= s_epoch -> r_epoch++ }
-	/* no window: ask, again and again, each time with a new nonce */
-	:: d_step { !r_fresh && r_nonce < 3 -> r_nonce++; r_asked = true; hello = r_nonce }
+	/* no window: ask, again and again */
+	:: d_step { !r_fresh && hello != r_nonce -> hello = r_nonce }
 	:: d_step { !r_fresh && a_nonce[0] != 0 -> take(0) }
 	:: d_step { !r_fresh && a_nonce[1] != 0 -> take(1) }
 	/* a reboot: the nonce is random, so it never repeats */
-	:: d_step { reboots < REBOOTS -> reboots++; r_fresh = false; r_asked = false; forget_window() }
+	:: d_step { reboots < REBOOTS -> reboots++; r_fresh = false; r_nonce++; forget_window() }
+	:: d_step { reboots < REBOOTS && r_epoch > 0 -> reboots++; r_fresh = false; r_nonce++; r_epoch--; forget_window() }
 	od
 }
 
