@@ -15,6 +15,18 @@ claim_record() {
 	:
 }
 
+claims_show() { # N TEXT: its first N lines, or its last -N, each behind a bar
+	local -a lines
+	[ -n "$2" ] || return 0
+	mapfile -t lines <<<"$2"
+	if [ "$1" -lt 0 ]; then
+		[ "${#lines[@]}" -le $((-$1)) ] || lines=("${lines[@]: $1}")
+	else
+		lines=("${lines[@]:0:$1}")
+	fi
+	[ "${#lines[@]}" = 0 ] || printf '        | %s\n' "${lines[@]}"
+}
+
 # COMMAND runs in this very shell: what it starts and sets stays. With evidence=N set, the first N lines of what it
 # said are shown as well.
 claim() { # SENTENCE COMMAND…
@@ -25,13 +37,13 @@ claim() { # SENTENCE COMMAND…
 	if [ -n "$holds" ]; then
 		claims_ok=$((claims_ok + 1))
 		say "  ok    $sentence"
-		[ -z "$out" ] || [ "${evidence:-0}" = 0 ] || head -n "$evidence" <<<"$out" | sed 's/^/        | /'
+		claims_show "${evidence:-0}" "$out"
 		claim_record ok "$sentence" "$out"
 	else
 		claims_failed=$((claims_failed + 1))
 		say "  FAIL  $sentence"
 		say "        command: $*"
-		[ -z "$out" ] || tail -n 15 <<<"$out" | sed 's/^/        | /'
+		claims_show -15 "$out"
 		claim_record failed "$sentence" "$out"
 	fi
 }
@@ -49,16 +61,17 @@ refused() { # PATTERN COMMAND…: COMMAND must fail, and say why in words that m
 		echo "this was not refused: $out"
 		return 1
 	fi
-	grep -qiE -- "$pattern" <<<"$out" && return
-	echo "refused, but the reason says: $out"
-	return 1
+	grep -qiE -- "$pattern" <<<"$out" || { echo "refused, but the reason says: $out"; return 1; }
+	printf '%s\n' "$out"
 }
 
 shows() { # PATTERN: passes standard input on; one of its lines must match
-	local text
-	text=$(cat)
-	printf '%s\n' "$text"
-	grep -qE -- "$1" <<<"$text"
+	local line found=1
+	while IFS= read -r line || [ -n "$line" ]; do
+		printf '%s\n' "$line"
+		[[ $line =~ $1 ]] && found=0
+	done
+	return "$found"
 }
 
 equal() { # ACTUAL EXPECTED
@@ -80,6 +93,6 @@ at_most() { # ACTUAL MOST
 }
 
 claims_done() {
-	rm -f "$claims_output"
+	rm -f "$claims_output" "${poll_output:-}"
 	[ "$claims_failed" = 0 ] && [ "$claims_ok" -gt 0 ]
 }

@@ -10,6 +10,8 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 PATH=$top/build/userspace/gcc:$top/build/userspace/gcc/tests/vm:$PATH
 module=${AKM_MODULE:-$top/build/module-$(uname -r)/akm.ko}
 background=() namespaces=()
+# For progress in the midst of a claim, whose own output is kept back.
+exec {console}>&1
 
 on() { # NAMESPACE COMMAND…
 	local ns=$1
@@ -50,7 +52,13 @@ says() { # PATTERN FILE
 }
 
 field() { # NAME: its first value in akmctl's JSON on standard input. jq takes half a second under emulation.
-	sed -n "/\"$1\":/{s/.*\"$1\": *\"\{0,1\}\([^\",}]*\).*/\1/p}" | head -n 1
+	local text
+	IFS= read -r -d '' text
+	[[ $text =~ \"$1\":\ *\"?([^\",}]*) ]] && printf '%s\n' "${BASH_REMATCH[1]}"
+}
+
+progress() {
+	printf '        … %s\n' "$*" >&"$console"
 }
 
 load_module() {

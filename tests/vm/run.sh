@@ -73,6 +73,7 @@ make_initrd() {
 # initramfs with it in 10 s does. The answer is kept for this boot of the host.
 accelerator() {
 	local memo
+	mkdir -p "$top/build/vm"
 	memo=$top/build/vm/kvm-$(cat /proc/sys/kernel/random/boot_id)
 	if [ -w /dev/kvm ] && [ ! -e "$memo" ]; then
 		if timeout -k 1 10 qemu-system-x86_64 -accel kvm "${machine[@]}" -append "$append akm_probe" \

@@ -17,10 +17,8 @@ world=${WORLD:-/run/akm-world}
 all_nodes="A B C D E F G H"
 declare -A daemon_pid tpm_pid serial_pid
 
-akm() { # PARTY WORDS…: akmctl, talking to that party's daemon and kernel
-	local ns=$1
-	shift
-	AKM_SOCKET=/run/akm/$ns.sock on "$ns" akmctl "$@"
+akm() { # PARTY WORDS…: akmctl, talking to that party's daemon. To its kernel: on PARTY akmctl …
+	AKM_SOCKET=/run/akm/$1.sock akmctl "${@:2}"
 }
 
 node_number() { # A → 1
@@ -66,19 +64,17 @@ world_network() { # NODE-LETTERS
 
 # ----------------------------------------------------------------------- TPM
 
-tpm_device() { # PARTY: /dev/tpmrmN, once the driver has made it
-	sed -n 's|^New TPM device: /dev/tpm\([0-9]*\) .*|/dev/tpmrm\1|p' "$world/log/$1.swtpm" | tail -n 1
-}
-
-tpm_there() { # PARTY
-	local device
-	device=$(tpm_device "$1")
+tpm_there() { # PARTY: its device, /dev/tpmrmN, once the driver has made it
+	local line device=''
+	while read -r line; do
+		[[ $line =~ ^New\ TPM\ device:\ /dev/tpm([0-9]+) ]] && device=/dev/tpmrm${BASH_REMATCH[1]}
+	done <"$world/log/$1.swtpm"
 	[ -n "$device" ] && [ -c "$device" ] && ln -sfn "$device" "$world/tpm/$1"
 }
 
 tpm_power() { # PARTY
 	local dir=$world/tpm-state/$1
-	mkdir -p "$dir" "$world/tpm" "$world/log"
+	mkdir -p "$dir"
 	swtpm chardev --vtpm-proxy --tpm2 --tpmstate "dir=$dir" --flags not-need-init,startup-clear \
 		--log "file=$world/log/$1.swtpm-log" >"$world/log/$1.swtpm" 2>&1 </dev/null &
 	tpm_pid[$1]=$!
@@ -86,15 +82,30 @@ tpm_power() { # PARTY
 
 # $world/tpm/PARTY names its device from then on. The kernel's driver gives a TPM two seconds to answer its first
 # commands; on a busy, emulated machine that may be too short: then its power is cycled.
-tpm_start() { # PARTY
+tpm_await() { # PARTY
 	local try
 	for try in 1 2 3 4 5; do
-		tpm_power "$1"
-		within 8 tpm_there "$1" && return
+		within 15 tpm_there "$1" && return
 		tpm_stop "$1"
-		echo "TPM of $1: try $try failed" >&2
+		progress "TPM of $1: try $try failed"
+		tpm_power "$1"
 	done
 	return 1
+}
+
+tpm_start() { # PARTY
+	tpm_power "$1"
+	tpm_await "$1"
+}
+
+tpm_start_all() { # PARTY…: two at a time
+	tpm_power "$1"
+	while [ $# -gt 0 ]; do
+		[ $# = 1 ] || tpm_power "$2"
+		tpm_await "$1" || return
+		progress "$1: $(readlink "$world/tpm/$1")"
+		shift
+	done
 }
 
 tpm_stop() { # PARTY: its power goes
@@ -106,15 +117,13 @@ tpm_stop() { # PARTY: its power goes
 
 serial_line() { # NODE-PARTY: a pair of terminals, one end each for manager and node
 	local dir=$world/serial
-	mkdir -p "$dir"
 	start "$world/log/$1.serial" socat "pty,raw,echo=0,link=$dir/$1-manager" "pty,raw,echo=0,link=$dir/$1-node"
 	serial_pid[$1]=$started
-	within 10 test -e "$dir/$1-node"
 }
 
 write_config() { # PARTY ROLE, further lines from standard input
-	local party=$1 role=$2
-	mkdir -p "$world/conf" "$world/state" "$world/log" /run/akm
+	local party=$1 role=$2 more
+	IFS= read -r -d '' more
 	{
 		echo "[akmd]"
 		echo "role = $role"
@@ -124,7 +133,7 @@ write_config() { # PARTY ROLE, further lines from standard input
 		echo "log = ${log_level:-debug}"
 		echo "[tpm]"
 		echo "tcti = device:$world/tpm/$party"
-		cat
+		printf '%s' "$more"
 	} >"$world/conf/$party.conf"
 }
 
@@ -177,16 +186,19 @@ daemon_start() { # PARTY: its log goes on in $world/log/PARTY.log
 	daemon_pid[$1]=$!
 }
 
-daemon_serves() { # PARTY
-	ended "${daemon_pid[$1]}" && return 1
-	akm "$1" -j status
+daemon_serves() { # PARTY: a daemon that is gone is not waited for
+	ended "${daemon_pid[$1]}" || akm "$1" -j status >/dev/null
 }
 
-daemon_up() { # PARTY [SECONDS]: started, and answering on its control socket
-	daemon_start "$1"
-	within "${2:-60}" daemon_serves "$1" && return
+daemon_answers() { # PARTY: on its control socket
+	within 60 daemon_serves "$1" && ! ended "${daemon_pid[$1]}" && return
 	tail -n 10 "$world/log/$1.log"
 	return 1
+}
+
+daemon_up() { # PARTY: started, and answering
+	daemon_start "$1"
+	daemon_answers "$1"
 }
 
 daemon_stop() { # PARTY [SIGNAL]: and wait for its end
@@ -212,13 +224,18 @@ world_modules() {
 }
 
 world_up() { # NODE-LETTERS: network, TPMs, serial lines, configurations; no daemon yet
-	local n
+	local n parties=(Root MgmtMod)
 	rm -rf "$world"
-	mkdir -p "$world"/{tpm,tpm-state,log,conf,state,serial}
+	mkdir -p "$world"/{tpm,tpm-state,log,conf,state,serial} /run/akm
 	world_modules || return
-	world_network "$1" && configure_root && configure_manager && tpm_start Root && tpm_start MgmtMod || return
+	world_network "$1" && configure_root && configure_manager || return
 	for n in $1; do
-		tpm_start "EdgeNode$n" && serial_line "EdgeNode$n" && configure_node "$n" || return
+		parties+=("EdgeNode$n")
+		serial_line "EdgeNode$n" && configure_node "$n" || return
+	done
+	tpm_start_all "${parties[@]}" || return
+	for n in $1; do
+		within 30 test -e "$world/serial/EdgeNode$n-node" || return
 	done
 }
 
@@ -259,13 +276,41 @@ generation() { # LETTER: number of the active generation of akm1
 }
 
 generation_is_past() { # LETTER NUMBER
-	[ "$(generation "$1")" -gt "$2" ]
+	at_least "$(generation "$1")" $(($2 + 1))
 }
 
 reaches() { # FROM TO [OPTIONS…]: three pings, three answers
 	local from=$1 to=$2
 	shift 2
 	on "EdgeNode$from" ping -n -c 3 -i 0.1 -W 3 "$@" "$(overlay "$to")" | shows ' 0% packet loss'
+}
+
+ping_start() { # NAME FROM TO: until lossless
+	start "$world/log/ping-$1" on "EdgeNode$2" ping -n -i 0.05 -W 10 "$(overlay "$3")"
+	pinging=$started
+}
+
+# Every request that it sent was answered, up to the last answer; one more may have been under way when it ended.
+lossless() { # NAME [LEAST]: stops the ping
+	local log=$world/log/ping-$1 answers last sent
+	stop "$pinging" INT
+	answers=$(grep -c 'bytes from' "$log")
+	last=$(sed -n 's/.*icmp_seq=\([0-9]*\).*/\1/p' "$log" | tail -n 1)
+	sent=$(sed -n 's/\([0-9]*\) packets transmitted.*/\1/p' "$log")
+	at_least "$answers" "${2:-100}" && equal "$answers" "$last" && at_most $((sent - answers)) 1 &&
+		echo "$answers requests, $answers answers, 0 lost"
+}
+
+grown() { # FROM TO
+	at_least "$2" $(($1 + 1)) && echo "incarnation $1 → $2"
+}
+
+incarnation() { # LETTER
+	on "EdgeNode$1" akmctl -j dev show akm1 | field incarnation
+}
+
+listens() { # LETTER SS-OPTION PORT
+	on "EdgeNode$1" ss -H "$2" "sport = :$3" | shows ":$3 "
 }
 
 fleet_up() { # NODE-LETTERS: everybody provisioned and linked
@@ -275,7 +320,10 @@ fleet_up() { # NODE-LETTERS: everybody provisioned and linked
 	need "the management module runs" daemon_up MgmtMod
 	need "the root provisions it" provision_manager
 	for n in $1; do
-		need "EdgeNode$n runs" daemon_up "EdgeNode$n"
+		daemon_start "EdgeNode$n"
+	done
+	for n in $1; do
+		need "EdgeNode$n runs" daemon_answers "EdgeNode$n"
 		need "EdgeNode$n is provisioned" provision_node "$n"
 	done
 	for n in $1; do
