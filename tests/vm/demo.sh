@@ -8,7 +8,7 @@ top=$(cd "$here/../.." && pwd)
 out=$top/build/demo
 mode=${1:-}
 mkdir -p "$out"
-rm -f "$out"/summary.json "$out"/*.pcap
+rm -rf "$out"/summary.json "$out"/*.pcap "$out"/log
 
 status=0
 if [ -n "${NATIVE:-}" ]; then
@@ -18,6 +18,7 @@ elif [ "$mode" = --shell ]; then
 	echo "Booting; ^A x ends the machine."
 	exec env MEM="${MEM:-3072}" "$here/run.sh" -i -o "$out" "${DEMO_KERNEL:-6.1}" "$here/story.sh" --shell
 else
+	echo "Booting Linux ${DEMO_KERNEL:-6.1} in QEMU. Emulated, all of it takes five to ten minutes."
 	MEM=${MEM:-3072} "$here/run.sh" -t "${DEMO_TIMEOUT:-1800}" -o "$out" "${DEMO_KERNEL:-6.1}" "$here/story.sh" || status=$?
 fi
 [ -s "$out/summary.json" ] || { echo "The story did not come to its end (exit status $status)." >&2; exit 1; }
