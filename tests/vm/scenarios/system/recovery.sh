@@ -1,0 +1,90 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# P9, P10, P12: changes while parties are away. A member that was cut off gets the new generation when it returns;
+# a manager that is killed in the midst of a change finishes it after its restart; an evicted member that was
+# away stays out; a member that is added reads nothing older.
+# shellcheck source=tests/vm/world.sh
+. "$(dirname "$0")/../../world.sh"
+trap scenario_end EXIT
+
+cut_off() { # LETTER: from the management network only
+	ip -n "EdgeNode$1" link set mgmt0 down
+}
+
+back() {
+	ip -n "EdgeNode$1" link set mgmt0 up
+}
+
+all_at() { # LETTERS: the same generation everywhere
+	local n first=''
+	for n in $1; do
+		[ -n "$first" ] || first=$(generation "$n")
+		equal "$(generation "$n")" "$first" || return
+	done
+	echo "generation $first on $1"
+}
+
+all_past() { # NUMBER LETTERS
+	local n
+	for n in $2; do
+		generation_is_past "$n" "$1" || { echo "EdgeNode$n is at $(generation "$n")"; return 1; }
+	done
+}
+
+atr_is() { # STATE
+	equal "$(akm MgmtMod -j atr show '#1' | field state)" "$1"
+}
+
+lists() { # PATTERN
+	akm MgmtMod atr show '#1' | shows "$1"
+}
+
+refused_link() { # the manager has seen C try
+	akm MgmtMod events | shows 'link-unknown.*10\.10\.0\.13'
+}
+
+silent() { # FROM TO: nothing comes back
+	on "EdgeNode$1" ping -n -q -c 3 -i 0.2 -W 1 "$(overlay "$2")" | shows ' 100% packet loss'
+}
+
+fleet_up "A B C"
+need "ATR #1 of A and B" atr_create "A B"
+claim "A reaches B" reaches A B
+
+ping_start add A B
+need "C is added" akm MgmtMod atr add '#1' EdgeNodeC
+claim "A reaches C" within 20 reaches A C
+claim "C reaches B" within 20 reaches C B
+evidence=1 claim "A and B lost nothing meanwhile" lossless add
+
+cut_off C
+before=$(generation A)
+ping_start rekey A B
+claim "a rekey while C cannot be reached comes through" akm MgmtMod atr rekey '#1'
+evidence=1 claim "A and B move on" within 60 all_past "$before" "A B"
+evidence=1 claim "and lose nothing" lossless rekey
+evidence=1 claim "the manager says that C is absent" lists 'EdgeNodeC.*absent'
+back C
+evidence=1 claim "C returns, and gets it" within 90 all_at "A B C"
+claim "C talks" within 20 reaches C A
+
+for round in 1 2 3; do
+	before=$(generation A)
+	akm MgmtMod atr rekey '#1' >"$world/log/rekey" 2>&1 &
+	changer=$!
+	within 10 not atr_is stable
+	daemon_stop MgmtMod KILL
+	wait "$changer"
+	need "round $round: the management module, killed during a rekey, is back" daemon_up MgmtMod
+	claim "round $round: everyone talks" reaches A B
+	claim "round $round: the change comes to its end" within 90 atr_is stable
+	evidence=1 claim "round $round: everyone agrees" within 90 all_at "A B C"
+done
+
+cut_off C
+need "C is evicted while it is away" akm MgmtMod node evict EdgeNodeC
+claim "A does not answer it any more" silent C A
+back C
+evidence=1 claim "it is refused when it returns" within 60 refused_link
+claim "that changes nothing" silent C A
+claim "A and B are well" reaches A B
