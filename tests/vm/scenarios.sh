@@ -8,7 +8,7 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 suite=$1
 shift
-limit=${SCENARIO_TIMEOUT:-900}
+limit=${SCENARIO_TIMEOUT:-1500}
 results=${RESULTS:?set RESULTS to a directory}
 : >"$results/outcome"
 
