@@ -271,6 +271,10 @@ overlay() { # LETTER: its IPv4 address on akm1; empty if it has none
 	ip -n "EdgeNode$1" -4 -o addr show dev akm1 2>/dev/null | sed -n 's|.* inet \([0-9.]*\)/.*|\1|p'
 }
 
+has_akm1() { # LETTER
+	[ -n "$(overlay "$1")" ]
+}
+
 generation() { # LETTER: number of the active generation of akm1
 	on "EdgeNode$1" akmctl -j dev show akm1 | field active_generation
 }

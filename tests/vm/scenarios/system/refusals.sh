@@ -60,10 +60,6 @@ says_event() { # PARTY PATTERN
 	akm "$1" events | shows "$2"
 }
 
-has_akm1() { # LETTER
-	[ -n "$(overlay "$1")" ]
-}
-
 out_of_kernel() { # LETTER: its daemon answers, and says so
 	akm "EdgeNode$1" status | shows 'not in kernel'
 }
