@@ -273,13 +273,21 @@ static int set_up_loop(struct daemon *d)
 	return 0;
 }
 
+static const char *way_out(int r, const struct akm_error *err)
+{
+	if (r == -EBADMSG && !strcmp(err->field, "database"))
+		return ". Put its backup in its place, or remove the state directory and provision again";
+	return "";
+}
+
 static int run_role(struct daemon *d)
 {
 	struct akm_error err = {};
 	int r = d->ops->start(&d->env, &d->role, &err);
 
 	if (r < 0) {
-		log_err("cannot start field=%s reason=%s", err.field, err.reason[0] ? err.reason : strerror(-r));
+		log_err("cannot start field=%s reason=%s%s", err.field, err.reason[0] ? err.reason : strerror(-r),
+			way_out(r, &err));
 		return r;
 	}
 	event_base_dispatch(d->base);

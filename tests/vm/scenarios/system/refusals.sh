@@ -118,11 +118,16 @@ claim "an old copy of the sealed store" refuses_to_start EdgeNodeA 'older.*provi
 put_back EdgeNodeA second
 need "A is back" daemon_up EdgeNodeA
 
-# The management module's database
+# The management module's own things
 daemon_stop MgmtMod
 keep MgmtMod first
-spoil_all "$world/state/MgmtMod"
-claim "a damaged database" refuses_to_start MgmtMod 'akm.db|database|sealed|corrupt'
+spoil_all "$world/state/MgmtMod/sealed"
+claim "the management module's damaged sealed store" refuses_to_start MgmtMod 'sealed.*provision'
+put_back MgmtMod first
+for f in "$world"/state/MgmtMod/akm.db*; do
+	head -c 4096 /dev/urandom | dd of="$f" bs=1 conv=notrunc status=none
+done
+claim "its damaged database" refuses_to_start MgmtMod 'akm.db.*backup'
 put_back MgmtMod first
 
 # The module is taken away under daemons that run, and loaded again; the management module is still away.
