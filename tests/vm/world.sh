@@ -85,7 +85,7 @@ tpm_power() { # PARTY
 tpm_await() { # PARTY
 	local try
 	for try in 1 2 3 4 5; do
-		within 15 tpm_there "$1" && return
+		within 20 tpm_there "$1" && return
 		tpm_stop "$1"
 		progress "TPM of $1: try $try failed"
 		tpm_power "$1"
@@ -286,7 +286,7 @@ generation_is_past() { # LETTER NUMBER
 reaches() { # FROM TO [OPTIONS…]: three pings, three answers
 	local from=$1 to=$2
 	shift 2
-	on "EdgeNode$from" ping -n -c 3 -i 0.1 -W 3 "$@" "$(overlay "$to")" | shows ' 0% packet loss'
+	on "EdgeNode$from" ping -n -q -c 3 -i 0.1 -W 3 "$@" "$(overlay "$to")" | tail -n 2 | shows ' 0% packet loss'
 }
 
 ping_start() { # NAME FROM TO: until lossless
@@ -314,7 +314,7 @@ incarnation() { # LETTER
 }
 
 listens() { # LETTER SS-OPTION PORT
-	on "EdgeNode$1" ss -H "$2" "sport = :$3" | shows ":$3 "
+	[ -n "$(on "EdgeNode$1" ss -H "$2" "sport = :$3")" ]
 }
 
 fleet_up() { # NODE-LETTERS: everybody provisioned and linked
@@ -353,7 +353,7 @@ scenario_end() {
 		mkdir -p "$RESULTS/$name"
 		cp "$world"/log/* "$RESULTS/$name/"
 	fi
-	claim "the module can be removed afterwards" within 20 rmmod akm
+	claim "the module can be removed afterwards" within 60 rmmod akm
 	rm -rf "$world"
 	[ "$status" = 0 ] || exit "$status"
 	claims_done

@@ -22,10 +22,10 @@ provision_through() { # RELAY-OPTIONS…: provision A through a relay; its resul
 	local status
 	start "$world/log/relay" relay "$@" "$world/serial/relay.sock" "$world/serial/A.sock"
 	local relay=$started
-	within 10 says waiting "$world/log/relay" || return
+	within 60 says waiting "$world/log/relay" || return
 	akm MgmtMod node provision EdgeNodeA via "unix:$world/serial/relay.sock"
 	status=$?
-	within 20 ended "$relay" || stop "$relay"
+	within 60 ended "$relay" || stop "$relay"
 	return "$status"
 }
 
@@ -43,13 +43,13 @@ need "EdgeNodeA runs" daemon_up EdgeNodeA
 
 for n in 0 1 2 3 4 5 6; do
 	for partial in "" -p; do
-		need "the node waits" within 20 listening
+		need "the node waits" within 60 listening
 		claim "cut after $n messages${partial:+ and a half}: an error that says so" \
 			refused 'closed|cut|lost|connection|timed|ended|hung' provision_through -n "$n" $partial
 		claim "the node is not provisioned" says 'not provisioned' <(akm EdgeNodeA -j status)
 	done
 done
-need "the node waits" within 20 listening
+need "the node waits" within 60 listening
 claim "an uncut run goes through" provision_through
 claim "and the link comes up" within 60 node_linked A
 claim "both sides name the same ATR" equal "$(akm MgmtMod -j node show EdgeNodeA | field id)" "$(akm EdgeNodeA -j status | field id)"
@@ -57,7 +57,7 @@ claim "both sides name the same ATR" equal "$(akm MgmtMod -j node show EdgeNodeA
 claim "a second provisioning is refused, by name" refused 'provisioned|allow' provision_through
 claim "the link is still up" node_linked A
 need "the node's operator allows it" akm EdgeNodeA provision allow for 60s
-within 20 listening
+within 60 listening
 claim "then it goes through" provision_through
 claim "and the link comes up again" within 60 node_linked A
 claim "there is one node of that name" equal "$(akm MgmtMod -j node list | grep -c '"name": *"EdgeNodeA"')" 1

@@ -133,7 +133,7 @@ put_back MgmtMod first
 # The module is taken away under daemons that run, and loaded again; the management module is still away.
 before=$(incarnation A)
 need "akm.ko is removed" rmmod akm
-claim "A's daemon says so, and the way out" within 20 says_event EdgeNodeA 'module akm was removed.*modprobe akm'
+claim "A's daemon says so, and the way out" within 60 says_event EdgeNodeA 'module akm was removed.*modprobe akm'
 claim "its status says that nothing is in the kernel" out_of_kernel A
 daemon_stop EdgeNodeB
 claim "a daemon does not start without it" refuses_to_start EdgeNodeB 'akm is not loaded.*modprobe akm.*doctor'
@@ -141,12 +141,12 @@ need "akm.ko is loaded again" load_module
 need "B is back" daemon_up EdgeNodeB
 claim "A's interface is back, by itself" within 60 has_akm1 A
 claim "under a higher incarnation: no nonce can come twice" grown "$before" "$(incarnation A)"
-claim "A reaches B" within 20 reaches A B
+claim "A reaches B" within 60 reaches A B
 before=$(incarnation A)
 ip -n EdgeNodeA link del akm1
 claim "an interface that somebody deleted is back, by itself" within 60 has_akm1 A
 claim "under a higher incarnation" grown "$before" "$(incarnation A)"
-claim "A reaches B" within 20 reaches A B
+claim "A reaches B" within 60 reaches A B
 need "the management module is back" daemon_up MgmtMod
 claim "and hears what happened" within 60 says_event MgmtMod 'EdgeNodeA module.*removed'
 evidence=0

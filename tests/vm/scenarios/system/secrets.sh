@@ -23,7 +23,7 @@ configure_node() { # LETTER: over a Unix stream, so that a relay can record the 
 
 provision_recorded() { # LETTER
 	start "$world/log/relay-$1" relay -o "$world/exchange-$1" "$world/serial/relay.sock" "$world/serial/$1.sock"
-	within 10 says waiting "$world/log/relay-$1" || return
+	within 60 says waiting "$world/log/relay-$1" || return
 	akm MgmtMod node provision "EdgeNode$1" via "unix:$world/serial/relay.sock"
 }
 
