@@ -37,33 +37,70 @@ static void judge(struct fleet_atr *a, size_t m, enum policy_kind kind, uint64_t
 		rekey_by_policy(a, kind);
 }
 
-/* The wrapped chain follows when every member that is up has gone further. P4 */
-static void follow_epochs(struct fleet_atr *a)
+static int compare_epochs(const void *a, const void *b)
 {
-	int current = rekey_current(&a->plan);
-	uint64_t lowest = UINT64_MAX;
-	int r;
+	const uint64_t *x = a, *y = b;
 
-	if (current < 0 || a->plan.generations[current].state != GEN_ACTIVE)
-		return;
+	return (*x > *y) - (*x < *y);
+}
+
+/* Every member that is up, and uses @number. Return: how many. */
+static size_t collect_epochs(const struct fleet_atr *a, uint32_t number, uint64_t *epochs)
+{
+	size_t n = 0;
+
 	for (size_t i = 0; i < a->plan.n_members; i++) {
 		const struct peer *p = peers_find(a->fleet->peers, a->members[i].node);
 
 		for (size_t k = 0; p && p->reported && k < p->heartbeat.n_atrs; k++) {
 			const struct msg_atr_state *s = &p->heartbeat.atrs[k];
 
-			if (s->atr_id == a->def.id && s->generation == a->generations[current].number &&
-			    s->epoch < lowest)
-				lowest = s->epoch;
+			if (s->atr_id != a->def.id)
+				continue;
+			if (s->generation == number)
+				epochs[n++] = s->epoch;
+			break;
 		}
 	}
-	if (lowest == UINT64_MAX || lowest <= a->generations[current].epoch)
+	return n;
+}
+
+/*
+ * The wrapped chain follows to where half of the members are that are up: one that slept does not hold it back, one
+ * that lies does not drive it on. P4
+ */
+static void follow_epochs(struct fleet_atr *a, uint64_t told)
+{
+	int current = rekey_current(&a->plan);
+	uint64_t *epochs, there;
+	size_t n;
+	int r;
+
+	if (current < 0 || a->plan.generations[current].state != GEN_ACTIVE || told <= a->generations[current].epoch)
 		return;
-	if (lowest - a->generations[current].epoch > FORWARD_MAX)
-		lowest = a->generations[current].epoch + FORWARD_MAX;
-	r = fleet_generation_forward(a, (size_t)current, lowest);
+	epochs = calloc(a->plan.n_members + 1, sizeof(*epochs));
+	if (!epochs)
+		return;				/* with the next heartbeat */
+	n = collect_epochs(a, a->generations[current].number, epochs);
+	qsort(epochs, n, sizeof(*epochs), compare_epochs);
+	there = n ? epochs[(n - 1) / 2] : 0;
+	free(epochs);
+	if (there <= a->generations[current].epoch)
+		return;
+	if (there - a->generations[current].epoch > FORWARD_MAX)
+		there = a->generations[current].epoch + FORWARD_MAX;
+	r = fleet_generation_forward(a, (size_t)current, there);
 	if (r < 0)
 		log_err("cannot move a chain forward atr=%u error=%s", a->def.id, strerror(-r));
+}
+
+/* Further behind than the packets of the others can take it: the chain of now brings it there. */
+static bool has_slept(const struct fleet_atr *a, const struct msg_atr_state *now)
+{
+	int current = rekey_current(&a->plan);
+
+	return current >= 0 && now->generation == a->generations[current].number &&
+	       now->epoch + 1 < a->generations[current].epoch;
 }
 
 void fleet_watch(struct fleet_atr *a, size_t m, const struct msg_atr_state *now)
@@ -74,8 +111,9 @@ void fleet_watch(struct fleet_atr *a, size_t m, const struct msg_atr_state *now)
 
 	a->members[m].counters = *now;
 	a->members[m].counted = true;
-	if (now->epoch)
-		follow_epochs(a);
+	follow_epochs(a, now->epoch);
+	if (has_slept(a, now))
+		a->plan.members[m].stale = true;
 	if (!counted)
 		return;			/* our first look: there is nothing to compare with */
 	judge(a, m, POLICY_AUTH_FAIL, policy_delta(before.rx_auth_fail, now->rx_auth_fail));

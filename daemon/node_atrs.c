@@ -449,13 +449,33 @@ static bool is_known(const struct node_atrs *a, struct node_atr *atr, const stru
 	       p->definition == atr->def.definition && node_atr_generation(atr, p->generation);
 }
 
+/*
+ * We slept, and the others are epochs further than a packet of theirs could take us. The kernel is stepped as far:
+ * its traffic keys of the epochs between were never anybody's.
+ */
+static int catch_up(struct node_atrs *a, struct node_atr *atr, struct msg_atr_prepare *p, struct akm_error *err)
+{
+	struct node_generation *g = atr ? node_atr_generation(atr, p->generation) : NULL;
+
+	if (!g || !g->active || p->epoch <= g->epoch)
+		return 0;
+	if (p->epoch - g->epoch > NODE_ATRS_SLEPT_MAX)
+		return akm_error_set(err, -ERANGE, "epoch", "%llu is too far from %llu", (unsigned long long)p->epoch,
+				     (unsigned long long)g->epoch);
+	log_notice("others are further: following atr=%u generation=%u epoch=%llu from=%llu", p->atr_id, g->number,
+		   (unsigned long long)p->epoch, (unsigned long long)g->epoch);
+	node_generation_renew(g, p);
+	touch(a);
+	return timer_set(a->follow, 0) < 0 ? -ENOMEM : 0;
+}
+
 static int take_prepare(struct node_atrs *a, struct link *l, struct msg *m, struct akm_error *err)
 {
 	struct node_atr *atr = node_state_find(&a->state, m->prepare.atr_id);
 	uint32_t atr_id = m->prepare.atr_id, generation = m->prepare.generation;
 	int r;
 
-	r = check_prepare(a, atr, &m->prepare, err);
+	r = check_prepare(a, atr, &m->prepare, err) ?: catch_up(a, atr, &m->prepare, err);
 	if (!r && !is_known(a, atr, &m->prepare))
 		r = apply_prepare(a, atr, &m->prepare, err);
 	return r ?: op_add(a, l, m->request, m->type, atr_id, generation);

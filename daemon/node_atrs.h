@@ -40,6 +40,7 @@ struct node_atrs_config {
 	void (*changed)(void *ctx);	/* what a heartbeat says has changed */
 	void *ctx;
 };
+#define NODE_ATRS_SLEPT_MAX	(1u << 24)	/* epochs that a prepare may be ahead: half a year of one a second */
 #define NODE_ATRS_OPS_MAX	256	/* requests under way */
 #define NODE_ATRS_RETRY_MIN_MS	1000
 #define NODE_ATRS_RETRY_MAX_MS	600000

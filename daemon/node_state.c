@@ -224,6 +224,19 @@ int node_generation_forward(const struct node_atr *a, struct node_generation *g,
 	return r ?: g->epoch < epoch;
 }
 
+void node_generation_renew(struct node_generation *g, struct msg_atr_prepare *p)
+{
+	akm_secret_free(&g->chain);
+	akm_secret_free(&g->pair_chains);
+	free(g->pairs);
+	g->epoch = p->epoch;
+	g->chain = akm_secret_take(&p->chain);
+	g->n_pairs = p->n_pairs;
+	g->pairs = TAKE_PTR(p->pairs);
+	g->pair_chains = akm_secret_take(&p->pair_chains);
+	p->n_pairs = 0;
+}
+
 /* ---- encoding: { 1: version, 2: id, 3: term, 4: [ [ [active, prepare message], … ], … ] } ---- */
 
 static size_t count_stored(const struct node_state *s)

@@ -60,6 +60,8 @@ void node_atr_message(const struct node_atr *a, const struct node_generation *g,
  * whole or not done. Return: 0 they stand there; 1 not yet: call again, others have their turn; negative.
  */
 int node_generation_forward(const struct node_atr *a, struct node_generation *g, uint64_t epoch);
+/* @p repeats @g at a later epoch: takes its chains. */
+void node_generation_renew(struct node_generation *g, struct msg_atr_prepare *p);
 #define NODE_FORWARD_DERIVATIONS 4096	/* at a time: some 20 ms */
 
 int node_state_encode(const struct node_state *s, struct akm_secret *ret);
