@@ -36,11 +36,11 @@ atr_is() { # STATE
 }
 
 lists() { # PATTERN
-	akm MgmtMod atr show '#1' | shows "$1"
+	akm MgmtMod atr show '#1' | grep -E "$1"
 }
 
 refused_link() { # the manager has seen C try
-	akm MgmtMod events | shows 'link-unknown.*10\.10\.0\.13'
+	akm MgmtMod events | grep 'link-unknown.*10\.10\.0\.13'
 }
 
 silent() { # FROM TO: nothing comes back
@@ -72,7 +72,7 @@ for round in 1 2 3; do
 	before=$(generation A)
 	akm MgmtMod atr rekey '#1' >"$world/log/rekey" 2>&1 &
 	changer=$!
-	within 10 not atr_is stable
+	quiet within 10 not atr_is stable
 	daemon_stop MgmtMod KILL
 	wait "$changer"
 	need "round $round: the management module, killed during a rekey, is back" daemon_up MgmtMod
