@@ -22,9 +22,10 @@ configure_node() { # LETTER: over a Unix stream, so that a relay can record the 
 }
 
 provision_recorded() { # LETTER
-	start "$world/log/relay-$1" relay -o "$world/exchange-$1" "$world/serial/relay.sock" "$world/serial/$1.sock"
+	within 60 test -S "$world/serial/$1.sock" || return	# the node waits for a connection
+	start "$world/log/relay-$1" relay -o "$world/exchange-$1" "$world/serial/relay-$1.sock" "$world/serial/$1.sock"
 	within 60 says waiting "$world/log/relay-$1" || return
-	akm MgmtMod node provision "EdgeNode$1" via "unix:$world/serial/relay.sock"
+	akm MgmtMod node provision "EdgeNode$1" via "unix:$world/serial/relay-$1.sock"
 }
 
 nowhere() { # WHERE…
