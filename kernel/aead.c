@@ -8,6 +8,7 @@
 
 /* A linear part, every page fragment, and the tag's tail; more is linearised */
 #define SG_MAX	(MAX_SKB_FRAGS + 2)
+#define SG_FEW	3
 
 struct akm_request {
 	struct akm_job job;
@@ -189,8 +190,13 @@ static int map_skb(struct akm_request *req, struct sk_buff *skb, unsigned int of
 		sg_init_one(req->sg, skb->data + offset, len);
 		return 0;
 	}
-	sg_init_table(req->sg, SG_MAX);
+	/* few pieces as a rule, and clearing the whole table takes longer than filling it */
+	sg_init_table(req->sg, SG_FEW);
 	n = skb_to_sgvec(skb, req->sg, offset, len);
+	if (unlikely(n == -EMSGSIZE)) {
+		sg_init_table(req->sg, SG_MAX);
+		n = skb_to_sgvec(skb, req->sg, offset, len);
+	}
 	return n < 0 ? n : 0;
 }
 
