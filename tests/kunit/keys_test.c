@@ -9,6 +9,8 @@
 #include <linux/bottom_half.h>
 #include <linux/delay.h>
 #include <linux/jiffies.h>
+#include <linux/ktime.h>
+#include <linux/math64.h>
 #include <linux/rcupdate.h>
 #include <linux/skbuff.h>
 #include <linux/string.h>
@@ -501,6 +503,87 @@ static void keys_outlive_their_device(struct kunit *test)
 	akm_key_put(key);
 }
 
+/* ---- what many members cost ---- */
+
+#define CROWD_STEP	10
+#define CROWD_MAX	1000
+/*
+ * A hundred times the members, a hundred times the work; ten thousand times if it were
+ * quadratic. Between them lies what caches and a busy machine make of it.
+ */
+#define CROWD_FACTOR	2500
+
+/* Microseconds, of the quickest of three: others use the machine as well. */
+struct crowd_cost {
+	u64 install, roll, retire;
+};
+
+static u64 us_since(u64 start)
+{
+	return div_u64(ktime_get_ns() - start, NSEC_PER_USEC) ?: 1;
+}
+
+/* A generation with a pair chain for each of @n members, rolled once, and erased. */
+static void crowd_once(struct kunit *test, struct akm_pair *pairs, u32 n, u32 number,
+		       struct crowd_cost *best)
+{
+	struct akm_install in = {
+		.number = number, .key_id = KEY_ID + number, .epoch = EPOCH, .chain = chain,
+		.pairs = pairs, .pair_count = n,
+	};
+	struct akm_device *akm = test->priv;
+	u64 start;
+
+	mutex_lock(&akm->lock);
+	start = ktime_get_ns();
+	KUNIT_EXPECT_EQ(test, akm_generation_install(akm, &in, NULL), 0);
+	best->install = min(best->install, us_since(start));
+	KUNIT_EXPECT_EQ(test, akm_generation_activate(akm, number, 0, NULL), 0);
+	start = ktime_get_ns();
+	KUNIT_EXPECT_EQ(test, akm_generation_roll(akm, NULL), 0);
+	best->roll = min(best->roll, us_since(start));
+	start = ktime_get_ns();
+	KUNIT_EXPECT_EQ(test, akm_generation_retire(akm, number, NULL), 0);
+	best->retire = min(best->retire, us_since(start));
+	mutex_unlock(&akm->lock);
+	rcu_barrier();
+	flush_workqueue(akm_workqueue);
+}
+
+static struct crowd_cost crowd(struct kunit *test, struct akm_pair *pairs, u32 n, u32 number)
+{
+	struct crowd_cost best = { U64_MAX, U64_MAX, U64_MAX };
+	u32 i;
+
+	for (i = 0; i < 3; i++)
+		crowd_once(test, pairs, n, number + i, &best);
+	kunit_info(test, "%u members: install %llu us, roll %llu us, erase %llu us", n,
+		   best.install, best.roll, best.retire);
+	return best;
+}
+
+static void keys_cost_grows_with_members(struct kunit *test)
+{
+	struct akm_pair *pairs = kunit_kcalloc(test, CROWD_MAX, sizeof(*pairs), GFP_KERNEL);
+	u32 n, have = 0, number = ctx.generation + 1;
+	struct crowd_cost now = {}, first = {};
+
+	KUNIT_ASSERT_NOT_NULL(test, pairs);
+	for (n = CROWD_STEP; n <= CROWD_MAX; n *= CROWD_STEP) {
+		for (; have < n; have++) {
+			pairs[have].index = PEER + 1 + have;
+			pairs[have].chain = other;
+			add_member(test, PEER + 1 + have);
+		}
+		now = crowd(test, pairs, n, number);
+		number += 3;
+		if (n == CROWD_STEP)
+			first = now;
+	}
+	KUNIT_EXPECT_LT(test, now.install, CROWD_FACTOR * first.install);
+	KUNIT_EXPECT_LT(test, now.roll, CROWD_FACTOR * first.roll);
+}
+
 static struct kunit_case keys_cases[] = {
 	KUNIT_CASE(keys_numbers_run_out),
 	KUNIT_CASE(keys_numbers_follow_each_other),
@@ -514,6 +597,7 @@ static struct kunit_case keys_cases[] = {
 	KUNIT_CASE(keys_previous_epoch_ends),
 	KUNIT_CASE(keys_generations_overlap),
 	KUNIT_CASE(keys_outlive_their_device),
+	KUNIT_CASE(keys_cost_grows_with_members),
 	{}
 };
 
