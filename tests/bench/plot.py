@@ -13,7 +13,7 @@ LABELS = {
     "akm-aes256gcm": "AKM AES-256-GCM", "akm-chacha20poly1305": "AKM ChaCha20-Poly1305",
 }
 TITLES = {
-    "tcp1": "TCP, 1 flow", "tcp4": "TCP, 4 flows", "udp64": "UDP 64 B",
+    "tcp1": "TCP, 1 flow", "ktcp1": "TCP in the kernel", "tcp4": "TCP, 4 flows", "udp64": "UDP 64 B",
     "udp512": "UDP 512 B", "udp1400": "UDP 1400 B",
 }
 WIDTH, BAR, GAP, LEFT, TOP, HEIGHT = 900, 17, 26, 50, 70, 260
