@@ -280,10 +280,17 @@ static void check_hearing(void)
 	}
 }
 
+/* A turn that takes longer was not ours alone. */
+#define TURN_MS_MAX 20
+
 void world_turn(void)
 {
+	uint64_t begin = now_ms(), took;
+
 	world.turns++;
 	event_base_loop(world.base, EVLOOP_ONCE);
+	took = now_ms() - begin;
+	world.own_ms += took < TURN_MS_MAX ? took : TURN_MS_MAX;
 	if (world.watched)
 		check_hearing();
 }

@@ -37,6 +37,7 @@ struct world {
 	const char *watched;		/* interface: the watched nodes must hear each other after every turn */
 	size_t n_watched;
 	unsigned int turns;
+	uint64_t own_ms;		/* that the turns took, without what others took of a busy processor */
 };
 extern struct world world;
 
