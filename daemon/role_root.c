@@ -511,7 +511,9 @@ static void serve(struct root *r)
 	struct peers_config peers = {
 		.base = r->env->base, .q = r->env->q, .store = r->store, .evidence = r->evidence,
 		.config = r->env->config, .name = r->env->config->name, .role = ROLE_ROOT,
-		.ops = { on_hello, on_peer_up, on_peer, on_peer, on_message }, .ctx = r,
+		.ops = { .hello = on_hello, .up = on_peer_up, .down = on_peer, .heartbeat = on_peer,
+			 .message = on_message },
+		.ctx = r,
 	};
 	struct akm_error err = {};
 	int e = peers_new(&peers, &r->peers, &err);
