@@ -54,7 +54,7 @@ says() { # PATTERN FILE
 field() { # NAME: its first value in akmctl's JSON on standard input. jq takes half a second under emulation.
 	local text
 	IFS= read -r -d '' text
-	[[ $text =~ \"$1\":\ *\"?([^\",}]*) ]] && printf '%s\n' "${BASH_REMATCH[1]}"
+	[[ $text =~ \"$1\":\ *\"?([^\",}[:cntrl:]]*) ]] && printf '%s\n' "${BASH_REMATCH[1]}"
 }
 
 progress() {

@@ -354,7 +354,8 @@ after_eviction() { # what A says to D, and to all, now
 
 chapter_evict() {
 	local n talking=()
-	chapter "Eviction" "The operator evicts EdgeNodeE, while it is talking to everybody. It keeps its old keys, and its wire."
+	chapter "Eviction" "The operator evicts EdgeNodeE, while it is talking to everybody. Its daemon is frozen, so that it" \
+		"obeys nothing and keeps its old keys, and its wire."
 	for n in A B C D; do
 		start "$world/log/evicted-$n" on EdgeNodeE ping -n -D -i 0.1 "${address[$n]}"
 		talking+=("$started")
@@ -363,6 +364,7 @@ chapter_evict() {
 	for n in A B C D; do
 		need "E talks to $n" within 60 says 'bytes from' "$world/log/evicted-$n"
 	done
+	kill -STOP "${daemon_pid[EdgeNodeE]}"
 	decided=$(now_ms)
 	evidence=4 need "the decision: akmctl node evict EdgeNodeE" akm MgmtMod node evict EdgeNodeE reason 'sold at the flea market'
 	within 4 eviction_settled
@@ -374,6 +376,7 @@ chapter_evict() {
 	evidence=1 claim "A still reaches D, and all who stay" after_eviction
 	evidence=1 claim "E cannot read what A says to D" deaf E rx_unknown_key pair "$world/after.pcap"
 	evidence=1 claim "E cannot read what A says to all" deaf E rx_unknown_key group "$world/after.pcap"
+	kill -CONT "${daemon_pid[EdgeNodeE]}"
 	evidence=1 claim "E cannot come back over the network" refused "is 'down'" node_linked E
 }
 
