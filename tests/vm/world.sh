@@ -64,12 +64,23 @@ world_network() { # NODE-LETTERS
 
 # ----------------------------------------------------------------------- TPM
 
-tpm_there() { # PARTY: its device, /dev/tpmrmN, once the driver has made it
+tpm_taken() { # DEVICE PARTY: does another party's name lead to it?
+	local link
+	for link in "$world"/tpm/*; do
+		[ "${link##*/}" = "$2" ] || [ "$(readlink "$link")" != "$1" ] || return 0
+	done
+	return 1
+}
+
+# PARTY: its device, /dev/tpmrmN, once the driver has made it. The number is announced before that: of a TPM that the
+# driver gave up, it may by now be another party's.
+tpm_there() {
 	local line device=''
 	while read -r line; do
 		[[ $line =~ ^New\ TPM\ device:\ /dev/tpm([0-9]+) ]] && device=/dev/tpmrm${BASH_REMATCH[1]}
 	done <"$world/log/$1.swtpm"
-	[ -n "$device" ] && [ -c "$device" ] && ln -sfn "$device" "$world/tpm/$1"
+	[ -n "$device" ] && [ -c "$device" ] && ! ended "${tpm_pid[$1]}" && ! tpm_taken "$device" "$1" &&
+		ln -sfn "$device" "$world/tpm/$1"
 }
 
 tpm_power() { # PARTY
