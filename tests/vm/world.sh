@@ -305,14 +305,19 @@ ping_start() { # NAME FROM TO: until lossless
 	pinging=$started
 }
 
+answered() { # LEAST LOG
+	at_least "$(grep -c 'bytes from' "$2")" "$1"
+}
+
 # Every request that it sent was answered, up to the last answer; one more may have been under way when it ended.
-lossless() { # NAME [LEAST]: stops the ping
+lossless() { # NAME [LEAST]: once so many have been answered, stops the ping
 	local log=$world/log/ping-$1 answers last sent
+	within 60 answered "${2:-100}" "$log" || return
 	stop "$pinging" INT
 	answers=$(grep -c 'bytes from' "$log")
 	last=$(sed -n 's/.*icmp_seq=\([0-9]*\).*/\1/p' "$log" | tail -n 1)
 	sent=$(sed -n 's/\([0-9]*\) packets transmitted.*/\1/p' "$log")
-	at_least "$answers" "${2:-100}" && equal "$answers" "$last" && at_most $((sent - answers)) 1 &&
+	equal "$answers" "$last" && at_most $((sent - answers)) 1 &&
 		echo "$answers requests, $answers answers, 0 lost"
 }
 
