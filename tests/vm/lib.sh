@@ -40,7 +40,7 @@ atr_up() { # NODE MEMBERS [dev-set WORDS…]: akm0 on NODE, that knows MEMBERS (
 	shift 2
 	i=$(index_of "$n")
 	on "$n" akmctl dev add akm0 &&
-		on "$n" akmctl dev set akm0 atr-id 1 label A-B-C self "$i" suite "${suite:-aes-256-gcm}" \
+		on "$n" akmctl dev set akm0 atr-id "${atr_id:-1}" label A-B-C self "$i" suite "${suite:-aes-256-gcm}" \
 			incarnation "${incarnation:-1}" "$@" || return
 	for m in $members; do
 		member_set "$n" "$m" || return

@@ -21,7 +21,7 @@ differs() { # TEXT COUNTER ATR-ID NUMBER KEY_ID CHAIN-SEED PAIR-SEED
 	shift 4
 	wire_up a b
 	need "a is up" atr_up a "a b"
-	need "b is up" atr_up b "a b" atr-id "$atr"
+	atr_id=$atr need "b is up" atr_up b "a b"
 	need "a holds generation 1" install_generation a "a b" 1
 	need "b holds it with $text" install_other b "$number" "$@"
 	need "a sends" activate a 1
