@@ -16,8 +16,8 @@ quick() { # SUITE: names, "none", or nothing for all
 	case $series-$1 in
 	6.1-kernel) echo bad-input basic fail-closed replay ;;
 	6.12-kernel) echo bad-input basic replay ;;
-	6.1-system) echo nonces secrets unsigned ;;
-	6.12-system) echo provisioning recovery ;;
+	6.1-system) echo story nonces secrets unsigned ;;
+	6.12-system) echo provisioning recovery refusals ;;
 	esac
 }
 
