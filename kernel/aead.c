@@ -218,7 +218,7 @@ static int start(const struct akm_aead *aead, struct akm_request *req,
 	aead_request_set_crypt(&req->aead, req->sg, to, cryptlen, req->iv);
 
 	err = operation(&req->aead);
-	if (err == -EBUSY) {
+	if (err == -EBUSY && flags) {	/* without the flag it would mean: dropped */
 		atomic_inc(&backlog);
 		return -EINPROGRESS;
 	}
