@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "bounds.h"
+#include "durable.h"
 #include "kdf.h"
 
 #define VERSION		1
@@ -486,14 +487,6 @@ static int load_master(struct sealed *s, struct keystore *ks, uint64_t *ret_crea
 
 /* Directory */
 
-/* A new directory is only there for good when its parent is on disk. */
-static int sync_parent(int dir)
-{
-	_cleanup_close_ int parent = openat(dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	return parent < 0 || fsync(parent) < 0 ? -errno : 0;
-}
-
 static int open_dir(struct sealed *s, const char *dir, struct akm_error *err)
 {
 	bool made = mkdir(dir, 0700) == 0;
@@ -510,9 +503,11 @@ static int open_dir(struct sealed *s, const char *dir, struct akm_error *err)
 	if (flock(s->dir, LOCK_EX | LOCK_NB) < 0)
 		return akm_error_set(err, errno == EWOULDBLOCK ? -EBUSY : -errno, "directory",
 				     "%s is in use by another process", dir);
+	/* A new directory is only there for good when its parent is on disk. */
 	if (made)
-		r = sync_parent(s->dir);
-	return r < 0 ? akm_error_set(err, r, "directory", "%s: %s", dir, strerror(-r)) : 0;
+		r = durable_sync_parent(dir);
+	return r < 0 ? akm_error_set(err, r, "directory", "%s: its parent cannot be synchronized: %s", dir, strerror(-r))
+		     : 0;
 }
 
 int sealed_open(struct keystore *ks, const char *dir, struct sealed **ret,
