@@ -14,6 +14,7 @@
 #include <sys/un.h>
 
 #include "bounds.h"
+#include "unixsock.h"
 
 #define ID_MAX	((INT64_C(1) << 53) - 1)	/* RFC 8259, 6: what every reader of JSON holds exactly */
 
@@ -710,15 +711,6 @@ static int clear_path(const struct sockaddr_un *un, struct akm_error *err)
 		       : 0;
 }
 
-static int bind_socket(int fd, const struct sockaddr_un *un)
-{
-	mode_t old = umask(0177);
-	int r = bind(fd, (const struct sockaddr *)un, sizeof(*un)) < 0 ? -errno : 0;
-
-	umask(old);
-	return r ?: listen(fd, 16) < 0 ? -errno : 0;
-}
-
 static int listen_at(struct ctl *c, const char *path, int *ret_fd, struct akm_error *err)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
@@ -735,7 +727,7 @@ static int listen_at(struct ctl *c, const char *path, int *ret_fd, struct akm_er
 	if (r < 0)
 		return r;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	r = fd < 0 ? -errno : bind_socket(fd, &un);
+	r = fd < 0 ? -errno : unixsock_listen(fd, &un, 16);
 	if (!r && lstat(path, &st) < 0)
 		r = -errno;
 	if (r < 0)

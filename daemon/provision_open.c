@@ -8,6 +8,8 @@
 #include <sys/un.h>
 #include <termios.h>
 
+#include "unixsock.h"
+
 #define BAUD_DEFAULT "115200"
 
 static const struct { const char *name; speed_t speed; } bauds[] = {
@@ -118,21 +120,15 @@ static int open_unix_listen(const char *path, int *ret_fd, struct akm_error *err
 {
 	_cleanup_close_ int fd = -1;
 	struct sockaddr_un a;
-	mode_t mask;
-	int r, e;
+	int r;
 
 	r = unix_socket(path, &a, &fd, err);
 	if (r < 0)
 		return r;
 	remove_stale(&a);
-	mask = umask(0177);
-	r = bind(fd, (struct sockaddr *)&a, sizeof(a));
-	e = errno;
-	umask(mask);
+	r = unixsock_listen(fd, &a, 1);
 	if (r < 0)
-		return akm_error_set(err, -e, "via", "%s: %s", path, strerror(e));
-	if (listen(fd, 1) < 0)
-		return akm_error_set(err, -errno, "via", "%s: %s", path, strerror(errno));
+		return akm_error_set(err, r, "via", "%s: %s", path, strerror(-r));
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }

@@ -70,7 +70,7 @@ label_is() { # LETTER
 }
 
 unprovisioned() { # LETTER
-	daemon_settles "EdgeNode$1" && akm "EdgeNode$1" status | shows 'not provisioned'
+	daemon_answers "EdgeNode$1" && akm "EdgeNode$1" status | shows 'not provisioned'
 }
 
 chapter_world() {
@@ -87,8 +87,8 @@ chapter_root() {
 		"that it approves ever receive. The management module gets its credentials over a direct connection."
 	daemon_start Root
 	daemon_start MgmtMod
-	need "the root runs" daemon_settles Root
-	need "the management module runs, unprovisioned" daemon_settles MgmtMod
+	need "the root runs" daemon_answers Root
+	need "the management module runs, unprovisioned" daemon_answers MgmtMod
 	evidence=12 need "the root provisions MgmtMod" provision_manager
 	evidence=12 claim "the root lists it" akm Root node list
 	claim "as the provisioning ATR Root-MgmtMod" equal "$(akm Root -j node show MgmtMod | field label)" Root-MgmtMod

@@ -204,18 +204,8 @@ daemon_serves() { # PARTY: a daemon that is gone is not waited for
 daemon_answers() { # PARTY: on its control socket
 	within 60 daemon_serves "$1" && ! ended "${daemon_pid[$1]}" && return
 	tail -n 10 "$world/log/$1.log"
+	stat -c '%A %u %n' "$world/state/$1" "$world/state/$1"/*
 	return 1
-}
-
-# PARTY: its first start came through. An emulated machine fails here once in some hundred worlds, for reasons that
-# no second look finds; as a service manager would, this starts it once more, and says so. Not for later starts: a
-# daemon that does not come back is what scenarios look for.
-daemon_settles() {
-	within 60 daemon_serves "$1" && ! ended "${daemon_pid[$1]}" && return
-	progress "$1 has to be started again: $(tail -n 1 "$world/log/$1.log")"
-	progress "$(stat -c '%A %u %n' "$world/state" "$world/state/$1" "$world/state/$1"/* 2>&1 | tr '\n' ' ')"
-	daemon_stop "$1"
-	daemon_up "$1"
 }
 
 daemon_up() { # PARTY: started, and answering
@@ -354,7 +344,7 @@ fleet_up() { # NODE-LETTERS: everybody provisioned and linked
 		daemon_start "EdgeNode$n"
 	done
 	for n in $1; do
-		need "EdgeNode$n runs" daemon_settles "EdgeNode$n"
+		need "EdgeNode$n runs" daemon_answers "EdgeNode$n"
 		need "EdgeNode$n is provisioned" provision_node "$n"
 	done
 	for n in $1; do

@@ -114,6 +114,14 @@ claim "a damaged provisioning record" refuses_to_start EdgeNodeA 'provision'
 put_back EdgeNodeA first
 claim "all the while, A's kernel talks on" reaches A B
 need "A is back, with its own state: nothing was changed" daemon_up EdgeNodeA
+
+# Somebody else meddles with a daemon that runs.
+sed "s|^socket = .*|socket = /run/akm/second.sock|" "$world/conf/EdgeNodeA.conf" >"$world/second.conf"
+claim "a second daemon on the same state directory" refused 'another akmd running' \
+	ip netns exec EdgeNodeA timeout 60 akmd --config "$world/second.conf"
+claim "the first one runs on" daemon_serves EdgeNodeA
+claim "a user who may not talk to the daemon" refused 'open to root and the daemon.s user only' \
+	env AKM_SOCKET=/run/akm/EdgeNodeA.sock setpriv --reuid=65534 --regid=65534 --clear-groups akmctl status
 need "A is linked" within 60 node_linked A
 need "a rekey moves the sealed store on" akm MgmtMod atr rekey '#1'
 daemon_stop EdgeNodeA
