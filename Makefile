@@ -49,7 +49,7 @@ UNIT_TESTS	= $(patsubst %.c,$(U)/%,$(wildcard tests/unit/test_*.c))
 VM_TOOLS	= $(addprefix $(U)/tests/vm/,inject noncelog storm nlbad relay keysearch oracle)
 MODULE_SRC	= Kbuild kernel include $(wildcard tests/kunit)
 
-.PHONY: all module modules daemon tools unit-tests vm-tools deps demo demo-shell install clean help \
+.PHONY: all module modules test-module daemon tools unit-tests vm-tools deps demo demo-shell install clean help \
 	check check-unit check-kunit check-kunit-debug check-uml check-vm check-static check-fuzz check-model \
 	check-bench bench lanes FORCE
 .DELETE_ON_ERROR:
@@ -59,9 +59,10 @@ all: module daemon tools		## module, daemon and tool
 daemon: $(U)/akmd			## build/userspace/…/akmd
 tools: $(U)/akmctl			## build/userspace/…/akmctl
 module: build/module-$(KREL)/akm.ko	## akm.ko for one kernel: KREL=…
+test-module: build/module-$(KREL)/later/akm_later.ko
 modules:				## akm.ko for every kernel of the VM lane
 	@for v in $(VM_KERNELS); do \
-		k=$$(tests/lib/kernels.sh find $$v) && $(MAKE) --no-print-directory module KREL=$$k || exit; \
+		k=$$(tests/lib/kernels.sh find $$v) && $(MAKE) --no-print-directory module test-module KREL=$$k || exit; \
 	done
 unit-tests: $(UNIT_TESTS)
 vm-tools: $(VM_TOOLS) $(U)/tests/unit/test_nl_live
@@ -103,6 +104,9 @@ build/module-%/akm.ko: FORCE
 	@cp -au $(filter-out tests/%,$(MODULE_SRC)) $(@D)/
 	@$(if $(wildcard tests/kunit),cp -au tests/kunit $(@D)/tests/)
 	$(MAKE) -C /lib/modules/$*/build M=$(CURDIR)/$(@D) modules
+build/module-%/later/akm_later.ko: build/module-%/akm.ko
+	@cp -au tests/vm/later $(<D)/
+	$(MAKE) -C /lib/modules/$*/build M=$(CURDIR)/$(@D) modules
 
 deps:					## install the Debian packages that are missing
 	@tests/lib/install-deps.sh
@@ -141,7 +145,7 @@ check-bench:				## the bench lane, once and shortly: are there figures?
 check-vm: $(addprefix check-vm-,$(VM_KERNELS))	## scenarios on Debian's own kernels, in QEMU
 check-vm-%:
 	@mkdir -p build
-	@flock build/.vm-build $(MAKE) --no-print-directory -j$(JOBS) daemon tools vm-tools module KREL=$$(tests/lib/kernels.sh find $*)
+	@flock build/.vm-build $(MAKE) --no-print-directory -j$(JOBS) daemon tools vm-tools module test-module KREL=$$(tests/lib/kernels.sh find $*)
 	@tests/vm/lane.sh $*
 
 bench:					## akm beside WireGuard, MACsec, ESP; BASE=<commit>: beside itself

@@ -5,10 +5,10 @@
 #
 #   kunit.sh [--build-only] [plain|debug]
 #
-# Builds akm.ko and akm_test.ko in build/uml/ (the source tree stays clean), boots,
-# judges. Last line: "lane kunit: N passed, N failed, N skipped"; exit status 1 if
-# anything failed. "debug" is the same under KASAN, UBSAN and lockdep, whose
-# complaints are failures as well.
+# Builds akm.ko, akm_test.ko and the scenarios' akm_later.ko in build/uml/ (the source
+# tree stays clean), boots, judges. Last line: "lane kunit: N passed, N failed, N
+# skipped"; exit status 1 if anything failed. "debug" is the same under KASAN, UBSAN
+# and lockdep, whose complaints are failures as well.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -44,8 +44,9 @@ build_modules() {
 	local kernel=$1 dir
 	link_tree "$out/akm" "$top/Kbuild" "$top/kernel" "$top/include"
 	link_tree "$out/test" "$top/kernel" "$top/include" "$top"/tests/kunit/*
+	link_tree "$out/akm/later" "$top"/tests/vm/later/*
 	[ ! -d /usr/lib/ccache ] || export PATH=/usr/lib/ccache:$PATH
-	for dir in akm test; do
+	for dir in akm test akm/later; do
 		make -C "$kernel" ARCH=um M="$out/$dir" -j"${JOBS:-$(nproc)}" modules || return
 	done
 }

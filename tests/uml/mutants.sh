@@ -24,6 +24,7 @@ refresh() {
 	mkdir -p "$out/akm"
 	cp -ru --preserve=timestamps "$top/kernel" "$top/include" "$top"/tests/kunit/* "$out/"
 	cp -ru --preserve=timestamps "$top/kernel" "$top/include" "$top/Kbuild" "$out/akm/"
+	cp -ru --preserve=timestamps "$top/tests/vm/later" "$out/akm/"
 }
 
 # plant TREE FILE SED: the fault must change the file
@@ -67,7 +68,16 @@ trim() {
 	sed 's/^ *//; s/ *$//'
 }
 
+# What failed first, for who wants to judge whether it is what should have
+first_words() { # KIND
+	case $1 in
+	scenario*) grep -m 1 -oE 'FAIL .*|Kernel panic.*|(BUG|WARNING): .*|did not end' "$out/verdict" ;;
+	*) grep -m 1 '^failed' "$out/verdict" ;;
+	esac
+}
+
 refresh
+build "$out/akm/later"
 while IFS= read -r line; do
 	file=$(cut -d'|' -f1 <<<"$line" | trim)
 	suite=$(rev <<<"$line" | cut -d'|' -f1 | rev | trim)
@@ -80,7 +90,7 @@ while IFS= read -r line; do
 	unplant "$file"
 	if [ -z "$why" ]; then
 		lane_add 1 0 0
-		echo "noticed $file: $script"
+		echo "noticed $file: $script: $(first_words "$suite")"
 	else
 		lane_add 0 1 0
 		echo "FAILED  $file: $script: $why"
