@@ -100,7 +100,9 @@ struct akm_job {
 	unsigned int offset;		/* opening: of the header in @skb; the caller's otherwise */
 	void *key;			/* the caller's */
 	u64 number;			/* packet number */
-	u8 tos;				/* the caller's */
+	u16 print;			/* the caller's, like the next */
+	u8 type;			/* enum akm_packet_type */
+	u8 tos;
 };
 
 /*

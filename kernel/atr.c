@@ -44,6 +44,7 @@ static struct akm_member *member_create(u16 index)
 	}
 	kref_init(&member->refs);
 	member->index = index;
+	akm_bucket_init(&member->answers, AKM_ANSWER_BURST, jiffies);
 	INIT_LIST_HEAD(&member->prefixes);
 	return member;
 }

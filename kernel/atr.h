@@ -9,6 +9,7 @@
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/netlink.h>
+#include "fresh.h"
 #include "monitor.h"
 #include "prefix.h"
 
@@ -25,6 +26,8 @@ struct akm_member {
 	struct akm_stats stats;
 	unsigned long last_rx;		/* jiffies of the last authentic packet, if has_rx */
 	bool has_rx;
+	struct akm_fresh_answered answered;	/* akm_device.hello_lock, like the next */
+	struct akm_bucket answers;	/* hellos of this member that may be answered */
 	struct rcu_head rcu;
 };
 

@@ -13,6 +13,7 @@
 #include <net/rtnetlink.h>
 #include "atr.h"
 #include "compat/compat.h"
+#include "hello.h"
 #include "keys.h"
 #include "proto.h"
 #include "send.h"
@@ -155,6 +156,7 @@ static void destructor(struct net_device *dev)
 	struct akm_device *akm = netdev_priv(dev);
 
 	cancel_delayed_work_sync(&akm->tend);
+	cancel_delayed_work_sync(&akm->hello);
 	free_parts(akm);
 	mutex_destroy(&akm->lock);
 }
@@ -210,8 +212,10 @@ static void set_defaults(struct akm_device *akm)
 	akm->suite = AKM_SUITE_AES256GCM;
 	akm->port = AKM_DEFAULT_PORT;
 	akm->epoch_grace = AKM_DEFAULT_GRACE_MS;
+	akm->freshness = AKM_FRESHNESS_STRICT;
 	akm_monitor_init(&akm->monitor);
 	akm_generations_init(akm);
+	akm_hello_init(akm);
 	/* a machine without it shall still be able to choose another suite */
 	akm_aead_probe(akm->suite, akm->driver, NULL);
 }

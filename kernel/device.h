@@ -58,6 +58,7 @@ struct akm_device {
 	u32 incarnation;		/* 0: none, sends nothing */
 	u32 epoch_interval;		/* ms, 0: no timer */
 	u32 epoch_grace;		/* ms */
+	u32 freshness;			/* enum akm_freshness, of generations to come */
 	struct xarray members;		/* by member index; readers under RCU */
 	u32 member_count;
 	u32 member_changes;		/* for consistent dumps */
@@ -76,6 +77,12 @@ struct akm_device {
 	struct akm_stats stats;
 	struct akm_monitor monitor;
 	struct akm_bucket classify;	/* late packets that are decrypted to tell why; lossy */
+
+	spinlock_t hello_lock;		/* protects the rest, and all of struct akm_asking; BH */
+	struct list_head asking;	/* struct akm_asking that ask or have packets waiting */
+	unsigned int waiting;		/* packets that wait for a hello-ack, */
+	unsigned int waiting_bytes;	/* and the memory that they hold */
+	struct delayed_work hello;	/* hello.c: what is due of it */
 };
 
 #define AKM_MODULE_VERSION	"0.1"

@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 #include "compat/compat.h"
 #include "device.h"
+#include "hello.h"
 
 #define RETRY_DELAY	HZ		/* after a step that failed for want of memory */
 #define PRINT_LABEL	"akm1 print"	/* local: never leaves the kernel */
@@ -24,6 +25,7 @@ static void generation_release(struct kref *refs)
 {
 	struct akm_generation *gen = container_of(refs, struct akm_generation, refs);
 
+	akm_hello_free(gen);
 	netdev_put(gen->akm->dev, &gen->tracker);
 	kfree_sensitive(gen);
 }
@@ -116,6 +118,8 @@ static struct akm_generation *generation_create(struct akm_device *akm,
 	gen->suite = akm->suite;
 	gen->self = akm->self;
 	gen->installed = jiffies;
+	gen->unused = install->unused || akm->freshness == AKM_FRESHNESS_EPOCH;
+	xa_init(&gen->asking);
 	gen->install_epoch = install->epoch;
 	gen->current_number = install->epoch;
 	gen->wanted = install->epoch;
@@ -127,6 +131,7 @@ static void generation_destroy(struct akm_generation *gen)
 {
 	int i;
 
+	akm_hello_forget(gen);
 	for (i = 0; i < AKM_EPOCH_SLOTS; i++)
 		akm_epoch_destroy(rcu_replace_pointer(gen->epoch[i], NULL,
 						      lockdep_is_held(&gen->akm->lock)));
@@ -473,6 +478,7 @@ int akm_generation_activate(struct akm_device *akm, u32 number, u32 grace_ms,
 	akm->generation_changes++;
 	report(gen, AKM_EVENT_GENERATION, AKM_HAS_STATE);
 	akm_generations_schedule_roll(akm);
+	akm_hello_ask_all(gen);
 	return 0;
 }
 

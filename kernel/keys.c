@@ -3,6 +3,7 @@
 
 #include <linux/slab.h>
 #include "device.h"
+#include "hello.h"
 
 /* Key and IV on their way from the key schedule into a transform */
 struct material {
@@ -25,8 +26,10 @@ static void epoch_free(struct work_struct *work)
 	struct akm_peer *peer;
 	unsigned long index;
 
-	xa_for_each(&epoch->peers, index, peer)
+	xa_for_each(&epoch->peers, index, peer) {
+		kfree(peer->rx_pair.prints);
 		kfree_sensitive(peer);
+	}
 	xa_destroy(&epoch->peers);
 	akm_generation_put(epoch->gen);
 	kfree_sensitive(epoch);
@@ -214,7 +217,9 @@ static struct akm_peer *get_peer(struct akm_epoch *epoch, u16 index)
 	if (!peer)
 		return ERR_PTR(-ENOMEM);
 	peer_init(peer);
-	err = xa_err(xa_store(&epoch->peers, index, peer, GFP_KERNEL));
+	err = akm_hello_asking(epoch->gen, index, &peer->asking);
+	if (!err)
+		err = xa_err(xa_store(&epoch->peers, index, peer, GFP_KERNEL));
 	if (err) {
 		kfree(peer);
 		return ERR_PTR(err);
@@ -425,14 +430,111 @@ bool akm_key_reserve(struct akm_key *key, unsigned int n, u64 *ret_first)
 	return true;
 }
 
-bool akm_key_accept(struct akm_key *key, u64 number)
+struct akm_header akm_key_header(const struct akm_key *key, enum akm_packet_type type,
+				 u64 number)
 {
-	bool fresh;
+	const struct akm_epoch *epoch = key->epoch;
 
+	return (struct akm_header) {
+		.vertype = akm_vertype(type),
+		.epoch = (u8)epoch->number,
+		.sender = cpu_to_be16(epoch->gen->self),
+		.key_id = cpu_to_be32(epoch->gen->ctx.key_id),
+		.packet_number = cpu_to_be64(number),
+	};
+}
+
+/* The receive key is the one of this peer. */
+static struct akm_peer *rx_peer(const struct akm_key *key)
+{
+	if (key->type == AKM_PACKET_GROUP)
+		return container_of(key->rx, struct akm_peer, rx_group);
+	return container_of(key->rx, struct akm_peer, rx_pair);
+}
+
+struct akm_asking *akm_key_asking_rx(const struct akm_key *key)
+{
+	return rx_peer(key)->asking;
+}
+
+struct akm_asking *akm_key_asking_tx(const struct akm_key *key)
+{
+	return container_of(key->tx, struct akm_peer, tx_pair)->asking;
+}
+
+/* Is @number from before the sender's answer? It has answered. */
+static bool below_floor(const struct akm_key *key, const struct akm_fresh *fresh, u64 number)
+{
+	return number < akm_fresh_floor(fresh, key->epoch->number,
+					key->type == AKM_PACKET_GROUP);
+}
+
+/*
+ * A new number was accepted. Only pair keys: under a group key every member can seal,
+ * so another packet with the same number would prove nothing. Only senders that send
+ * take memory; without it clones go unnoticed, and replays do not.
+ */
+static void note_print(struct akm_rx *rx, u64 number, u16 print)
+{
+	struct akm_prints *prints = rx->prints;
+
+	if (unlikely(!prints)) {
+		prints = kzalloc(sizeof(*prints), GFP_ATOMIC | __GFP_NOWARN);
+		if (!prints)
+			return;
+		smp_store_release(&rx->prints, prints);	/* akm_key_guess() */
+	}
+	akm_prints_note(prints, number, print);
+}
+
+static enum akm_verdict check_window(struct akm_rx *rx, bool pair, u64 number, u16 print)
+{
+	if (likely(akm_replay_check(&rx->replay, number))) {
+		if (pair)
+			note_print(rx, number, print);
+		return AKM_NEW;
+	}
+	if (rx->prints && akm_prints_compare(rx->prints, &rx->replay, number, print) ==
+			  AKM_UNLIKE_SEEN)
+		return AKM_CLONED;
+	return AKM_SEEN;
+}
+
+enum akm_verdict akm_key_accept(struct akm_key *key, u64 number, u16 print)
+{
+	const struct akm_asking *asking = rx_peer(key)->asking;
+	enum akm_verdict verdict;
+
+	if (asking) {
+		if (!akm_fresh_known(&asking->fresh))
+			return AKM_WAITS;
+		if (below_floor(key, &asking->fresh, number))
+			return AKM_SEEN;
+	}
 	spin_lock(&key->rx->lock);
-	fresh = akm_replay_check(&key->rx->replay, number);
+	verdict = check_window(key->rx, key->type == AKM_PACKET_PAIR, number, print);
 	spin_unlock(&key->rx->lock);
-	return fresh;
+	return verdict;
+}
+
+enum akm_guess akm_key_guess(const struct akm_key *key, u64 number, u16 print)
+{
+	const struct akm_asking *asking = rx_peer(key)->asking;
+	const struct akm_rx *rx = key->rx;
+	const struct akm_prints *prints;
+
+	if (asking) {
+		if (!akm_fresh_known(&asking->fresh))
+			return AKM_OPEN;
+		if (below_floor(key, &asking->fresh, number))
+			return AKM_DOUBTFUL;
+	}
+	if (likely(akm_replay_likely(&rx->replay, number)))
+		return AKM_OPEN;
+	prints = smp_load_acquire(&rx->prints);	/* note_print() */
+	if (prints && akm_prints_compare(prints, &rx->replay, number, print) == AKM_LIKE_SEEN)
+		return AKM_DUPLICATE;
+	return AKM_DOUBTFUL;
 }
 
 /*
@@ -455,7 +557,8 @@ void akm_epoch_seen(struct akm_epoch *epoch)
 	s32 ahead = (u32)epoch->number - READ_ONCE(gen->current_number);
 
 	if (unlikely(ahead > 0 && READ_ONCE(gen->wanted) != (u32)epoch->number)) {
-		send_with(epoch);
+		/* in this order: hello.c must not name an epoch that is behind */
 		want_epoch(gen, epoch->number);
+		send_with(epoch);
 	}
 }

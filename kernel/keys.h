@@ -31,6 +31,7 @@
 #include "proto.h"
 #include "replay.h"
 
+struct akm_asking;
 struct akm_device;
 struct akm_net;
 
@@ -52,8 +53,9 @@ struct akm_tx {
 
 struct akm_rx {
 	struct akm_key __rcu *key;
-	spinlock_t lock;		/* protects replay */
+	spinlock_t lock;		/* protects replay and prints */
 	struct akm_replay replay;
+	struct akm_prints *prints;	/* of a pair key, from its first packet on; or NULL */
 };
 
 struct akm_key {
@@ -71,6 +73,7 @@ struct akm_key {
 
 /* What an epoch has for one member; lives as long as the epoch */
 struct akm_peer {
+	struct akm_asking *asking;	/* NULL: nothing can be a replay from before we knew it */
 	bool has_pair;			/* device lock, like chain */
 	u8 chain[AKM_KDF_LEN];		/* R_ij,e if has_pair; secret */
 	struct akm_rx rx_group;
@@ -111,6 +114,10 @@ struct akm_generation {
 	unsigned long installed;	/* jiffies */
 	unsigned long deadline;		/* jiffies, if retiring */
 	unsigned long previous_deadline;	/* jiffies, if there is a previous epoch */
+	bool unused;			/* no kernel state of ours had it: nobody has to be asked */
+	struct xarray asking;		/* struct akm_asking by member index; written under the */
+					/* device lock, freed with the generation */
+	bool gone;			/* akm_device.hello_lock: nobody may begin to ask */
 	u64 install_epoch;
 	u8 install_print[AKM_KDF_LEN];	/* one-way fingerprint of the chain installed */
 	struct akm_epoch __rcu *epoch[AKM_EPOCH_SLOTS];
@@ -130,6 +137,7 @@ struct akm_install {
 	u32 number;
 	u32 key_id;
 	u64 epoch;
+	bool unused;			/* as in struct akm_generation */
 	const u8 *chain;		/* AKM_CHAIN_LEN bytes; NULL: pairs only */
 	struct akm_pair *pairs;
 	u32 pair_count;
@@ -208,8 +216,37 @@ static inline void akm_key_put(struct akm_key *key)
  * Return: false if they are used up: the key may not encrypt any more.
  */
 bool akm_key_reserve(struct akm_key *key, unsigned int n, u64 *ret_first);
-/* After authentication: new, and now marked as seen? BH disabled. */
-bool akm_key_accept(struct akm_key *key, u64 number);
+/* The header of packet @number under a transmit key. */
+struct akm_header akm_key_header(const struct akm_key *key, enum akm_packet_type type,
+				 u64 number);
+
+enum akm_verdict {
+	AKM_NEW,			/* and now marked as seen */
+	AKM_SEEN,			/* or too old, or from before we asked */
+	AKM_CLONED,			/* seen, and another packet than the one before */
+	AKM_WAITS,			/* nobody can tell before the sender has answered */
+};
+/**
+ * akm_key_accept() - judge a packet after authentication
+ * @key: a receive key
+ * @number: packet number
+ * @print: akm_print() of its tag
+ *
+ * Context: BH disabled.
+ */
+enum akm_verdict akm_key_accept(struct akm_key *key, u64 number, u16 print);
+
+enum akm_guess {
+	AKM_OPEN,			/* it may be new */
+	AKM_DUPLICATE,			/* a packet that was received, as far as can be seen */
+	AKM_DOUBTFUL,			/* not new; only opening it tells replay, clone, forgery */
+};
+/* The same before authentication, without lock. */
+enum akm_guess akm_key_guess(const struct akm_key *key, u64 number, u16 print);
+
+/* What has to be asked of the other side of a receive, or of a transmit pair key; or NULL. */
+struct akm_asking *akm_key_asking_rx(const struct akm_key *key);
+struct akm_asking *akm_key_asking_tx(const struct akm_key *key);
 /* An authentic packet came under @epoch: follow it if it is ahead of us. */
 void akm_epoch_seen(struct akm_epoch *epoch);
 

@@ -15,7 +15,7 @@
 #include <linux/u64_stats_sync.h>
 #include <net/genetlink.h>
 
-#define AKM_EVENT_TYPES		(AKM_EVENT_STATE_LOST + 1)
+#define AKM_EVENT_TYPES		(AKM_EVENT_CLONE + 1)
 #define AKM_EVENT_BURST		16	/* reports of one type at once */
 #define AKM_EVENT_RATE		8	/* reports of one type per second afterwards */
 
@@ -36,6 +36,11 @@ enum akm_stat {
 	AKM_STAT_TX_NO_ENDPOINT,
 	AKM_STAT_TX_EXHAUSTED,
 	AKM_STAT_TX_DROPPED,
+	AKM_STAT_RX_CLONE,
+	AKM_STAT_RX_WAITED,
+	AKM_STAT_RX_WAIT_DROPPED,
+	AKM_STAT_TX_HELLO,
+	AKM_STAT_TX_HELLO_ACK,
 	AKM_STATS,
 };
 

@@ -37,6 +37,8 @@ static const struct nla_policy policy_dev_set[] = {
 	[AKM_A_DEV_FWMARK] = { .type = NLA_U32 },
 	[AKM_A_DEV_EPOCH_INTERVAL] = { .type = NLA_U32 },
 	[AKM_A_DEV_EPOCH_GRACE] = { .type = NLA_U32 },
+	[AKM_A_DEV_FRESHNESS] = NLA_POLICY_RANGE(NLA_U32, AKM_FRESHNESS_STRICT,
+						 AKM_FRESHNESS_EPOCH),
 };
 
 const struct nla_policy akm_policy_prefix[AKM_A_PREFIX_MAX + 1] = {
@@ -76,6 +78,7 @@ static const struct nla_policy policy_install[] = {
 	[AKM_A_GENERATION_CHAIN] = NLA_POLICY_EXACT_LEN(AKM_CHAIN_LEN),
 	[AKM_A_GENERATION_PAIR] = NLA_POLICY_NESTED(akm_policy_pair),
 	[AKM_A_GENERATION_EXPECT] = { .type = NLA_U32 },
+	[AKM_A_GENERATION_UNUSED] = { .type = NLA_FLAG },
 };
 
 static const struct nla_policy policy_pair_set[] = {

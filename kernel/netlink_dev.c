@@ -124,6 +124,8 @@ static void apply_settings(struct akm_device *akm, struct nlattr **attrs)
 	}
 	if (attrs[AKM_A_DEV_EPOCH_GRACE])
 		akm->epoch_grace = nla_get_u32(attrs[AKM_A_DEV_EPOCH_GRACE]);
+	if (attrs[AKM_A_DEV_FRESHNESS])
+		akm->freshness = nla_get_u32(attrs[AKM_A_DEV_FRESHNESS]);
 	if (attrs[AKM_A_DEV_EPOCH_INTERVAL]) {
 		akm->epoch_interval = nla_get_u32(attrs[AKM_A_DEV_EPOCH_INTERVAL]);
 		akm_generations_schedule_roll(akm);

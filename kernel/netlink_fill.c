@@ -8,6 +8,7 @@
 #include <linux/akm.h>
 #include "atr.h"
 #include "device.h"
+#include "hello.h"
 #include "keys.h"
 #include "socket.h"
 
@@ -41,7 +42,8 @@ static int put_settings(struct sk_buff *msg, const struct akm_device *akm)
 	    (akm->incarnation && nla_put_u32(msg, AKM_A_DEV_INCARNATION, akm->incarnation)) ||
 	    nla_put_u32(msg, AKM_A_DEV_FWMARK, akm->fwmark) ||
 	    nla_put_u32(msg, AKM_A_DEV_EPOCH_INTERVAL, akm->epoch_interval) ||
-	    nla_put_u32(msg, AKM_A_DEV_EPOCH_GRACE, akm->epoch_grace))
+	    nla_put_u32(msg, AKM_A_DEV_EPOCH_GRACE, akm->epoch_grace) ||
+	    nla_put_u32(msg, AKM_A_DEV_FRESHNESS, akm->freshness))
 		return -EMSGSIZE;
 	return 0;
 }
@@ -93,6 +95,22 @@ static int put_last_rx(struct sk_buff *msg, const struct akm_member *member)
 				 AKM_A_MEMBER_PAD);
 }
 
+static int put_freshness(struct sk_buff *msg, struct akm_device *akm,
+			 const struct akm_member *member)
+{
+	struct akm_generation *active = akm_generation_active(akm);
+	unsigned int waiting;
+	u32 state;
+
+	if (!active || member->index == active->self)
+		return 0;
+	state = akm_hello_state(active, member->index, &waiting);
+	if (nla_put_u32(msg, AKM_A_MEMBER_FRESH, state) ||
+	    nla_put_u32(msg, AKM_A_MEMBER_WAITING, waiting))
+		return -EMSGSIZE;
+	return 0;
+}
+
 int akm_fill_member(struct sk_buff *msg, struct akm_device *akm,
 		    const struct akm_member *member)
 {
@@ -109,7 +127,7 @@ int akm_fill_member(struct sk_buff *msg, struct akm_device *akm,
 	if (put_endpoint(msg, rcu_dereference_protected(member->endpoint,
 							lockdep_is_held(&akm->lock))) ||
 	    put_stats(msg, AKM_A_MEMBER_STATS, &member->stats) ||
-	    put_last_rx(msg, member))
+	    put_last_rx(msg, member) || put_freshness(msg, akm, member))
 		return -EMSGSIZE;
 	return 0;
 }

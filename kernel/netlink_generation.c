@@ -88,6 +88,7 @@ static int parse_install(struct akm_install *install, struct genl_info *info)
 	install->number = nla_get_u32(attrs[AKM_A_GENERATION_NUMBER]);
 	if (attrs[AKM_A_GENERATION_KEY_ID])
 		install->key_id = nla_get_u32(attrs[AKM_A_GENERATION_KEY_ID]);
+	install->unused = nla_get_flag(attrs[AKM_A_GENERATION_UNUSED]);
 	if (attrs[AKM_A_GENERATION_CHAIN])
 		install->chain = nla_data(attrs[AKM_A_GENERATION_CHAIN]);
 	if (attrs[AKM_A_GENERATION_EPOCH])

@@ -15,7 +15,9 @@
 enum akm_packet_type {
 	AKM_PACKET_PAIR = 1,		/* data under the pair key of (sender, receiver) */
 	AKM_PACKET_GROUP = 2,		/* data under the sender's group key */
-	/* 3 hello, 4 hello-ack, 5 epoch notice, 6 keepalive */
+	AKM_PACKET_HELLO = 3,		/* under the pair key: struct akm_hello */
+	AKM_PACKET_HELLO_ACK = 4,	/* likewise: struct akm_hello_ack */
+	/* 5 epoch notice, 6 keepalive */
 };
 
 /* All of it is additional authenticated data. Network byte order. */
@@ -27,6 +29,36 @@ struct akm_header {
 	__be64 packet_number;		/* incarnation (24) | sequence (40) */
 } __packed;
 static_assert(sizeof(struct akm_header) == 16);
+
+#define AKM_HELLO_NONCE		16
+
+/* Which of your packets are new? */
+struct akm_hello {
+	u8 nonce[AKM_HELLO_NONCE];
+} __packed;
+static_assert(sizeof(struct akm_hello) == 16);
+
+/* Of this generation those from these numbers on, and every later epoch's. */
+struct akm_hello_ack {
+	u8 nonce[AKM_HELLO_NONCE];
+	__be64 epoch;
+	__be64 pair;			/* next packet number in that epoch under the pair key */
+	__be64 group;			/* and under the group key */
+} __packed;
+static_assert(sizeof(struct akm_hello_ack) == 40);
+
+#define AKM_HELLO_TRIES		8	/* in a row, then whoever wants an answer starts again */
+#define AKM_HELLO_FIRST_MS	100	/* until the second try; doubles, */
+#define AKM_HELLO_LONGEST_MS	3200	/* up to this, and each is varied by a quarter */
+#define AKM_HELLO_SPREAD_MS	4	/* per member: over which first tries to all are spread */
+#define AKM_ANSWER_BURST	8	/* hellos of one member that are answered at once, */
+#define AKM_ANSWER_RATE		4	/* and per second afterwards */
+
+#define AKM_WAIT_MS		3000	/* longest wait of a packet for a hello-ack */
+#define AKM_WAIT_PACKETS	16	/* of one sender, generation and type of key */
+#define AKM_WAIT_BYTES		65536	/* likewise, memory held */
+#define AKM_WAIT_DEVICE_PACKETS	4096	/* of one device */
+#define AKM_WAIT_DEVICE_BYTES	(8U << 20)
 
 #define AKM_TAG_LEN		16
 #define AKM_OVERHEAD		(sizeof(struct akm_header) + AKM_TAG_LEN)	/* 32 */
@@ -47,9 +79,20 @@ static inline enum akm_packet_type akm_header_type(const struct akm_header *head
 	return header->vertype & 0xf;
 }
 
+/* Does it carry no data, but something between the two ends? */
+static inline bool akm_is_control(enum akm_packet_type type)
+{
+	return type == AKM_PACKET_HELLO || type == AKM_PACKET_HELLO_ACK;
+}
+
 static inline u64 akm_packet_number(u32 incarnation, u64 sequence)
 {
-	return (u64)incarnation << AKM_SEQUENCE_BITS | sequence;
+	return ((u64)incarnation << AKM_SEQUENCE_BITS) + sequence;
+}
+
+static inline u32 akm_packet_incarnation(u64 packet_number)
+{
+	return packet_number >> AKM_SEQUENCE_BITS;
 }
 
 /* RFC 5116 section 3.2 style: derived IV XOR (0^32 | packet number) */

@@ -8,6 +8,7 @@
 #include "atr.h"
 #include "buffer.h"
 #include "device.h"
+#include "hello.h"
 #include "inner.h"
 #include "keys.h"
 #include "socket.h"
@@ -25,16 +26,23 @@
 
 static DEFINE_PER_CPU(unsigned int, depth);	/* of deliveries under way; BH disabled */
 
-struct receive_cb {
-	struct akm_key *key;		/* held */
-	u8 tos;				/* of the outer header */
+/* What a packet says about itself */
+struct claims {
+	enum akm_packet_type type;
+	u64 number;
+	u16 print;
 };
 
-static struct receive_cb *receive_cb(struct sk_buff *skb)
-{
-	BUILD_BUG_ON(sizeof(struct receive_cb) > sizeof(skb->cb));
-	return (struct receive_cb *)skb->cb;
-}
+/* A packet that has been decrypted, or not */
+struct packet {
+	struct akm_key *key;
+	const struct sk_buff *outer;	/* tells where it came from */
+	u8 *inner;
+	unsigned int len;		/* of what is inner, padding included */
+	enum akm_packet_type type;
+	u64 number;
+	u16 print;
+};
 
 static struct akm_device *key_device(const struct akm_key *key)
 {
@@ -212,33 +220,70 @@ static void note_alive(struct akm_member *member)
 		WRITE_ONCE(member->has_rx, true);
 }
 
-/*
- * A packet has been decrypted, or not: check everything that can be checked then.
- * Return: length of the inner packet, 0 if it was refused, which is counted.
- */
-static unsigned int check_opened(struct akm_key *key, const struct sk_buff *outer, u8 *inner,
-				 unsigned int len, u64 number, int err)
+static void receive_released(struct akm_generation *gen, struct sk_buff_head *list);
+
+/* A hello or its answer, authentic; also from a sender whose packets have to wait. */
+static void receive_control(const struct packet *p)
 {
-	unsigned int total;
+	struct sk_buff_head released;
+
+	__skb_queue_head_init(&released);
+	if (!akm_hello_receive(p->key, p->type, p->inner, p->len, &released))
+		refuse(p->key, p->outer, p->number, AKM_STAT_RX_MALFORMED, AKM_EVENT_MALFORMED);
+	receive_released(p->key->epoch->gen, &released);
+}
+
+/* What is not to be delivered goes no further, and is counted. */
+static enum akm_verdict check_number(const struct packet *p)
+{
+	enum akm_verdict verdict = akm_key_accept(p->key, p->number, p->print);
+
+	switch (verdict) {
+	case AKM_NEW:
+		note_alive(p->key->member);
+		fallthrough;
+	case AKM_WAITS:
+		akm_epoch_seen(p->key->epoch);
+		break;
+	case AKM_SEEN:
+		refuse(p->key, p->outer, p->number, AKM_STAT_RX_REPLAY, AKM_EVENT_REPLAY);
+		break;
+	case AKM_CLONED:
+		refuse(p->key, p->outer, p->number, AKM_STAT_RX_CLONE, AKM_EVENT_CLONE);
+		break;
+	}
+	return verdict;
+}
+
+/* Check everything that can be checked after decryption. @err: its result. */
+static enum akm_verdict check_opened(const struct packet *p, int err)
+{
+	enum akm_verdict verdict;
 
 	if (unlikely(err == -EBADMSG)) {
-		refuse(key, outer, number, AKM_STAT_RX_AUTH_FAIL, AKM_EVENT_AUTH_FAIL);
-		return 0;
+		refuse(p->key, p->outer, p->number, AKM_STAT_RX_AUTH_FAIL, AKM_EVENT_AUTH_FAIL);
+		return AKM_SEEN;
 	}
 	if (unlikely(err)) {
-		count_refused(key, AKM_STAT_RX_DROPPED);
-		return 0;
+		count_refused(p->key, AKM_STAT_RX_DROPPED);
+		return AKM_SEEN;
 	}
-	if (unlikely(!akm_key_accept(key, number))) {
-		refuse(key, outer, number, AKM_STAT_RX_REPLAY, AKM_EVENT_REPLAY);
-		return 0;
-	}
-	note_alive(key->member);
-	akm_epoch_seen(key->epoch);
-	total = inner_length(inner, len);
-	if (unlikely(!total))
-		refuse(key, outer, number, AKM_STAT_RX_MALFORMED, AKM_EVENT_MALFORMED);
-	return total;
+	verdict = check_number(p);
+	if (likely(!akm_is_control(p->type)))
+		return verdict;
+	if (verdict == AKM_NEW || verdict == AKM_WAITS)
+		receive_control(p);
+	return AKM_SEEN;
+}
+
+/* Return: length of the inner packet, or 0: refused, and counted. */
+static unsigned int check_length(const struct packet *p)
+{
+	unsigned int len = inner_length(p->inner, p->len);
+
+	if (unlikely(!len))
+		refuse(p->key, p->outer, p->number, AKM_STAT_RX_MALFORMED, AKM_EVENT_MALFORMED);
+	return len;
 }
 
 /* What check_opened() leaves for packets that are not like the one before. */
@@ -265,9 +310,22 @@ static bool may_classify(struct akm_device *akm)
 	return akm_bucket_take(&akm->classify, CLASSIFY_BURST, CLASSIFY_RATE, jiffies);
 }
 
-static bool worth_opening(struct akm_key *key, u64 number)
+/*
+ * Who can send a duplicate, with the tag of the original, could have sent the original
+ * again: whether it would open does not matter.
+ */
+static bool worth_opening(struct akm_key *key, const struct sk_buff *skb,
+			  const struct claims *claims)
 {
-	if (likely(akm_replay_likely(&key->rx->replay, number)) || may_classify(key_device(key)))
+	enum akm_guess guess = akm_key_guess(key, claims->number, claims->print);
+
+	if (likely(guess == AKM_OPEN))
+		return true;
+	if (guess == AKM_DUPLICATE) {
+		refuse(key, skb, claims->number, AKM_STAT_RX_REPLAY, AKM_EVENT_REPLAY);
+		return false;
+	}
+	if (may_classify(key_device(key)))
 		return true;
 	count_refused(key, AKM_STAT_RX_REPLAY);
 	return false;
@@ -289,8 +347,8 @@ static struct akm_key *find_key(const struct akm_socket *as, const struct akm_he
 
 static bool header_valid(const struct akm_header *header)
 {
-	return header->vertype == akm_vertype(AKM_PACKET_PAIR) ||
-	       header->vertype == akm_vertype(AKM_PACKET_GROUP);
+	return header->vertype >= akm_vertype(AKM_PACKET_PAIR) &&
+	       header->vertype <= akm_vertype(AKM_PACKET_HELLO_ACK);
 }
 
 /*
@@ -298,9 +356,10 @@ static bool header_valid(const struct akm_header *header)
  * Return: the key that opens them, held, or NULL: they are not worth it, and counted.
  */
 static struct akm_key *admit(const struct akm_socket *as, const struct sk_buff *skb,
-			     unsigned int offset, unsigned int len, u64 *ret_number)
+			     unsigned int offset, unsigned int len, struct claims *ret_claims)
 {
 	const struct akm_header *header;
+	u8 tag_copy[AKM_TAG_LEN], *tag;
 	struct akm_header copy;
 	struct akm_key *key;
 
@@ -314,8 +373,13 @@ static struct akm_key *admit(const struct akm_socket *as, const struct sk_buff *
 		refuse_key(as, skb, header);
 		return NULL;
 	}
-	*ret_number = be64_to_cpu(header->packet_number);
-	if (likely(worth_opening(key, *ret_number)))
+	tag = skb_header_pointer(skb, offset + len - AKM_TAG_LEN, AKM_TAG_LEN, tag_copy);
+	*ret_claims = (struct claims) {
+		.type = akm_header_type(header),
+		.number = be64_to_cpu(header->packet_number),
+		.print = tag ? akm_print(tag) : 0,
+	};
+	if (likely(worth_opening(key, skb, ret_claims)))
 		return key;
 	akm_key_put(key);
 	return NULL;
@@ -323,17 +387,38 @@ static struct akm_key *admit(const struct akm_socket *as, const struct sk_buff *
 
 /* --- one packet, decrypted where it lies --- */
 
+static u16 print_of(const struct sk_buff *skb)
+{
+	return akm_print(skb->data + skb->len - AKM_TAG_LEN);
+}
+
 /* @skb starts with the header and ends with the tag; consumed. */
 static void finish_single(struct akm_key *key, struct sk_buff *skb, int err)
 {
 	const struct akm_header *header = (const struct akm_header *)skb->data;
-	u64 number = be64_to_cpu(header->packet_number);
 	u8 *inner = skb->data + sizeof(*header);
-	u8 tos = receive_cb(skb)->tos;
-	unsigned int len;
+	u8 tos = akm_receive_cb(skb)->tos;
+	const struct packet p = {
+		.key = key,
+		.outer = skb,
+		.inner = inner,
+		.len = skb->len - AKM_OVERHEAD,
+		.type = akm_header_type(header),
+		.number = be64_to_cpu(header->packet_number),
+		.print = print_of(skb),
+	};
+	enum akm_verdict verdict;
+	unsigned int len = 0;
 
-	len = check_opened(key, skb, inner, skb->len - AKM_OVERHEAD, number, err);
-	if (!len || !check_addresses(key, skb, inner, number) || !check_ecn(key, inner, tos)) {
+	verdict = check_opened(&p, err);
+	if (unlikely(verdict == AKM_WAITS)) {
+		if (akm_hello_wait(key, skb))
+			return;
+		verdict = check_number(&p);
+	}
+	if (verdict == AKM_NEW)
+		len = check_length(&p);
+	if (!len || !check_addresses(key, skb, inner, p.number) || !check_ecn(key, inner, tos)) {
 		kfree_skb(skb);
 		return;
 	}
@@ -354,12 +439,30 @@ static void finish_single(struct akm_key *key, struct sk_buff *skb, int err)
 /* However the request came here; BH disabled. */
 static void opened(struct sk_buff *skb, int err)
 {
-	struct akm_key *key = receive_cb(skb)->key;
+	struct akm_key *key = akm_receive_cb(skb)->key;
 
 	rcu_read_lock();
 	finish_single(key, skb, err);
 	rcu_read_unlock();
 	akm_key_put(key);
+}
+
+/* What waited; whether it is new shows now, if its key is still there. */
+static void receive_released(struct akm_generation *gen, struct sk_buff_head *list)
+{
+	struct akm_key *key;
+	struct sk_buff *skb;
+
+	while ((skb = __skb_dequeue(list))) {
+		key = akm_hello_key(gen, skb);
+		if (!key) {
+			akm_stats_inc(&gen->akm->stats, AKM_STAT_RX_WAIT_DROPPED);
+			kfree_skb(skb);
+			continue;
+		}
+		akm_receive_cb(skb)->key = key;
+		opened(skb, 0);
+	}
 }
 
 /* Linear, and nobody else's: decrypted in place. Takes over @skb and the hold on @key. */
@@ -371,7 +474,7 @@ static void open_single(struct akm_key *key, struct sk_buff *skb, u8 tos)
 	skb_orphan(skb);
 	skb_dst_drop(skb);
 	skb->dev = key_device(key)->dev;
-	*receive_cb(skb) = (struct receive_cb) { .key = key, .tos = tos };
+	*akm_receive_cb(skb) = (struct akm_receive_cb) { .key = key, .tos = tos };
 	err = akm_aead_open(&key->aead, skb, opened);
 	if (err != -EINPROGRESS)
 		opened(skb, err);
@@ -427,13 +530,56 @@ static void batch_add(struct batch *batch, const struct akm_job *job, unsigned i
 	akm_key_put(key);
 }
 
+/*
+ * A packet of a batch that has to wait: as if it had come alone, with the headers that
+ * tell where from. If there is an answer by now it goes on at once.
+ */
+static void wait_alone(const struct akm_job *job)
+{
+	const struct sk_buff *outer = job->skb;
+	unsigned int head = outer->data - skb_network_header(outer);
+	unsigned int len = job->text_len + AKM_OVERHEAD;
+	struct akm_key *key = job->key;
+	struct sk_buff *skb = alloc_skb(head + len, GFP_ATOMIC | __GFP_NOWARN);
+
+	if (!skb) {
+		count_refused(key, AKM_STAT_RX_DROPPED);
+		return;
+	}
+	skb_put_data(skb, skb_network_header(outer), head);
+	skb_reset_network_header(skb);
+	skb_set_transport_header(skb, skb_transport_offset(outer) + head);
+	__skb_pull(skb, head);
+	/* ciphertext and tag, of which finish_single() wants the tag's fingerprint */
+	skb_copy_bits(outer, job->offset, skb_put(skb, len), len);
+	memcpy(skb->data + sizeof(struct akm_header),
+	       job->buffer + sizeof(struct akm_header), job->text_len);
+	akm_receive_cb(skb)->tos = job->tos;
+	if (!akm_hello_wait(key, skb))
+		finish_single(key, skb, 0);
+}
+
 static void finish_job(struct batch *batch, const struct akm_job *job, int err)
 {
 	u8 *inner = job->buffer + sizeof(struct akm_header);
 	struct akm_key *key = job->key;
-	unsigned int len;
+	const struct packet p = {
+		.key = key,
+		.outer = batch->skb,
+		.inner = inner,
+		.len = job->text_len,
+		.type = job->type,
+		.number = job->number,
+		.print = job->print,
+	};
+	enum akm_verdict verdict;
+	unsigned int len = 0;
 
-	len = check_opened(key, batch->skb, inner, job->text_len, job->number, err);
+	verdict = check_opened(&p, err);
+	if (unlikely(verdict == AKM_WAITS))
+		wait_alone(job);
+	if (verdict == AKM_NEW)
+		len = check_length(&p);
 	if (len && check_ecn(key, inner, job->tos)) {
 		batch_add(batch, job, len);
 		return;
@@ -456,7 +602,7 @@ static void job_done(struct akm_job *job, int err)
 
 /* Takes over the hold on @key. */
 static void open_job(struct batch *batch, struct akm_key *key, unsigned int offset,
-		     unsigned int len, u64 number)
+		     unsigned int len, const struct claims *claims)
 {
 	struct akm_job job = {
 		.done = job_done,
@@ -465,7 +611,9 @@ static void open_job(struct batch *batch, struct akm_key *key, unsigned int offs
 		.skb = batch->skb,
 		.offset = offset,
 		.key = key,
-		.number = number,
+		.number = claims->number,
+		.print = claims->print,
+		.type = claims->type,
 		.tos = batch->tos,
 	};
 	int err;
@@ -487,14 +635,14 @@ static void receive_batch(const struct akm_socket *as, struct sk_buff *skb, u8 t
 {
 	struct batch batch = { .as = as, .skb = skb, .tos = tos };
 	unsigned int offset, len, size = skb_shinfo(skb)->gso_size;
+	struct claims claims;
 	struct akm_key *key;
-	u64 number;
 
 	for (offset = 0; offset < skb->len; offset += size) {
 		len = min(size, skb->len - offset);
-		key = admit(as, skb, offset, len, &number);
+		key = admit(as, skb, offset, len, &claims);
 		if (key)
-			open_job(&batch, key, offset, len, number);
+			open_job(&batch, key, offset, len, &claims);
 	}
 	batch_flush(&batch);
 	kfree_skb(skb);
@@ -523,14 +671,14 @@ static bool fits_buffer(const struct sk_buff *skb)
 static void receive_datagram(const struct akm_socket *as, struct sk_buff *skb, u8 tos)
 {
 	struct batch alone = { .as = as, .skb = skb, .tos = tos };
+	struct claims claims;
 	struct akm_key *key;
-	u64 number;
 
-	key = admit(as, skb, 0, skb->len, &number);
+	key = admit(as, skb, 0, skb->len, &claims);
 	if (!key) {
 		kfree_skb(skb);
 	} else if (!may_write(skb) && fits_buffer(skb)) {
-		open_job(&alone, key, 0, skb->len, number);
+		open_job(&alone, key, 0, skb->len, &claims);
 		batch_flush(&alone);
 		kfree_skb(skb);
 	} else if (likely(!skb_linearize_cow(skb))) {

@@ -87,3 +87,22 @@ bool akm_replay_check(struct akm_replay *r, u64 number)
 		advance(r, number);
 	return !__test_and_set_bit(RING(number), r->bits);
 }
+
+void akm_prints_note(struct akm_prints *prints, u64 number, u16 print)
+{
+	WRITE_ONCE(prints->of[RING(number)], print);
+}
+
+enum akm_likeness akm_prints_compare(const struct akm_prints *prints,
+				     const struct akm_replay *r, u64 number, u16 print)
+{
+	u64 next = READ_ONCE(r->next);
+	u16 known;
+
+	if (number >= next || too_old(next, number) || !test_bit(RING(number), r->bits))
+		return AKM_LIKE_NOTHING;
+	known = READ_ONCE(prints->of[RING(number)]);
+	if (!known)
+		return AKM_LIKE_NOTHING;
+	return known == print ? AKM_LIKE_SEEN : AKM_UNLIKE_SEEN;
+}

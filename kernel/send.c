@@ -12,6 +12,7 @@
 #include "compat/compat.h"
 #include "device.h"
 #include "gso.h"
+#include "hello.h"
 #include "inner.h"
 #include "keys.h"
 #include "socket.h"
@@ -156,23 +157,10 @@ static void detach(struct sk_buff *skb)
 	skb->encapsulation = 0;
 }
 
-static struct akm_header make_header(const struct akm_key *key, u64 number)
-{
-	const struct akm_epoch *epoch = key->epoch;
-
-	return (struct akm_header) {
-		.vertype = akm_vertype(key->type),
-		.epoch = (u8)epoch->number,
-		.sender = cpu_to_be16(epoch->gen->self),
-		.key_id = cpu_to_be32(epoch->gen->ctx.key_id),
-		.packet_number = cpu_to_be64(number),
-	};
-}
-
 /* One packet that needs no segmentation; consumes @skb and one hold on @key. */
 static void seal(struct akm_key *key, struct sk_buff *skb, u64 number)
 {
-	const struct akm_header header = make_header(key, number);
+	const struct akm_header header = akm_key_header(key, key->type, number);
 	int err = 0;
 
 	if (skb->ip_summed == CHECKSUM_PARTIAL)
@@ -275,7 +263,7 @@ static int batch_seal(const struct batch_source *source, struct sk_buff *batch,
 	};
 	int err;
 
-	*(struct akm_header *)buffer = make_header(source->key, job.number);
+	*(struct akm_header *)buffer = akm_key_header(source->key, source->key->type, job.number);
 	akm_gso_write(source->skb, source->gso, i, buffer + sizeof(struct akm_header));
 	send_cb(batch)->bytes += job.text_len;
 	err = akm_aead_seal_job(&source->key->aead, &job);
@@ -468,6 +456,8 @@ static struct akm_key *reserve(struct akm_device *akm, struct sk_buff *list,
 		drop(akm, list, AKM_STAT_TX_NO_KEY, n);
 		return NULL;
 	}
+	if (!inner->group)
+		akm_hello_before_data(key);
 	if (unlikely(!akm_key_reserve(key, n, ret_first))) {
 		report_no_key(akm, AKM_EVENT_EXHAUSTED, inner->destination);
 		drop(akm, list, AKM_STAT_TX_EXHAUSTED, n);

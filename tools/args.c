@@ -65,6 +65,8 @@ static int parse_value(const struct akm_arg *arg, const char *text, struct akm_v
 		return parse_seconds(text, arg, &v->num, e);
 	case AKM_ARG_SUITE:
 		return akm_parse_suite(text, &v->num, e);
+	case AKM_ARG_FRESHNESS:
+		return akm_parse_freshness(text, &v->num, e);
 	case AKM_ARG_IFNAME:
 		return akm_check_ifname(text, e);
 	case AKM_ARG_TEXT:

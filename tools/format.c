@@ -27,6 +27,17 @@ static const char *const state_names[] = {
 	[AKM_GEN_RETIRING] = "retiring",
 };
 
+static const char *const freshness_names[] = {
+	[AKM_FRESHNESS_STRICT] = "strict",
+	[AKM_FRESHNESS_EPOCH] = "epoch",
+};
+
+static const char *const fresh_names[] = {
+	[AKM_FRESH_UNKNOWN] = "unknown",
+	[AKM_FRESH_ASKING] = "asking",
+	[AKM_FRESH_YES] = "yes",
+};
+
 static const char *const event_names[] = {
 	[AKM_EVENT_AUTH_FAIL] = "auth-fail",
 	[AKM_EVENT_REPLAY] = "replay",
@@ -39,6 +50,7 @@ static const char *const event_names[] = {
 	[AKM_EVENT_GENERATION] = "generation",
 	[AKM_EVENT_NO_KEY] = "no-key",
 	[AKM_EVENT_STATE_LOST] = "state-lost",
+	[AKM_EVENT_CLONE] = "clone",
 };
 
 static const char *name_of(const char *const *names, size_t n, uint32_t i)
@@ -54,6 +66,16 @@ const char *akm_suite_name(uint32_t suite)
 const char *akm_gen_state_name(uint32_t state)
 {
 	return name_of(state_names, ARRAY_SIZE(state_names), state);
+}
+
+const char *akm_freshness_name(uint32_t mode)
+{
+	return name_of(freshness_names, ARRAY_SIZE(freshness_names), mode);
+}
+
+const char *akm_fresh_state_name(uint32_t state)
+{
+	return name_of(fresh_names, ARRAY_SIZE(fresh_names), state);
 }
 
 const char *akm_event_name(uint32_t type)

@@ -24,6 +24,8 @@ enum akm_colour { AKM_PLAIN, AKM_BOLD, AKM_RED, AKM_GREEN, AKM_YELLOW, AKM_CYAN,
 /* Return: a static name, "unknown" for what this version does not know. */
 const char *akm_suite_name(uint32_t suite);
 const char *akm_gen_state_name(uint32_t state);
+const char *akm_freshness_name(uint32_t mode);
+const char *akm_fresh_state_name(uint32_t state);
 const char *akm_event_name(uint32_t type);
 
 /* All return @buf. */

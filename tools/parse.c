@@ -257,6 +257,19 @@ int akm_parse_suite(const char *text, uint64_t *ret, struct akm_error *e)
 			     text);
 }
 
+int akm_parse_freshness(const char *text, uint64_t *ret, struct akm_error *e)
+{
+	uint32_t mode;
+
+	for (mode = AKM_FRESHNESS_STRICT; mode <= AKM_FRESHNESS_EPOCH; mode++) {
+		if (!strcmp(text, akm_freshness_name(mode))) {
+			*ret = mode;
+			return 0;
+		}
+	}
+	return akm_error_set(e, EINVAL, NULL, "\"%s\" is neither strict nor epoch", text);
+}
+
 int akm_check_ifname(const char *text, struct akm_error *e)
 {
 	const char *p;

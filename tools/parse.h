@@ -38,6 +38,7 @@ int akm_parse_prefix(const char *text, struct akm_prefix *ret, struct akm_error 
 /* 192.0.2.1:7645, [2001:db8::1]:7645, [fe80::1%eth0]:7645; the port defaults to 7645. */
 int akm_parse_endpoint(const char *text, struct akm_endpoint *ret, struct akm_error *e);
 int akm_parse_suite(const char *text, uint64_t *ret, struct akm_error *e);
+int akm_parse_freshness(const char *text, uint64_t *ret, struct akm_error *e);
 /* Name of an interface as the kernel would accept it. */
 int akm_check_ifname(const char *text, struct akm_error *e);
 /* A label or member name of the kernel interface: 1 … 63 printable bytes. */

@@ -15,7 +15,8 @@
 
 #define DUMP_TRIES	5
 
-enum field_kind { F_U8, F_U16, F_U32, F_U64, F_STRING, F_SUITE, F_STATE, F_EVENT, F_SOCKADDR, F_STATS, F_PREFIX };
+enum field_kind { F_U8, F_U16, F_U32, F_U64, F_STRING, F_SUITE, F_FRESHNESS, F_FRESH, F_STATE, F_EVENT,
+		  F_SOCKADDR, F_STATS, F_PREFIX };
 
 struct field {
 	uint16_t attr;
@@ -36,6 +37,7 @@ static const struct field dev_fields[] = {
 	{ AKM_A_DEV_FWMARK, F_U32, "fwmark" },
 	{ AKM_A_DEV_EPOCH_INTERVAL, F_U32, "epoch_interval" },
 	{ AKM_A_DEV_EPOCH_GRACE, F_U32, "epoch_grace" },
+	{ AKM_A_DEV_FRESHNESS, F_FRESHNESS, "freshness" },
 	{ AKM_A_DEV_MEMBERS, F_U32, "members_count" },
 	{ AKM_A_DEV_GENERATIONS, F_U32, "generations_count" },
 	{ AKM_A_DEV_ACTIVE_GENERATION, F_U32, "active_generation" },
@@ -51,6 +53,8 @@ static const struct field member_fields[] = {
 	{ AKM_A_MEMBER_PREFIX, F_PREFIX, "prefixes" },
 	{ AKM_A_MEMBER_ENDPOINT, F_SOCKADDR, "endpoint" },
 	{ AKM_A_MEMBER_LAST_RX, F_U64, "last_rx" },
+	{ AKM_A_MEMBER_FRESH, F_FRESH, "fresh" },
+	{ AKM_A_MEMBER_WAITING, F_U32, "waiting" },
 	{ AKM_A_MEMBER_STATS, F_STATS, "stats" },
 	{}
 };
@@ -102,6 +106,11 @@ static const struct field stats_fields[] = {
 	{ AKM_A_STATS_TX_NO_ENDPOINT, F_U64, "tx_no_endpoint" },
 	{ AKM_A_STATS_TX_EXHAUSTED, F_U64, "tx_exhausted" },
 	{ AKM_A_STATS_TX_DROPPED, F_U64, "tx_dropped" },
+	{ AKM_A_STATS_RX_CLONE, F_U64, "rx_clone" },
+	{ AKM_A_STATS_RX_WAITED, F_U64, "rx_waited" },
+	{ AKM_A_STATS_RX_WAIT_DROPPED, F_U64, "rx_wait_dropped" },
+	{ AKM_A_STATS_TX_HELLO, F_U64, "tx_hello" },
+	{ AKM_A_STATS_TX_HELLO_ACK, F_U64, "tx_hello_ack" },
 	{}
 };
 
@@ -124,7 +133,7 @@ static int decode_fields(const struct field *fields, struct nlattr *first, int l
 static struct json_object *decode_number(enum field_kind kind, const struct nlattr *a)
 {
 	static const uint8_t width[] = { [F_U8] = 1, [F_U16] = 2, [F_U32] = 4, [F_U64] = 8, [F_SUITE] = 4,
-					 [F_STATE] = 4, [F_EVENT] = 4 };
+					 [F_FRESHNESS] = 4, [F_FRESH] = 4, [F_STATE] = 4, [F_EVENT] = 4 };
 	uint64_t n = 0;
 
 	if (nla_len(a) != width[kind])
@@ -139,6 +148,10 @@ static struct json_object *decode_number(enum field_kind kind, const struct nlat
 		n = nla_get_u8(a);
 	if (kind == F_SUITE)
 		return json_object_new_string(akm_suite_name((uint32_t)n));
+	if (kind == F_FRESHNESS)
+		return json_object_new_string(akm_freshness_name((uint32_t)n));
+	if (kind == F_FRESH)
+		return json_object_new_string(akm_fresh_state_name((uint32_t)n));
 	if (kind == F_STATE)
 		return json_object_new_string(akm_gen_state_name((uint32_t)n));
 	if (kind == F_EVENT)
@@ -195,6 +208,8 @@ static struct json_object *decode_attr(enum field_kind kind, struct nlattr *a)
 	case F_U32:
 	case F_U64:
 	case F_SUITE:
+	case F_FRESHNESS:
+	case F_FRESH:
 	case F_STATE:
 	case F_EVENT:
 		return decode_number(kind, a);

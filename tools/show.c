@@ -27,6 +27,8 @@ static const struct {
 	{ "tx_no_endpoint", "member without endpoint" },
 	{ "tx_exhausted", "packet numbers used up" },
 	{ "tx_dropped", "dropped on sending" },
+	{ "rx_clone", "of another holder of the keys" },
+	{ "rx_wait_dropped", "waited in vain for a hello-ack" },
 };
 
 __attribute__((format(printf, 3, 4)))
@@ -189,6 +191,9 @@ static void put_member(struct akm_ctx *ctx, struct json_object *m, bool self)
 		return;
 	line(ctx, "endpoint", "%s", text_or(m, "endpoint", "none"));
 	line(ctx, "latest packet", "%s", last_rx(m, ago));
+	if (akm_json_str(m, "fresh") && strcmp(akm_json_str(m, "fresh"), "yes"))
+		line(ctx, "fresh", "%s, %" PRIu64 " packets wait", akm_json_str(m, "fresh"),
+		     akm_json_u64(m, "waiting"));
 	if (json_object_object_get_ex(m, "stats", &stats))
 		put_traffic(ctx, stats);
 }

@@ -30,7 +30,8 @@
 	  .attr = AKM_A_DEV_INCARNATION }, \
 	{ NUM32("fwmark", "MARK", 0), .attr = AKM_A_DEV_FWMARK }, \
 	{ DURATION("epoch-interval"), .attr = AKM_A_DEV_EPOCH_INTERVAL }, \
-	{ DURATION("epoch-grace"), .attr = AKM_A_DEV_EPOCH_GRACE }
+	{ DURATION("epoch-grace"), .attr = AKM_A_DEV_EPOCH_GRACE }, \
+	{ .word = "freshness", .meta = "strict|epoch", .kind = AKM_ARG_FRESHNESS, .attr = AKM_A_DEV_FRESHNESS }
 
 static const struct akm_arg dev_settings[] = { INTERFACE(AKM_A_DEV_IFNAME), DEV_SETTINGS, {} };
 static const struct akm_arg dev_name[] = { INTERFACE(AKM_A_DEV_IFNAME), {} };
@@ -70,6 +71,7 @@ static const struct akm_arg generation_install[] = {
 	{ FILE_OF("chain-file"), REQ },
 	{ FILE_OF("pair-file") },
 	EXPECT,
+	{ .word = "unused", .kind = AKM_ARG_FLAG, .attr = AKM_A_GENERATION_UNUSED },
 	{}
 };
 

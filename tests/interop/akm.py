@@ -2,7 +2,7 @@
 """AKM packets and their keys, a third time: from Documentation/protocol.rst alone.
 
 No line is shared with the kernel module, the daemon or tests/vectors. It is written to be read
-beside the sections "Key schedule" and "Packet"; what cannot be written here from that page is
+beside the sections "Key schedule", "Packet" and "Freshness"; what cannot be written here from that page is
 missing there.
 """
 import hashlib
@@ -18,7 +18,8 @@ SUITES = {  # name: (key_len, AEAD)
     'aes-128-gcm': (16, AESGCM),
 }
 VERSION = 1
-PAIR, GROUP = 1, 2
+PAIR, GROUP, HELLO, HELLO_ACK = 1, 2, 3, 4
+NONCE = 16
 HEADER, TAG, IV = 16, 16, 12
 SEQUENCE_BITS = 40
 
@@ -115,7 +116,7 @@ class Header:
         if len(packet) < HEADER + TAG:
             raise Refused('malformed: too short')
         first, epoch, sender, key_id, number = struct.unpack(cls.FORMAT, packet[:HEADER])
-        if first >> 4 != VERSION or first & 15 not in (PAIR, GROUP):
+        if first >> 4 != VERSION or first & 15 not in (PAIR, GROUP, HELLO, HELLO_ACK):
             raise Refused('malformed: version or type')
         return cls(first & 15, epoch, sender, key_id, number)
 
@@ -143,3 +144,11 @@ def unseal(generation, key, packet):
 
 def link_psk(link_key, identity):
     return hmac.new(link_key, identity.encode('ascii'), hashlib.sha256).digest()
+
+
+# ---- Freshness ----
+
+def hello_ack(hello, epoch, pair, group):
+    if len(hello) != NONCE:
+        raise Refused('malformed: hello')
+    return hello + be64(epoch) + be64(pair) + be64(group)

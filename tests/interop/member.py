@@ -60,14 +60,17 @@ class World:
 
     def open(self, packet, receiver):
         """"Receiver" of protocol.rst, but for the replay window. Returns the header with the whole
-        epoch, and the inner packet."""
+        epoch, and the inner packet, or the body of a hello or its answer."""
         header = akm.Header.parse(packet)
         epoch = header.epoch
         if header.key_id != self.generation.key_id or epoch >= EPOCHS or \
                 header.sender not in self.endpoint or header.sender == receiver:
             raise akm.Refused('unknown key')
         key = self.key(header.kind, epoch, header.sender, receiver)
-        inner = whole_packet(akm.unseal(self.generation, key, packet))
+        text = akm.unseal(self.generation, key, packet)
+        if header.kind in (akm.HELLO, akm.HELLO_ACK):
+            return header, text
+        inner = whole_packet(text)
         source, destination = addresses(inner)
         group = destination not in self.owner
         if self.owner.get(source) != header.sender or group != (header.kind == akm.GROUP) or \
@@ -148,12 +151,20 @@ class Member:
         self.socket = socket.socket(family, socket.SOCK_DGRAM)
         self.socket.bind((world.endpoint[index], PORT))
 
+    def next_number(self, receiver):
+        return akm.packet_number(self.incarnation, self.sequence[self.epoch, receiver])
+
     def send(self, inner):
         destination = addresses(inner)[1]
         receiver = self.world.owner.get(destination)
-        kind = akm.GROUP if receiver is None else akm.PAIR
-        number = akm.packet_number(self.incarnation, self.sequence[self.epoch, receiver])
+        self.send_as(akm.GROUP if receiver is None else akm.PAIR, receiver, inner)
+
+    def send_as(self, kind, receiver, inner):
+        number = self.next_number(receiver)
         self.sequence[self.epoch, receiver] += 1
+        if kind == akm.HELLO_ACK:
+            inner = akm.hello_ack(inner, self.epoch, self.next_number(receiver),
+                                  self.next_number(None))
         header = akm.Header(kind, self.epoch, self.index, self.world.generation.key_id, number)
         key = self.world.key(kind, self.epoch, self.index, receiver)
         packet = akm.seal(self.world.generation, key, header, inner)
@@ -171,7 +182,10 @@ class Member:
                 print(f'refused: {e}', flush=True)
                 continue
             self.epoch = max(self.epoch, header.epoch)
-            return header, inner
+            if header.kind == akm.HELLO:
+                self.send_as(akm.HELLO_ACK, header.sender, inner)
+            elif header.kind != akm.HELLO_ACK:
+                return header, inner
 
     def own(self, v):
         return next(a for a, i in self.world.owner.items() if i == self.index and a.version == v)
@@ -234,7 +248,8 @@ def opened(world, path, index):
     for destination, packet in filter(None, found):
         if destination == address(world.endpoint[index]):
             header, inner = world.open(packet, index)
-            yield header, inner
+            if header.kind in (akm.PAIR, akm.GROUP):
+                yield header, inner
 
 
 def inside(path):

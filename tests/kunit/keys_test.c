@@ -57,7 +57,7 @@ static int install(struct kunit *test, u32 number, u32 key_id, const u8 *pair_ch
 	struct akm_pair one = { .index = PEER, .chain = pair_chain };
 	struct akm_install in = {
 		.number = number, .key_id = key_id, .epoch = EPOCH, .chain = chain,
-		.pairs = &one, .pair_count = pair_chain ? 1 : 0,
+		.pairs = &one, .pair_count = pair_chain ? 1 : 0, .unused = true,
 	};
 	struct akm_device *akm = test->priv;
 	int err;
@@ -203,17 +203,23 @@ static void set_next(struct kunit *test, enum akm_packet_type type, u64 next)
 	akm_key_put(key);
 }
 
-static bool accept(struct kunit *test, u64 epoch, u64 number)
+static enum akm_verdict judge(struct kunit *test, enum akm_packet_type type, u64 epoch,
+			      u64 number, u16 print)
 {
-	struct akm_key *key = rx_key(test, KEY_ID, epoch, AKM_PACKET_PAIR);
-	bool fresh;
+	struct akm_key *key = rx_key(test, KEY_ID, epoch, type);
+	enum akm_verdict verdict;
 
 	KUNIT_ASSERT_NOT_NULL(test, key);
 	local_bh_disable();
-	fresh = akm_key_accept(key, number);
+	verdict = akm_key_accept(key, number, print);
 	local_bh_enable();
 	akm_key_put(key);
-	return fresh;
+	return verdict;
+}
+
+static bool accept(struct kunit *test, u64 epoch, u64 number)
+{
+	return judge(test, AKM_PACKET_PAIR, epoch, number, 1) == AKM_NEW;
 }
 
 /* Wait for what the device's work does; 5 s are an eternity here. */
@@ -487,6 +493,52 @@ static void keys_generations_overlap(struct kunit *test)
 }
 
 /* A packet under way holds its key: everything else may go meanwhile, and goes after it. */
+/* What the network sends twice is a duplicate; two packets with one number are a clone's. */
+static void keys_tell_clones_from_duplicates(struct kunit *test)
+{
+	u64 i;
+
+	KUNIT_EXPECT_EQ(test, judge(test, AKM_PACKET_PAIR, EPOCH, INC(1) + 1, 10), AKM_NEW);
+	KUNIT_EXPECT_EQ(test, judge(test, AKM_PACKET_PAIR, EPOCH, INC(1) + 2, 10), AKM_NEW);
+	KUNIT_EXPECT_EQ(test, judge(test, AKM_PACKET_PAIR, EPOCH, INC(1) + 1, 10), AKM_SEEN);
+	KUNIT_EXPECT_EQ(test, judge(test, AKM_PACKET_PAIR, EPOCH, INC(1) + 1, 11), AKM_CLONED);
+	/* the first one is what it is compared with */
+	KUNIT_EXPECT_EQ(test, judge(test, AKM_PACKET_PAIR, EPOCH, INC(1) + 1, 11), AKM_CLONED);
+	KUNIT_EXPECT_EQ(test, judge(test, AKM_PACKET_PAIR, EPOCH, INC(1) + 1, 10), AKM_SEEN);
+	/* nobody saw it: it is only late */
+	KUNIT_EXPECT_EQ(test, judge(test, AKM_PACKET_PAIR, EPOCH, INC(1), 10), AKM_NEW);
+	for (i = 3; i <= AKM_REPLAY_WINDOW + 1; i++)
+		KUNIT_EXPECT_EQ(test, judge(test, AKM_PACKET_PAIR, EPOCH, INC(1) + i, i), AKM_NEW);
+	/* too old: its place belongs to another number now */
+	KUNIT_EXPECT_EQ(test, judge(test, AKM_PACKET_PAIR, EPOCH, INC(1) + 1, 11), AKM_SEEN);
+	KUNIT_EXPECT_EQ(test, judge(test, AKM_PACKET_PAIR, EPOCH, INC(1) + 2, 11), AKM_CLONED);
+	/* any member can seal under a group key */
+	KUNIT_EXPECT_EQ(test, judge(test, AKM_PACKET_GROUP, EPOCH, INC(1) + 1, 10), AKM_NEW);
+	KUNIT_EXPECT_EQ(test, judge(test, AKM_PACKET_GROUP, EPOCH, INC(1) + 1, 11), AKM_SEEN);
+}
+
+static enum akm_guess guess(struct kunit *test, u64 number, u16 print)
+{
+	struct akm_key *key = rx_key(test, KEY_ID, EPOCH, AKM_PACKET_PAIR);
+	enum akm_guess result = akm_key_guess(key, number, print);
+
+	akm_key_put(key);
+	return result;
+}
+
+/* Duplicates are not opened, what could be a clone's is. */
+static void keys_guess(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, guess(test, INC(1) + 1, 10), AKM_OPEN);
+	KUNIT_EXPECT_TRUE(test, accept(test, EPOCH, INC(1) + 1));	/* its print is 1 */
+	KUNIT_EXPECT_EQ(test, guess(test, INC(1) + 1, 1), AKM_DUPLICATE);
+	KUNIT_EXPECT_EQ(test, guess(test, INC(1) + 1, 2), AKM_DOUBTFUL);
+	KUNIT_EXPECT_EQ(test, guess(test, INC(1), 1), AKM_OPEN);
+	KUNIT_EXPECT_EQ(test, guess(test, INC(1) + 2, 1), AKM_OPEN);
+	KUNIT_EXPECT_TRUE(test, accept(test, EPOCH, INC(1) + 1 + AKM_REPLAY_WINDOW));
+	KUNIT_EXPECT_EQ(test, guess(test, INC(1) + 1, 1), AKM_DOUBTFUL);
+}
+
 static void keys_outlive_their_device(struct kunit *test)
 {
 	struct akm_key *key = tx_key(test, AKM_PACKET_PAIR);
@@ -596,6 +648,8 @@ static struct kunit_case keys_cases[] = {
 	KUNIT_CASE(keys_many_packets_roll),
 	KUNIT_CASE(keys_previous_epoch_ends),
 	KUNIT_CASE(keys_generations_overlap),
+	KUNIT_CASE(keys_tell_clones_from_duplicates),
+	KUNIT_CASE(keys_guess),
 	KUNIT_CASE(keys_outlive_their_device),
 	KUNIT_CASE(keys_cost_grows_with_members),
 	{}

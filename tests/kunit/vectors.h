@@ -792,6 +792,288 @@ static const struct akm_vector_packet akm_vectors_packet[] __maybe_unused = {
 		.nonce = "e4985067ac5f0cf9bf9f5b69",
 		.packet = "11000003010203040000010000000000e995908df34068742ae9df2957a533fc",
 	},
+	{
+		.atr_id = 1ULL,
+		.generation = 1ULL,
+		.key_id = 16909060ULL,
+		.suite = "aes256gcm",
+		.chain = "8980078fff1ae487e2d722a65bc25bbcbf53fccc5bf2d2f14f0ce791d38a657d",
+		.sender = 3ULL,
+		.pair_chain = "22db5d53b1e0d7b95630c39f507b05b7109a3ea659ac263264221f49a9c922e7",
+		.receiver = 65534ULL,
+		.name = "aes256gcm, hello",
+		.type = 3ULL,
+		.epoch = 0ULL,
+		.incarnation = 1ULL,
+		.sequence = 0ULL,
+		.plaintext = "101112131415161718191a1b1c1d1e1f",
+		.key = "3a172faad28eee9f7741d28b075506bae4985067ac5f0df9bf9f5b696aba88d0",
+		.iv = "2e0dac28ee4a239ce4ec775e",
+		.nonce = "2e0dac28ee4a229ce4ec775e",
+		.packet =
+			"13000003010203040000010000000000820d2ccac93a8fa160c928ecc60c5e35"
+			"e4c33af816a613398aa633f0b88fbe87",
+	},
+	{
+		.atr_id = 1ULL,
+		.generation = 1ULL,
+		.key_id = 16909060ULL,
+		.suite = "aes256gcm",
+		.chain = "8980078fff1ae487e2d722a65bc25bbcbf53fccc5bf2d2f14f0ce791d38a657d",
+		.sender = 3ULL,
+		.pair_chain = "22db5d53b1e0d7b95630c39f507b05b7109a3ea659ac263264221f49a9c922e7",
+		.receiver = 65534ULL,
+		.name = "aes256gcm, hello-ack",
+		.type = 4ULL,
+		.epoch = 0ULL,
+		.incarnation = 1ULL,
+		.sequence = 0ULL,
+		.plaintext =
+			"101112131415161718191a1b1c1d1e1f00000000000000000000010000000001"
+			"0000010000000005",
+		.key = "3a172faad28eee9f7741d28b075506bae4985067ac5f0df9bf9f5b696aba88d0",
+		.iv = "2e0dac28ee4a239ce4ec775e",
+		.nonce = "2e0dac28ee4a229ce4ec775e",
+		.packet =
+			"14000003010203040000010000000000820d2ccac93a8fa160c928ecc60c5e35"
+			"e8c384c16801701eccd11257bad48f986ea16d483cefb5ff30db61b45b6f29be"
+			"d259e5fb3505aa10",
+	},
+	{
+		.atr_id = 1ULL,
+		.generation = 1ULL,
+		.key_id = 16909060ULL,
+		.suite = "chacha20poly1305",
+		.chain = "b12d71f2ccd21df7824db7ba35d06c7352fa22f7f959a4318cdc9a7fe16c91d1",
+		.sender = 258ULL,
+		.pair_chain = "2d922c0b5b11af026fb1991ae9368dfd5f5f2d69625dfdaa0e842d61c22a5bd1",
+		.receiver = 3ULL,
+		.name = "chacha20poly1305, hello",
+		.type = 3ULL,
+		.epoch = 510ULL,
+		.incarnation = 66051ULL,
+		.sequence = 17264150280ULL,
+		.plaintext = "101112131415161718191a1b1c1d1e1f",
+		.key = "dd6db774ac9d3c1aa9dc1d55ed024a0f2d2ea886b0c7103c83712dc5affc48e6",
+		.iv = "25663b023bfe421b48b2d09d",
+		.nonce = "25663b023afc411f4db4d795",
+		.packet =
+			"13fe0102010203040102030405060708c736e1c0163b844a191963005b1b5e7f"
+			"4f404f6447ce65cf6813437d26eabb10",
+	},
+	{
+		.atr_id = 1ULL,
+		.generation = 1ULL,
+		.key_id = 16909060ULL,
+		.suite = "chacha20poly1305",
+		.chain = "b12d71f2ccd21df7824db7ba35d06c7352fa22f7f959a4318cdc9a7fe16c91d1",
+		.sender = 258ULL,
+		.pair_chain = "2d922c0b5b11af026fb1991ae9368dfd5f5f2d69625dfdaa0e842d61c22a5bd1",
+		.receiver = 3ULL,
+		.name = "chacha20poly1305, hello-ack",
+		.type = 4ULL,
+		.epoch = 510ULL,
+		.incarnation = 66051ULL,
+		.sequence = 17264150280ULL,
+		.plaintext =
+			"101112131415161718191a1b1c1d1e1f00000000000001fe0102030405060709"
+			"0102030000000005",
+		.key = "dd6db774ac9d3c1aa9dc1d55ed024a0f2d2ea886b0c7103c83712dc5affc48e6",
+		.iv = "25663b023bfe421b48b2d09d",
+		.nonce = "25663b023afc411f4db4d795",
+		.packet =
+			"14fe0102010203040102030405060708c736e1c0163b844a191963005b1b5e7f"
+			"491fd81feb0125d08dc2013cd2c68c0016c3ddbf473c2a147c340cf11ac94ad2"
+			"0932637052220be2",
+	},
+	{
+		.atr_id = 1ULL,
+		.generation = 1ULL,
+		.key_id = 16909060ULL,
+		.suite = "aes128gcm",
+		.chain = "8980078fff1ae487e2d722a65bc25bbcbf53fccc5bf2d2f14f0ce791d38a657d",
+		.sender = 3ULL,
+		.pair_chain = "22db5d53b1e0d7b95630c39f507b05b7109a3ea659ac263264221f49a9c922e7",
+		.receiver = 65534ULL,
+		.name = "aes128gcm, hello",
+		.type = 3ULL,
+		.epoch = 0ULL,
+		.incarnation = 1ULL,
+		.sequence = 0ULL,
+		.plaintext = "101112131415161718191a1b1c1d1e1f",
+		.key = "3a172faad28eee9f7741d28b075506ba",
+		.iv = "e4985067ac5f0df9bf9f5b69",
+		.nonce = "e4985067ac5f0cf9bf9f5b69",
+		.packet =
+			"13000003010203040000010000000000d128ad39ac12426e8d63b75552977933"
+			"7f469dda7ba531182d2c5dce9a780448",
+	},
+	{
+		.atr_id = 1ULL,
+		.generation = 1ULL,
+		.key_id = 16909060ULL,
+		.suite = "aes128gcm",
+		.chain = "8980078fff1ae487e2d722a65bc25bbcbf53fccc5bf2d2f14f0ce791d38a657d",
+		.sender = 3ULL,
+		.pair_chain = "22db5d53b1e0d7b95630c39f507b05b7109a3ea659ac263264221f49a9c922e7",
+		.receiver = 65534ULL,
+		.name = "aes128gcm, hello-ack",
+		.type = 4ULL,
+		.epoch = 0ULL,
+		.incarnation = 1ULL,
+		.sequence = 0ULL,
+		.plaintext =
+			"101112131415161718191a1b1c1d1e1f00000000000000000000010000000001"
+			"0000010000000005",
+		.key = "3a172faad28eee9f7741d28b075506ba",
+		.iv = "e4985067ac5f0df9bf9f5b69",
+		.nonce = "e4985067ac5f0cf9bf9f5b69",
+		.packet =
+			"14000003010203040000010000000000d128ad39ac12426e8d63b75552977933"
+			"6d1cd32330e2203b3e1ba1ceda9436b9d42ba127cc6e6e8dd3f34479a08ec553"
+			"7f88d49b4e29c15b",
+	},
+	{
+		.atr_id = 3735928559ULL,
+		.generation = 2147483649ULL,
+		.key_id = 4294967295ULL,
+		.suite = "aes256gcm",
+		.chain = "46504f728b22b45b793399b008d889286b66faca90a2c3b7035ac8a942432416",
+		.sender = 258ULL,
+		.pair_chain = "270cb32bd60f5c4e6fc76371406c3a6c609793a9673efe228c12ed937cad38ff",
+		.receiver = 3ULL,
+		.name = "aes256gcm, hello",
+		.type = 3ULL,
+		.epoch = 510ULL,
+		.incarnation = 66051ULL,
+		.sequence = 17264150280ULL,
+		.plaintext = "101112131415161718191a1b1c1d1e1f",
+		.key = "106490d66d1005e2bbf89577bba2030265cd4ae27b1cfa909549c455512edbeb",
+		.iv = "a3a032a68fec4a5e4bdea472",
+		.nonce = "a3a032a68eee495a4ed8a37a",
+		.packet =
+			"13fe0102ffffffff0102030405060708a3d364f10a72cf498fb1548f3ba35ce4"
+			"1a31951a2c35a5314e48dc38622dac5c",
+	},
+	{
+		.atr_id = 3735928559ULL,
+		.generation = 2147483649ULL,
+		.key_id = 4294967295ULL,
+		.suite = "aes256gcm",
+		.chain = "46504f728b22b45b793399b008d889286b66faca90a2c3b7035ac8a942432416",
+		.sender = 258ULL,
+		.pair_chain = "270cb32bd60f5c4e6fc76371406c3a6c609793a9673efe228c12ed937cad38ff",
+		.receiver = 3ULL,
+		.name = "aes256gcm, hello-ack",
+		.type = 4ULL,
+		.epoch = 510ULL,
+		.incarnation = 66051ULL,
+		.sequence = 17264150280ULL,
+		.plaintext =
+			"101112131415161718191a1b1c1d1e1f00000000000001fe0102030405060709"
+			"0102030000000005",
+		.key = "106490d66d1005e2bbf89577bba2030265cd4ae27b1cfa909549c455512edbeb",
+		.iv = "a3a032a68fec4a5e4bdea472",
+		.nonce = "a3a032a68eee495a4ed8a37a",
+		.packet =
+			"14fe0102ffffffff0102030405060708a3d364f10a72cf498fb1548f3ba35ce4"
+			"d894df2e94d38ebbc7ba6c9a63fbfbe35a1e0587947b07a0ba83144492864b2c"
+			"f7bc2583ff13f8d0",
+	},
+	{
+		.atr_id = 3735928559ULL,
+		.generation = 2147483649ULL,
+		.key_id = 4294967295ULL,
+		.suite = "chacha20poly1305",
+		.chain = "8980078fff1ae487e2d722a65bc25bbcbf53fccc5bf2d2f14f0ce791d38a657d",
+		.sender = 3ULL,
+		.pair_chain = "22db5d53b1e0d7b95630c39f507b05b7109a3ea659ac263264221f49a9c922e7",
+		.receiver = 65534ULL,
+		.name = "chacha20poly1305, hello",
+		.type = 3ULL,
+		.epoch = 0ULL,
+		.incarnation = 1ULL,
+		.sequence = 0ULL,
+		.plaintext = "101112131415161718191a1b1c1d1e1f",
+		.key = "d2beaf3b27fc6687f3e5812a1759c61137eb8acca834ea7ba1afe70849a4f1cd",
+		.iv = "4a871653af1b9615cfa52d8f",
+		.nonce = "4a871653af1b9715cfa52d8f",
+		.packet =
+			"13000003ffffffff00000100000000008480ea79030558b9d6e9535bef59036a"
+			"74759587439b1c37acb8247cd6e63202",
+	},
+	{
+		.atr_id = 3735928559ULL,
+		.generation = 2147483649ULL,
+		.key_id = 4294967295ULL,
+		.suite = "chacha20poly1305",
+		.chain = "8980078fff1ae487e2d722a65bc25bbcbf53fccc5bf2d2f14f0ce791d38a657d",
+		.sender = 3ULL,
+		.pair_chain = "22db5d53b1e0d7b95630c39f507b05b7109a3ea659ac263264221f49a9c922e7",
+		.receiver = 65534ULL,
+		.name = "chacha20poly1305, hello-ack",
+		.type = 4ULL,
+		.epoch = 0ULL,
+		.incarnation = 1ULL,
+		.sequence = 0ULL,
+		.plaintext =
+			"101112131415161718191a1b1c1d1e1f00000000000000000000010000000001"
+			"0000010000000005",
+		.key = "d2beaf3b27fc6687f3e5812a1759c61137eb8acca834ea7ba1afe70849a4f1cd",
+		.iv = "4a871653af1b9615cfa52d8f",
+		.nonce = "4a871653af1b9715cfa52d8f",
+		.packet =
+			"14000003ffffffff00000100000000008480ea79030558b9d6e9535bef59036a"
+			"63a18408122fe16a27c951ae56d92c3dd0e34c45b1c589267c3a41a327b10e97"
+			"d6ac9320e352d7b1",
+	},
+	{
+		.atr_id = 3735928559ULL,
+		.generation = 2147483649ULL,
+		.key_id = 4294967295ULL,
+		.suite = "aes128gcm",
+		.chain = "46504f728b22b45b793399b008d889286b66faca90a2c3b7035ac8a942432416",
+		.sender = 258ULL,
+		.pair_chain = "270cb32bd60f5c4e6fc76371406c3a6c609793a9673efe228c12ed937cad38ff",
+		.receiver = 3ULL,
+		.name = "aes128gcm, hello",
+		.type = 3ULL,
+		.epoch = 510ULL,
+		.incarnation = 66051ULL,
+		.sequence = 17264150280ULL,
+		.plaintext = "101112131415161718191a1b1c1d1e1f",
+		.key = "106490d66d1005e2bbf89577bba20302",
+		.iv = "65cd4ae27b1cfa909549c455",
+		.nonce = "65cd4ae27a1ef994904fc35d",
+		.packet =
+			"13fe0102ffffffff010203040506070886a54c616eb058135849fff997c75573"
+			"8cc57d55cd2ee9ee3b5ae788db4e5e79",
+	},
+	{
+		.atr_id = 3735928559ULL,
+		.generation = 2147483649ULL,
+		.key_id = 4294967295ULL,
+		.suite = "aes128gcm",
+		.chain = "46504f728b22b45b793399b008d889286b66faca90a2c3b7035ac8a942432416",
+		.sender = 258ULL,
+		.pair_chain = "270cb32bd60f5c4e6fc76371406c3a6c609793a9673efe228c12ed937cad38ff",
+		.receiver = 3ULL,
+		.name = "aes128gcm, hello-ack",
+		.type = 4ULL,
+		.epoch = 510ULL,
+		.incarnation = 66051ULL,
+		.sequence = 17264150280ULL,
+		.plaintext =
+			"101112131415161718191a1b1c1d1e1f00000000000001fe0102030405060709"
+			"0102030000000005",
+		.key = "106490d66d1005e2bbf89577bba20302",
+		.iv = "65cd4ae27b1cfa909549c455",
+		.nonce = "65cd4ae27a1ef994904fc35d",
+		.packet =
+			"14fe0102ffffffff010203040506070886a54c616eb058135849fff997c75573"
+			"45833ace2921722bce6f601a98a0880a1170f98db459062b8a6e3d9be86c6f3a"
+			"0892d789433a632d",
+	},
 };
 
 struct akm_vector_link_psk {

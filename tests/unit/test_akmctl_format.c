@@ -106,7 +106,8 @@ static void test_names(void **state)
 	assert_string_equal(akm_gen_state_name(AKM_GEN_RETIRING), "retiring");
 	assert_string_equal(akm_gen_state_name(UINT32_MAX), "unknown");
 	assert_string_equal(akm_event_name(AKM_EVENT_STATE_LOST), "state-lost");
-	assert_string_equal(akm_event_name(AKM_EVENT_STATE_LOST + 1), "unknown");
+	assert_string_equal(akm_event_name(AKM_EVENT_CLONE), "clone");
+	assert_string_equal(akm_event_name(AKM_EVENT_CLONE + 1), "unknown");
 }
 
 /* What another party wrote cannot drive the terminal. */

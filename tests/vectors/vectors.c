@@ -36,6 +36,8 @@
 #define HEADER_LEN	16
 #define TYPE_PAIR	1
 #define TYPE_GROUP	2
+#define TYPE_HELLO	3
+#define TYPE_HELLO_ACK	4
 
 struct bytes {
 	unsigned char b[BYTES_MAX];
@@ -408,9 +410,9 @@ static void fill_packet(json_object *o)
 	struct bytes chain = hex_n(o, "chain", HASH_LEN), plain = hex(o, "plaintext");
 	struct bytes key, nonce, packet = header_of(o, type);
 
-	if (type != TYPE_PAIR && type != TYPE_GROUP)
+	if (type < TYPE_PAIR || type > TYPE_HELLO_ACK)
 		die("unknown packet type", text(o, "name"));
-	if (type == TYPE_PAIR)
+	if (type != TYPE_GROUP)
 		key = pair_key(o, &chain, suite->key_len);
 	else
 		key = group_key(o, &chain, suite->key_len);
@@ -702,16 +704,37 @@ static struct bytes inner_packet(uint32_t dst, const char *payload)
 	return s;
 }
 
-static void add_packet(json_object *list, size_t i, bool pair, const struct bytes *plain,
+static struct bytes hello_body(void)
+{
+	struct bytes s = { .len = 0 };
+
+	put_uint(&s, 0x1011121314151617, 8);	/* nonce */
+	put_uint(&s, 0x18191a1b1c1d1e1f, 8);
+	return s;
+}
+
+/* What the sender of packet @i would answer, if it had sent 5 packets to the group before */
+static struct bytes hello_ack_body(size_t i)
+{
+	uint64_t incarnation = (i % 2 ? 0x010203ULL : 1) << 40;
+	struct bytes s = hello_body();
+
+	put_uint(&s, i % 2 ? 0x1fe : 0, 8);
+	put_uint(&s, incarnation + (i % 2 ? 0x0405060709 : 1), 8);
+	put_uint(&s, incarnation + 5, 8);
+	return s;
+}
+
+static void add_packet(json_object *list, size_t i, uint64_t type, const struct bytes *plain,
 		       const char *what)
 {
 	unsigned int epoch = i % 2 ? 0x1fe : 0;
-	json_object *o = traffic(i, epoch, pair);
+	json_object *o = traffic(i, epoch, type != TYPE_GROUP);
 	char name[64];
 
 	snprintf(name, sizeof(name), "%s, %s", text(o, "suite"), what);
 	json_object_object_add(o, "name", json_object_new_string(name));
-	set_number(o, "type", pair ? TYPE_PAIR : TYPE_GROUP);
+	set_number(o, "type", type);
 	set_number(o, "epoch", epoch);
 	set_number(o, "incarnation", i % 2 ? 0x010203 : 1);
 	set_number(o, "sequence", i % 2 ? 0x0405060708 : 0);
@@ -725,14 +748,20 @@ static json_object *inputs_packet(void)
 	struct bytes multicast = inner_packet(0xefff4d01, "to the group, under the sender's key");
 	struct bytes empty = { .len = 0 };
 	json_object *list = json_object_new_array();
+	struct bytes hello = hello_body(), ack;
 	size_t i;
 
 	for (i = 0; i < 2 * ARRAY_SIZE(suites); i++) {
-		add_packet(list, i, true, &unicast, "unicast IPv4/UDP");
-		add_packet(list, i, false, &multicast, "multicast IPv4/UDP");
+		add_packet(list, i, TYPE_PAIR, &unicast, "unicast IPv4/UDP");
+		add_packet(list, i, TYPE_GROUP, &multicast, "multicast IPv4/UDP");
 	}
 	for (i = 0; i < ARRAY_SIZE(suites); i++)
-		add_packet(list, i, true, &empty, "empty");
+		add_packet(list, i, TYPE_PAIR, &empty, "empty");
+	for (i = 0; i < 2 * ARRAY_SIZE(suites); i++) {
+		ack = hello_ack_body(i);
+		add_packet(list, i, TYPE_HELLO, &hello, "hello");
+		add_packet(list, i, TYPE_HELLO_ACK, &ack, "hello-ack");
+	}
 	return list;
 }
 

@@ -9,6 +9,7 @@
  * another outer IPv4 and Ethernet destination.
  *   replay   as they were
  *   flip     one bit of the ciphertext changed
+ *   tag      one bit of the first byte of the tag changed
  *   number   a packet number that was never used
  *   epoch    the next epoch
  *   key      a key_id that nobody has
@@ -212,6 +213,8 @@ static void change(const char *mode, struct packet *p, unsigned long i)
 		return;
 	if (!strcmp(mode, "flip"))
 		h[PACKET_HEADER + i % (p->len - PACKET_HEADER)] ^= 1;
+	else if (!strcmp(mode, "tag"))
+		h[p->len - PACKET_TAG] ^= (uint8_t)(1 << i % 8);
 	else if (!strcmp(mode, "number"))
 		put64(h + 8, get64(h + 8) + (1UL << 32) + i);
 	else if (!strcmp(mode, "epoch"))

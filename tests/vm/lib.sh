@@ -94,12 +94,14 @@ step_files() { # NODE SEED NUMBER KEY_ID: the files of key_files, one epoch on
 	printf '%s' "$stepped" >"$pairs"
 }
 
+# "unused": the test has just made it up. A scenario about restarts sets history to the empty string.
+history=unused
 install_generation() { # NODE MEMBERS NUMBER [SEED] [WORDS…]: key_id is 1000 + NUMBER
 	local n=$1 members=$2 number=$3 seed=${4:-$3}
 	shift $(($# < 4 ? $# : 4))
 	key_files "$n" "$members" "$seed"
 	on "$n" akmctl generation install akm0 number "$number" key-id $((1000 + number)) \
-		chain-file "$scratch/$n-$seed.chain" pair-file "$scratch/$n-$seed.pairs" "$@"
+		chain-file "$scratch/$n-$seed.chain" pair-file "$scratch/$n-$seed.pairs" ${history:+"$history"} "$@"
 }
 
 activate() { # NODE NUMBER [WORDS…]
@@ -133,6 +135,14 @@ counter() { # NODE NAME [IF]: e.g. rx_replay
 
 counter_at_least() { # NODE COUNTER LEAST
 	at_least "$(counter "$1" "$2")" "$3"
+}
+
+epoch_of() { # NODE: the epoch of its first generation
+	on "$1" akmctl -j generation show akm0 | field epoch
+}
+
+epoch_is() { # NODE EPOCH
+	equal "$(epoch_of "$1")" "$2"
 }
 
 monitor_start() { # NODE FILE: its events, as JSON, from now on

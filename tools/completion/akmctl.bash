@@ -20,12 +20,12 @@ _akmctl_verbs() { # OBJECT
 
 _akmctl_words() { # "OBJECT VERB" or OBJECT
 	case $1 in
-	"dev add") echo "atr-id label self suite port incarnation fwmark epoch-interval epoch-grace" ;;
-	"dev set") echo "atr-id label self suite port incarnation fwmark epoch-interval epoch-grace" ;;
+	"dev add") echo "atr-id label self suite port incarnation fwmark epoch-interval epoch-grace freshness" ;;
+	"dev set") echo "atr-id label self suite port incarnation fwmark epoch-interval epoch-grace freshness" ;;
 	"member set") echo "index name prefix endpoint" ;;
 	"member del") echo "index" ;;
 	"member show") echo "index" ;;
-	"generation install") echo "number key-id epoch chain-file pair-file expect" ;;
+	"generation install") echo "number key-id epoch chain-file pair-file expect unused" ;;
 	"generation activate") echo "number expect grace" ;;
 	"generation retire") echo "number expect" ;;
 	"pair set") echo "number epoch pair-file expect" ;;

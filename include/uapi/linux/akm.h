@@ -58,6 +58,19 @@ enum akm_gen_state {
 	AKM_GEN_RETIRING = 3,		/* receives until its deadline */
 };
 
+/* What a receiver without replay windows does with a sender's packets */
+enum akm_freshness {
+	AKM_FRESHNESS_STRICT = 1,	/* asks the sender first; the default */
+	AKM_FRESHNESS_EPOCH = 2,	/* takes them: replays are possible within the epoch */
+};
+
+/* What is known about a member's packets */
+enum akm_fresh_state {
+	AKM_FRESH_UNKNOWN = 1,		/* they may be replays, and nobody has asked yet */
+	AKM_FRESH_ASKING = 2,		/* a hello is under way, packets wait */
+	AKM_FRESH_YES = 3,		/* new ones can be told from replays */
+};
+
 enum akm_event_type {
 	AKM_EVENT_AUTH_FAIL = 1,	/* known key, tag does not verify */
 	AKM_EVENT_REPLAY = 2,		/* authentic, but its number was seen or is too old */
@@ -70,6 +83,7 @@ enum akm_event_type {
 	AKM_EVENT_GENERATION = 9,	/* installed, activated, retired (see STATE; none: erased) */
 	AKM_EVENT_NO_KEY = 10,		/* wanted to send, nothing to send with */
 	AKM_EVENT_STATE_LOST = 11,	/* resume or VM fork: transmit keys dropped, push a new incarnation */
+	AKM_EVENT_CLONE = 12,		/* two packets with one number: two holders of one pair key */
 };
 
 /* A device = an ATR. IFINDEX or IFNAME names it in every request of the family. */
@@ -92,6 +106,7 @@ enum akm_a_dev {
 	AKM_A_DEV_STATS,		/* nest of akm_a_stats, out only */
 	AKM_A_DEV_PAD,
 	AKM_A_DEV_DRIVER,		/* NUL string, crypto driver that serves the suite, out only */
+	AKM_A_DEV_FRESHNESS,		/* u32, enum akm_freshness; for generations installed afterwards */
 	__AKM_A_DEV_MAX
 };
 #define AKM_A_DEV_MAX (__AKM_A_DEV_MAX - 1)
@@ -107,6 +122,8 @@ enum akm_a_member {
 	AKM_A_MEMBER_STATS,		/* nest of akm_a_stats, out only */
 	AKM_A_MEMBER_LAST_RX,		/* u64, ms since the last authentic packet, out only */
 	AKM_A_MEMBER_PAD,
+	AKM_A_MEMBER_FRESH,		/* u32, enum akm_fresh_state in the active generation, out only */
+	AKM_A_MEMBER_WAITING,		/* u32, packets that wait for a hello-ack, out only */
 	__AKM_A_MEMBER_MAX
 };
 #define AKM_A_MEMBER_MAX (__AKM_A_MEMBER_MAX - 1)
@@ -134,6 +151,7 @@ enum akm_a_generation {
 	AKM_A_GENERATION_PAIRS,		/* u32, number of pair chains held, out only */
 	AKM_A_GENERATION_AGE,		/* u64, ms since it was installed, out only */
 	AKM_A_GENERATION_PAD,
+	AKM_A_GENERATION_UNUSED,	/* flag: no kernel state of this member has held it before */
 	__AKM_A_GENERATION_MAX
 };
 #define AKM_A_GENERATION_MAX (__AKM_A_GENERATION_MAX - 1)
@@ -165,6 +183,11 @@ enum akm_a_stats {
 	AKM_A_STATS_TX_NO_ENDPOINT,
 	AKM_A_STATS_TX_EXHAUSTED,
 	AKM_A_STATS_TX_DROPPED,		/* memory, crypto queue, no route, too big */
+	AKM_A_STATS_RX_CLONE,		/* numbers seen before, with another tag */
+	AKM_A_STATS_RX_WAITED,		/* had to wait for a hello-ack */
+	AKM_A_STATS_RX_WAIT_DROPPED,	/* waited in vain, or found no place */
+	AKM_A_STATS_TX_HELLO,
+	AKM_A_STATS_TX_HELLO_ACK,
 	__AKM_A_STATS_MAX
 };
 #define AKM_A_STATS_MAX (__AKM_A_STATS_MAX - 1)
@@ -175,7 +198,7 @@ enum akm_a_event {
 	AKM_A_EVENT_IFINDEX,		/* u32, absent if no device was concerned */
 	AKM_A_EVENT_IFNAME,		/* NUL string, likewise */
 	AKM_A_EVENT_ATR_ID,		/* u32 */
-	AKM_A_EVENT_MEMBER,		/* u16, claimed sender (proven only for REPLAY, PREFIX, EPOCH) */
+	AKM_A_EVENT_MEMBER,		/* u16, claimed sender (proven only for REPLAY, PREFIX, EPOCH, CLONE) */
 	AKM_A_EVENT_GENERATION,		/* u32 */
 	AKM_A_EVENT_KEY_ID,		/* u32 */
 	AKM_A_EVENT_EPOCH,		/* u64 */

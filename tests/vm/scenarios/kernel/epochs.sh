@@ -6,14 +6,6 @@
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/../../lib.sh"
 
-epoch_of() { # NODE
-	on "$1" akmctl -j generation show akm0 | field epoch
-}
-
-epoch_is() { # NODE EPOCH
-	equal "$(epoch_of "$1")" "$2"
-}
-
 shows_again() { # NODE COUNTER PCAP: x sends b's packets of the recording once more; all count as COUNTER
 	local before
 	before=$(counter "$1" "$2")

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # A second implementation, written from protocol.rst alone (tests/interop), is member c: it and the module exchange
-# unicast and multicast, follow each other's epochs, and it opens what the wire carried between two modules.
+# unicast and multicast, follow each other's epochs, it answers a hello, and it opens what the wire carried between two modules.
 # Seen failing with a label, an index or the nonce's byte order changed in tests/interop/akm.py.
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/../../lib.sh"
@@ -24,12 +24,12 @@ write_world() { # all that a manager knows of the generation
 	printf '"members": {%s, %s, %s}}\n' "$(world_entry a)" "$(world_entry b)" "$(world_entry c)"
 }
 
-install_world() { # NODE
+install_world() { # NODE [unused]
 	local dir=$scratch/keys-$1
 	mkdir -p "$dir"
 	"$member" keys "$world" "$(index_of "$1")" "$dir" &&
 		on "$1" akmctl generation install akm0 number 7 key-id 3735928559 \
-			chain-file "$dir/chain" pair-file "$dir/pairs" &&
+			chain-file "$dir/chain" pair-file "$dir/pairs" ${2:+"$2"} &&
 		activate "$1" 7
 }
 
@@ -59,19 +59,22 @@ record_b() {
 }
 
 recorded() { # both captures have all of it
-	[ "$(frames "$scratch/inside.pcap")" = "$(($(counter b rx_packets) - before))" ]
+	[ "$(frames "$scratch/inside.pcap")" = "$(counter b rx_packets)" ]
+}
+
+# Held that long, epoch 0 still opens the hello that a sends in it, however slow the machine is.
+member_up() { # NODE
+	need "$suite: $1 has an interface" atr_up "$1" "a b c" epoch-grace 600s
+	need "$suite: $1 holds what $(basename "$member") worked out" install_world "$1" unused
 }
 
 exchange() {
 	incarnation_of_c=0
 	wire_up a b c
 	write_world >"$world"
-	for n in a b; do
-		need "$suite: $n has an interface" atr_up "$n" "a b c"
-		need "$suite: $n holds what $(basename "$member") worked out" install_world "$n"
-	done
-	before=$(counter b rx_packets)
-	record_b
+	member_up b
+	record_b		# before anybody else is there who could send
+	member_up a
 	claim "$suite: a answers c, IPv4 inside" answers_as 'member 1 .* epoch 0' c_pings "$(overlay a)"
 	claim "$suite: b answers c, IPv6 inside" answers_as 'member 2 .* epoch 0' c_pings "$(overlay6 b)"
 	claim "$suite: a and b answer c's multicast" both_answer 0
@@ -83,6 +86,14 @@ exchange() {
 	start "$scratch/c.log" on c "$member" answer "$world" 3 "$incarnation_of_c"
 	answering=$started
 	need "$suite: c listens" within 60 says listening "$scratch/c.log"
+	need "$suite: a's interface is made anew" ip -n a link del akm0
+	incarnation=2
+	need "$suite: with the next incarnation" atr_up a "a b c" epoch-grace 600s
+	incarnation=
+	need "$suite: and the generation, at epoch 0" install_world a
+	claim "$suite: a has to ask c what is new, and c answers" pings a "$(overlay c)"
+	claim "$suite: a did ask" counter_at_least a tx_hello 1
+	claim "$suite: b's answer brings a to epoch 1, where b is" within 15 epoch_is a 1
 	need "$suite: a rolls to epoch 2" on a akmctl epoch roll akm0
 	claim "$suite: c answers a" pings a "$(overlay c)"
 	claim "$suite: c answers a, IPv6 inside" pings a "$(overlay6 c)"

@@ -11,7 +11,7 @@ install_other() { # NODE NUMBER KEY_ID CHAIN-SEED PAIR-SEED ("": no pairwise sec
 		key_files "$1" "a b" "$5"
 		pairs=(pair-file "$scratch/$1-$5.pairs")
 	fi
-	on "$1" akmctl generation install akm0 number "$2" key-id "$3" chain-file "$scratch/$1-$4.chain" \
+	on "$1" akmctl generation install akm0 number "$2" key-id "$3" unused chain-file "$scratch/$1-$4.chain" \
 		${pairs[@]+"${pairs[@]}"}
 }
 
