@@ -118,6 +118,7 @@ void fleet_watch(struct fleet_atr *a, size_t m, const struct msg_atr_state *now)
 		return;			/* our first look: there is nothing to compare with */
 	judge(a, m, POLICY_AUTH_FAIL, policy_delta(before.rx_auth_fail, now->rx_auth_fail));
 	judge(a, m, POLICY_REPLAY, policy_delta(before.rx_replay, now->rx_replay));
+	judge(a, m, POLICY_CLONE, policy_delta(before.rx_clone, now->rx_clone));
 	judge(a, m, POLICY_UNKNOWN_KEY, policy_delta(before.rx_unknown_key, now->rx_unknown_key));
 	if (policy_due(&a->policy, a->fleet->c.config, now_ms(), &owed))
 		rekey_by_policy(a, owed);

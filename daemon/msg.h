@@ -57,6 +57,7 @@ struct msg_atr_state {			/* one ATR as the node's kernel has it */
 	uint32_t incarnation;
 	uint64_t rx_packets, tx_packets;
 	uint64_t rx_auth_fail, rx_replay, rx_unknown_key, rx_malformed, rx_prefix, tx_exhausted;
+	uint64_t rx_clone;
 };
 
 struct msg_heartbeat {
@@ -109,6 +110,7 @@ struct msg_atr_prepare {
 	uint32_t generation, key_id;
 	uint64_t epoch;
 	uint64_t term;			/* fencing: the manager's */
+	bool unused;			/* not sent: no kernel state of the receiver has held the generation */
 	struct akm_secret chain;	/* 32 bytes, C_epoch */
 	size_t n_pairs;
 	struct msg_pair *pairs;		/* owned; ascending by index, members other than the receiver */

@@ -8,7 +8,7 @@
 
 static void put_state(struct wire_writer *w, const struct msg_atr_state *s)
 {
-	wr_map(w, 13);
+	wr_map(w, 14);
 	wr_key_range(w, 1, s->atr_id, 1, UINT32_MAX);
 	wr_key_uint(w, 2, s->generation);
 	wr_key_uint(w, 3, s->pending);
@@ -22,6 +22,7 @@ static void put_state(struct wire_writer *w, const struct msg_atr_state *s)
 	wr_key_uint(w, 11, s->rx_malformed);
 	wr_key_uint(w, 12, s->rx_prefix);
 	wr_key_uint(w, 13, s->tx_exhausted);
+	wr_key_uint(w, 14, s->rx_clone);
 }
 
 static int get_state(struct wire_reader *c, struct msg_atr_state *s)
@@ -40,6 +41,7 @@ static int get_state(struct wire_reader *c, struct msg_atr_state *s)
 	       rd_key_u64(c, 11, "rx-malformed", 0, UINT64_MAX, &s->rx_malformed) ?:
 	       rd_key_u64(c, 12, "rx-prefix", 0, UINT64_MAX, &s->rx_prefix) ?:
 	       rd_key_u64(c, 13, "tx-exhausted", 0, UINT64_MAX, &s->tx_exhausted) ?:
+	       rd_key_u64(c, 14, "rx-clone", 0, UINT64_MAX, &s->rx_clone) ?:
 	       rd_leave(c);
 }
 

@@ -13,6 +13,7 @@ static const char *const dev_name[] = {
 	[AKM_A_DEV_LABEL] = "label", [AKM_A_DEV_SELF] = "self", [AKM_A_DEV_SUITE] = "suite", [AKM_A_DEV_PORT] = "port",
 	[AKM_A_DEV_INCARNATION] = "incarnation", [AKM_A_DEV_FWMARK] = "fwmark",
 	[AKM_A_DEV_EPOCH_INTERVAL] = "epoch-interval", [AKM_A_DEV_EPOCH_GRACE] = "epoch-grace",
+	[AKM_A_DEV_FRESHNESS] = "freshness",
 };
 static const char *const prefix_name[] = { [AKM_A_PREFIX_ADDR] = "addr", [AKM_A_PREFIX_LEN] = "len" };
 static const char *const member_name[] = {
@@ -24,6 +25,7 @@ static const char *const generation_name[] = {
 	[AKM_A_GENERATION_IFINDEX] = "ifindex", [AKM_A_GENERATION_IFNAME] = "ifname", [AKM_A_GENERATION_NUMBER] = "number",
 	[AKM_A_GENERATION_KEY_ID] = "key-id", [AKM_A_GENERATION_EPOCH] = "epoch", [AKM_A_GENERATION_CHAIN] = "chain",
 	[AKM_A_GENERATION_PAIR] = "pair", [AKM_A_GENERATION_EXPECT] = "expect", [AKM_A_GENERATION_GRACE] = "grace",
+	[AKM_A_GENERATION_UNUSED] = "unused",
 };
 
 static const struct nl_names dev_names = { .name = dev_name, .n = ARRAY_SIZE(dev_name) };
@@ -408,6 +410,8 @@ static int install_first(struct nl *n, const char *ifname, const struct msg_atr_
 	nl_put_u32(&q, AKM_A_GENERATION_NUMBER, p->generation);
 	nl_put_u32(&q, AKM_A_GENERATION_KEY_ID, p->key_id);
 	nl_put_u64(&q, AKM_A_GENERATION_EPOCH, p->epoch);
+	if (p->unused)
+		nl_put(&q, AKM_A_GENERATION_UNUSED, NULL, 0);
 	nl_put(&q, AKM_A_GENERATION_CHAIN, p->chain.data, AKM_CHAIN_LEN);
 	put_pairs(&q, p, next);
 	return nl_transact(n, n->genl, &q, err);

@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "log.h"
 #include "node_kernel.h"
+#include "shown.h"
 #include "vault.h"
 
 struct op {
@@ -413,6 +414,19 @@ static void show_early(struct node_atrs *a, struct node_atr *atr, uint32_t gener
 			    err.reason);
 }
 
+/*
+ * Whoever has held an older one all the while, and was never shown this one or a newer one, has not held it. The
+ * first of an ATR may be one that this node held before it was provisioned again.
+ */
+static int note_unused(struct node_atrs *a, const struct node_atr *atr, struct msg_atr_prepare *p)
+{
+	uint32_t before;
+	int r = shown_raise(a->c.dir, p->atr_id, p->generation, &before);
+
+	p->unused = !r && atr->n_generations && before < p->generation;
+	return r;
+}
+
 static int apply_prepare(struct node_atrs *a, struct node_atr *atr, struct msg_atr_prepare *p,
 			 struct akm_error *err)
 {
@@ -430,6 +444,9 @@ static int apply_prepare(struct node_atrs *a, struct node_atr *atr, struct msg_a
 	if (!atr)
 		return -ENOMEM;
 	if (!node_atr_generation(atr, p->generation)) {
+		r = note_unused(a, atr, p);
+		if (r < 0)
+			return akm_error_set(err, r, "generation", "cannot be noted: %s", strerror(-r));
 		make_room(atr);
 		r = node_atr_add(atr, p);
 		if (r < 0)

@@ -153,7 +153,7 @@ static uint32_t oldest_idle(const struct held *h)
 }
 
 static int install(struct nl *nl, const char *ifname, const struct held *h, const struct node_atr *a,
-		   const struct node_generation *g, struct akm_error *err)
+		   struct node_generation *g, struct akm_error *err)
 {
 	const struct nl_generation *there = find_held(h, g->number);
 	uint32_t oldest = oldest_idle(h);
@@ -161,6 +161,7 @@ static int install(struct nl *nl, const char *ifname, const struct held *h, cons
 	int r;
 
 	node_atr_message(a, g, &p);
+	g->unused = false;		/* even if this fails: the kernel may have it, and lose it */
 	/*
 	 * To install it again the kernel wants the chain of the first time, which is gone once epochs have
 	 * passed. All that can be missing are pairs, when the first time was cut.
@@ -173,8 +174,7 @@ static int install(struct nl *nl, const char *ifname, const struct held *h, cons
 	return nl_generation_retire(nl, ifname, oldest, err) ?: nl_generation_install(nl, ifname, &p, err);
 }
 
-int node_kernel_install(struct nl *nl, const struct node_atr *a, const struct node_generation *g,
-			struct akm_error *err)
+int node_kernel_install(struct nl *nl, const struct node_atr *a, struct node_generation *g, struct akm_error *err)
 {
 	char ifname[NODE_IFNAME_MAX];
 	struct held h = {};
@@ -264,7 +264,7 @@ int node_kernel_follow(struct nl *nl, struct node_atr *a, struct node_kernel_not
 	return nl_generation_each(nl, ifname, note_held, &h, err) ?: follow(nl, ifname, &h, a, ret, err);
 }
 
-static int bring(struct nl *nl, const struct held *h, const struct node_atr *a, const struct node_generation *g,
+static int bring(struct nl *nl, const struct held *h, const struct node_atr *a, struct node_generation *g,
 		 struct akm_error *err)
 {
 	const struct nl_generation *there = find_held(h, g->number);
@@ -395,5 +395,6 @@ int node_kernel_state(struct nl *nl, struct node_atr *a, struct msg_atr_state *r
 	ret->rx_malformed = d.stats.v[AKM_A_STATS_RX_MALFORMED];
 	ret->rx_prefix = d.stats.v[AKM_A_STATS_RX_PREFIX];
 	ret->tx_exhausted = d.stats.v[AKM_A_STATS_TX_EXHAUSTED];
+	ret->rx_clone = d.stats.v[AKM_A_STATS_RX_CLONE];
 	return 0;
 }

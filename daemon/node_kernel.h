@@ -37,7 +37,7 @@ int node_kernel_sync(struct nl *nl, struct node_atr *a, struct node_kernel_noted
 int node_kernel_follow(struct nl *nl, struct node_atr *a, struct node_kernel_noted *ret, struct akm_error *err);
 #define NODE_KERNEL_ROLLS	256	/* steps of a kernel at a time: a request each */
 /* Makes room by retiring the oldest that is not active, if it must. Repeating it is fine, also epochs later. */
-int node_kernel_install(struct nl *nl, const struct node_atr *a, const struct node_generation *g, struct akm_error *err);
+int node_kernel_install(struct nl *nl, const struct node_atr *a, struct node_generation *g, struct akm_error *err);
 /* Older ones that are still pending are erased with it. */
 int node_kernel_activate(struct nl *nl, uint32_t atr_id, uint32_t number, uint32_t grace_ms, struct akm_error *err);
 int node_kernel_delete(struct nl *nl, uint32_t atr_id, struct akm_error *err);	/* absent is fine */

@@ -176,6 +176,7 @@ int node_atr_add(struct node_atr *a, struct msg_atr_prepare *p)
 		.n_pairs = p->n_pairs,
 		.pairs = TAKE_PTR(p->pairs),
 		.pair_chains = akm_secret_take(&p->pair_chains),
+		.unused = p->unused,
 	};
 	p->n_pairs = 0;
 	return 0;
@@ -186,6 +187,7 @@ void node_atr_message(const struct node_atr *a, const struct node_generation *g,
 	*ret = a->def;
 	ret->generation = g->number;
 	ret->key_id = g->key_id;
+	ret->unused = g->unused;
 	ret->epoch = g->epoch;
 	ret->chain = g->chain;
 	ret->n_pairs = g->n_pairs;

@@ -20,6 +20,7 @@ struct node_generation {
 	size_t n_pairs;
 	struct msg_pair *pairs;		/* owned */
 	struct akm_secret pair_chains;
+	bool unused;			/* not stored: see msg_atr_prepare */
 };
 
 struct node_atr {
@@ -50,7 +51,7 @@ void node_atr_drop_older(struct node_atr *a, uint32_t number);
 bool node_atr_is_member(const struct node_atr *a, uint16_t index);
 /* The definition in @p replaces the one held. Takes its members; wipes what was shared with those who left. */
 void node_atr_define(struct node_atr *a, struct msg_atr_prepare *p);
-/* Adds @p's generation as pending. Takes its secrets. Return: 0, -ENOSPC. */
+/* Adds @p's generation as pending. Takes its secrets, and whether it is unused. Return: 0, -ENOSPC. */
 int node_atr_add(struct node_atr *a, struct msg_atr_prepare *p);
 struct node_atr *node_state_new(struct node_state *s);		/* NULL: no memory */
 /* @ret borrows everything from @a: the message that installs @g. Not to be freed. */

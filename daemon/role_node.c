@@ -198,6 +198,7 @@ static const struct kernel_event kernel_events[] = {
 	[AKM_EVENT_EPOCH_REFUSED] = { "epoch-refused", SEV_ALERT, "an epoch further ahead than time can explain" },
 	[AKM_EVENT_EXHAUSTED] = { "exhausted", SEV_ALERT, "packet numbers are used up: traffic has stopped" },
 	[AKM_EVENT_NO_KEY] = { "no-key", SEV_INFO, "packets dropped because there is nothing to send with" },
+	[AKM_EVENT_CLONE] = { "clone", SEV_ALERT, "two holders of one member's keys: a number came twice, with other content" },
 	[AKM_EVENT_STATE_LOST] = { "state-lost", SEV_WARNING, "transmit keys were dropped after resume or fork" },
 };
 

@@ -10,6 +10,7 @@
 struct fake_generation {
 	uint32_t number, key_id, state;		/* number 0: unused */
 	uint64_t epoch, deadline_ms;
+	bool unused;
 	uint8_t chain[AKM_CHAIN_LEN], install_chain[AKM_CHAIN_LEN];
 	size_t n_pairs;
 	uint16_t pair[FAKE_MEMBERS];
@@ -208,6 +209,14 @@ uint32_t fake_kernel_incarnation(struct fake_kernel *k, const char *ifname)
 	struct fake_device *d = find(k, ifname);
 
 	return d ? d->d.incarnation : 0;
+}
+
+bool fake_kernel_unused(struct fake_kernel *k, const char *ifname, uint32_t number)
+{
+	struct fake_device *d = find(k, ifname);
+	struct fake_generation *g = d ? generation(d, number) : NULL;
+
+	return g && g->unused;
 }
 
 uint64_t fake_kernel_epoch(struct fake_kernel *k, const char *ifname)
@@ -653,7 +662,7 @@ int nl_generation_install(struct nl *n, const char *ifname, const struct msg_atr
 	for (g = d->generations; g->number; g++)
 		;
 	*g = (struct fake_generation){ .number = p->generation, .key_id = p->key_id, .state = AKM_GEN_PENDING,
-				       .epoch = p->epoch };
+				       .epoch = p->epoch, .unused = p->unused };
 	memcpy(g->chain, p->chain.data, AKM_CHAIN_LEN);
 	memcpy(g->install_chain, p->chain.data, AKM_CHAIN_LEN);
 	d->newest = p->generation;

@@ -90,6 +90,7 @@ static void actor_init(struct actor *a, const char *name, enum msg_role role, co
 	c->epoch_grace_ms = 1000;
 	c->link_next_s = 86400;
 	c->auth_fail = c->replay = (struct config_rule){ 100, 10, ACTION_REKEY };
+	c->clone = (struct config_rule){ 1, 60, ACTION_REKEY };
 	c->unknown_key = (struct config_rule){ 100, 10, ACTION_ALERT };
 	c->hold_down_s = 60;
 	if (role != ROLE_NODE)

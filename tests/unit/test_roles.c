@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "clock.h"
+#include "shown.h"
 
 #include "keystore_fake.c"		/* instead of keystore_tpm.c */
 #include "nl_fake.c"			/* instead of nl.c */
@@ -692,6 +693,53 @@ static void test_breach_attempt(void **state)
 	assert_true(all_only_on(3, 2));
 }
 
+/* P3: who may have received under a generation before has to ask its senders; after a mere rekey nobody has. */
+static void test_only_the_new_is_unused(void **state)
+{
+	(void)state;
+	create_abc();
+	/* the first: this node may have been provisioned before, and have held it */
+	assert_false(fake_kernel_unused(B->kernel, "akm1", 1));
+	json_object_put(ask(M, "atr-rekey", "{\"atr\":\"1\"}"));
+	until(all_only_on(3, 2));
+	assert_true(fake_kernel_unused(B->kernel, "akm1", 2));
+	actor_reboot(B);
+	until(all_only_on(3, 2));
+	assert_false(fake_kernel_unused(B->kernel, "akm1", 2));
+	assert_true(fake_kernel_unused(A->kernel, "akm1", 2));
+}
+
+/* An earlier life was shown the next one before it was sealed: it may have received under it. */
+static void test_shown_before_is_not_unused(void **state)
+{
+	char store[sizeof(B->dir) + 8];
+	uint32_t before;
+
+	(void)state;
+	create_abc();
+	snprintf(store, sizeof(store), "%s/sealed", B->dir);
+	assert_int_equal(shown_raise(store, 1, 2, &before), 0);
+	assert_int_equal(before, 1);
+	json_object_put(ask(M, "atr-rekey", "{\"atr\":\"1\"}"));
+	until(all_only_on(3, 2));
+	assert_false(fake_kernel_unused(B->kernel, "akm1", 2));
+	json_object_put(ask(M, "atr-rekey", "{\"atr\":\"1\"}"));
+	until(all_only_on(3, 3));
+	assert_true(fake_kernel_unused(B->kernel, "akm1", 3));
+}
+
+/* One clone is enough, by default. */
+static void test_clone_is_answered(void **state)
+{
+	(void)state;
+	create_abc();
+	world_watch("akm1", 3);
+	fake_kernel_count(B->kernel, "akm1", AKM_A_STATS_RX_CLONE, 1);
+	until(all_only_on(3, 2));
+	assert_int_equal(events_of(M, "alert"), 1);
+	assert_int_equal(events_of(M, "rekey"), 1);
+}
+
 static void test_rekey_is_owed(void **state)
 {
 	(void)state;
@@ -958,6 +1006,9 @@ int main(int argc, char **argv)
 		story(test_endpoint_changes),
 		story(test_breach_attempt),
 		story(test_rekey_is_owed),
+		story(test_clone_is_answered),
+		story(test_only_the_new_is_unused),
+		story(test_shown_before_is_not_unused),
 		story(test_tpm_fails),
 		story(test_leaver_is_refused_at_once),
 		story(test_slow_tpm_hears_the_others),
