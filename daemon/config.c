@@ -83,6 +83,16 @@ static int set_u32(struct config *c, const struct key *k, const char *value, str
 	return r;
 }
 
+static int set_bool(struct config *c, const struct key *k, const char *value, struct reason *why)
+{
+	bool yes = strcmp(value, "yes") == 0;
+
+	if (!yes && strcmp(value, "no") != 0)
+		return refuse(why, "must be yes or no");
+	*(bool *)field_of(c, k) = yes;
+	return 0;
+}
+
 static int set_interval(struct config *c, const struct key *k, const char *value, struct reason *why)
 {
 	if (strcmp(value, "0") == 0) {
@@ -374,6 +384,7 @@ static const struct key keys[] = {
 	{ "link", "listen", R | M, set_listen, AT(listen), 0, 0 },
 	{ "link", "announce", R | M, set_announce, 0, 0, 0 },
 	{ "link", "endpoint", N, set_endpoints, 0, 0, 0 },
+	{ "link", "roaming", N, set_bool, AT(roaming), 0, 0 },
 	{ "link", "next_n", R | M, set_u32, AT(link_next_s), 60, 31536000 },
 	{ "provision", "listen", M | N, set_via, AT(provision), 0, 0 },
 	{ "heartbeat", "interval", R | M | N, set_u32, AT(heartbeat_ms), 100, 3600000 },
@@ -615,6 +626,7 @@ static void preset(struct config *c)
 	c->store_nv = KEYSTORE_STORE_NV;
 	c->link_next_s = 86400;
 	c->heartbeat_ms = 1000;
+	c->roaming = true;
 	c->heartbeat_missed = 5;
 	c->prepare_timeout_ms = 1000;
 	c->grace_ms = 5000;

@@ -53,6 +53,7 @@ struct config {
 	uint32_t counter_nv, store_nv;
 	char announce[ENDPOINTS_MAX][64]; size_t n_announce;
 	struct msg_endpoint endpoints[ENDPOINTS_MAX]; size_t n_endpoints;
+	bool roaming;
 	uint32_t link_next_s;
 	uint32_t heartbeat_ms, heartbeat_missed;
 	uint32_t prepare_timeout_ms, grace_ms, epoch_interval_ms, epoch_grace_ms;

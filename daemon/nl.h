@@ -60,6 +60,8 @@ int nl_dev_up(struct nl *n, const char *ifname, bool up, struct akm_error *err);
 /* Makes the device's addresses exactly these, but for the link-local ones that the kernel makes. */
 int nl_dev_addresses(struct nl *n, const char *ifname, const struct msg_prefix *a, size_t n_a, struct akm_error *err);
 
+/* Members that are set from then on are sent to where their packets come from. At first: they are not. */
+void nl_members_roam(struct nl *n, bool roam);
 int nl_member_set(struct nl *n, const char *ifname, const struct msg_member *m, uint16_t default_port, struct akm_error *err);
 int nl_member_del(struct nl *n, const char *ifname, uint16_t index, struct akm_error *err);
 int nl_member_each(struct nl *n, const char *ifname, int (*fn)(uint16_t index, const char *name, const struct nl_stats *s, void *ctx),

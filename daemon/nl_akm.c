@@ -18,7 +18,7 @@ static const char *const dev_name[] = {
 static const char *const prefix_name[] = { [AKM_A_PREFIX_ADDR] = "addr", [AKM_A_PREFIX_LEN] = "len" };
 static const char *const member_name[] = {
 	[AKM_A_MEMBER_IFINDEX] = "ifindex", [AKM_A_MEMBER_IFNAME] = "ifname", [AKM_A_MEMBER_INDEX] = "index",
-	[AKM_A_MEMBER_NAME] = "name", [AKM_A_MEMBER_PREFIX] = "prefix", [AKM_A_MEMBER_ENDPOINT] = "endpoint",
+	[AKM_A_MEMBER_NAME] = "name", [AKM_A_MEMBER_PREFIX] = "prefix", [AKM_A_MEMBER_ENDPOINT] = "endpoint", [AKM_A_MEMBER_ROAMS] = "roams",
 };
 static const char *const pair_name[] = { [AKM_A_PAIR_INDEX] = "index", [AKM_A_PAIR_CHAIN] = "chain" };
 static const char *const generation_name[] = {
@@ -347,6 +347,11 @@ static void put_prefix(struct nl_request *q, const struct msg_prefix *p)
 	nl_nest_end(q, nest);
 }
 
+void nl_members_roam(struct nl *n, bool roam)
+{
+	n->members_roam = roam;
+}
+
 int nl_member_set(struct nl *n, const char *ifname, const struct msg_member *m,
 		  uint16_t default_port, struct akm_error *err)
 {
@@ -359,6 +364,8 @@ int nl_member_set(struct nl *n, const char *ifname, const struct msg_member *m,
 	for (i = 0; i < m->n_prefixes; i++)
 		put_prefix(&q, &m->prefixes[i]);
 	put_endpoint(&q, &m->endpoint, default_port);
+	if (n->members_roam)
+		nl_put(&q, AKM_A_MEMBER_ROAMS, NULL, 0);
 	return nl_transact(n, n->genl, &q, err);
 }
 

@@ -18,6 +18,7 @@ struct nl {
 	struct nl_sock *genl, *route, *events, *links;
 	uint16_t family;			/* 0: the module is gone */
 	uint32_t group;
+	bool members_roam;
 	struct event *ev, *ev_links;
 	nl_event_fn event;
 	nl_change_fn change;

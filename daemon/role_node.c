@@ -199,6 +199,7 @@ static const struct kernel_event kernel_events[] = {
 	[AKM_EVENT_EXHAUSTED] = { "exhausted", SEV_ALERT, "packet numbers are used up: traffic has stopped" },
 	[AKM_EVENT_NO_KEY] = { "no-key", SEV_INFO, "packets dropped because there is nothing to send with" },
 	[AKM_EVENT_CLONE] = { "clone", SEV_ALERT, "two holders of one member's keys: a number came twice, with other content" },
+	[AKM_EVENT_MOVED] = { "moved", SEV_INFO, "a member sends from elsewhere, and is answered there" },
 	[AKM_EVENT_STATE_LOST] = { "state-lost", SEV_WARNING, "transmit keys were dropped after resume or fork" },
 };
 
@@ -420,6 +421,8 @@ static int node_start(struct role_env *env, void **ret, struct akm_error *err)
 	r = load_record(n, err);
 	r = r ?: open_evidence(n, err);
 	r = r ?: nl_open(env->base, on_kernel_event, on_kernel_change, n, &n->nl, err);
+	if (!r)
+		nl_members_roam(n->nl, env->config->roaming);
 	r = r ?: open_parts(n, err);
 	if (r < 0) {
 		node_stop(n);

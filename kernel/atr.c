@@ -5,6 +5,7 @@
 #include "compat/compat.h"
 #include "device.h"
 #include "keys.h"
+#include "roam.h"
 #include "socket.h"
 
 static void member_free_rcu(struct rcu_head *rcu)
@@ -45,6 +46,7 @@ static struct akm_member *member_create(u16 index)
 	kref_init(&member->refs);
 	member->index = index;
 	akm_bucket_init(&member->answers, AKM_ANSWER_BURST, jiffies);
+	akm_bucket_init(&member->moves, AKM_MOVES_BURST, jiffies);
 	INIT_LIST_HEAD(&member->prefixes);
 	return member;
 }
@@ -163,6 +165,9 @@ static void describe(struct akm_device *akm, struct akm_member *member,
 	strscpy_pad(member->name, config->name ?: "", sizeof(member->name));
 	old = rcu_replace_pointer(member->endpoint, config->endpoint,
 				  lockdep_is_held(&akm->lock));
+	/* Who only repeats what is known does not take back what was learnt since. */
+	akm_roam_reset(akm, member, config->roams,
+		       config->roams && akm_endpoint_same(old, config->endpoint));
 	config->endpoint = NULL;
 	akm_endpoint_free(old);
 	akm->member_changes++;
@@ -240,6 +245,7 @@ void akm_member_delete(struct akm_device *akm, struct akm_member *member)
 	akm->member_changes++;
 	akm_member_update_self(akm);
 	akm_generations_remove_member(akm, member);
+	akm_roam_reset(akm, member, false, false);
 	akm_endpoint_free(rcu_replace_pointer(member->endpoint, NULL,
 					      lockdep_is_held(&akm->lock)));
 	akm_member_put(member);
@@ -254,17 +260,22 @@ void akm_members_destroy(struct akm_device *akm)
 		akm_member_delete(akm, member);
 }
 
+static void reset_route(struct akm_endpoint *endpoint)
+{
+	if (endpoint)
+		dst_cache_reset(&endpoint->cache);
+}
+
 void akm_members_reset_routes(struct akm_device *akm)
 {
-	struct akm_endpoint *endpoint;
 	struct akm_member *member;
 	unsigned long index;
 
 	lockdep_assert_held(&akm->lock);
+	rcu_read_lock();
 	xa_for_each(&akm->members, index, member) {
-		endpoint = rcu_dereference_protected(member->endpoint,
-						     lockdep_is_held(&akm->lock));
-		if (endpoint)
-			dst_cache_reset(&endpoint->cache);
+		reset_route(rcu_dereference(member->endpoint));
+		reset_route(rcu_dereference(member->learnt));
 	}
+	rcu_read_unlock();
 }

@@ -23,6 +23,9 @@ struct akm_member {
 	struct list_head prefixes;	/* struct akm_prefix; device lock */
 	u32 prefix_count;
 	struct akm_endpoint __rcu *endpoint;	/* NULL: none; written under the device lock */
+	struct akm_endpoint __rcu *learnt;	/* goes before endpoint; akm_device.roam_lock, */
+	bool roams;				/* like the next two */
+	struct akm_bucket moves;
 	struct akm_stats stats;
 	unsigned long last_rx;		/* jiffies of the last authentic packet, if has_rx */
 	bool has_rx;
@@ -36,6 +39,7 @@ struct akm_member_config {
 	u16 index;
 	const char *name;		/* NULL: none */
 	struct akm_endpoint *endpoint;	/* NULL: none; taken over on success */
+	bool roams;			/* its endpoint is learnt from its packets */
 	struct list_head prefixes;	/* struct akm_prefix; taken over on success */
 	u32 prefix_count;
 };

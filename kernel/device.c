@@ -216,6 +216,7 @@ static void set_defaults(struct akm_device *akm)
 	akm_monitor_init(&akm->monitor);
 	akm_generations_init(akm);
 	akm_hello_init(akm);
+	spin_lock_init(&akm->roam_lock);
 	/* a machine without it shall still be able to choose another suite */
 	akm_aead_probe(akm->suite, akm->driver, NULL);
 }

@@ -83,6 +83,8 @@ struct akm_device {
 	unsigned int waiting;		/* packets that wait for a hello-ack, */
 	unsigned int waiting_bytes;	/* and the memory that they hold */
 	struct delayed_work hello;	/* hello.c: what is due of it */
+
+	spinlock_t roam_lock;		/* protects what is learnt about members; BH */
 };
 
 #define AKM_MODULE_VERSION	"0.1"

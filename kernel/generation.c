@@ -468,10 +468,10 @@ int akm_generation_activate(struct akm_device *akm, u32 number, u32 grace_ms,
 		NL_SET_ERR_MSG(extack, "the device has no incarnation to send with, set one first");
 		return -EINVAL;
 	}
-	gen->state = AKM_GEN_ACTIVE;
+	WRITE_ONCE(gen->state, AKM_GEN_ACTIVE);
 	rcu_assign_pointer(akm->tx, slot(gen, AKM_EPOCH_CURRENT));
 	if (old) {
-		old->state = AKM_GEN_RETIRING;
+		WRITE_ONCE(old->state, AKM_GEN_RETIRING);
 		old->deadline = jiffies + msecs_to_jiffies(grace_ms);
 		report(old, AKM_EVENT_GENERATION, AKM_HAS_STATE);
 	}

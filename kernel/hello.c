@@ -6,6 +6,7 @@
 #include "aead.h"
 #include "atr.h"
 #include "device.h"
+#include "roam.h"
 #include "socket.h"
 
 /* How late a hello may be: what is due is looked for this often while anybody asks. */
@@ -33,7 +34,7 @@ static void control_sent(struct sk_buff *skb, int err)
 	struct akm_endpoint *endpoint;
 
 	rcu_read_lock();
-	endpoint = rcu_dereference(member->endpoint);
+	endpoint = akm_member_whereabouts(member);
 	if (!err && !endpoint)
 		err = -EDESTADDRREQ;
 	if (!err)

@@ -517,6 +517,15 @@ enum akm_verdict akm_key_accept(struct akm_key *key, u64 number, u16 print)
 	return verdict;
 }
 
+bool akm_key_newest(const struct akm_key *key, u64 number)
+{
+	const struct akm_generation *gen = key->epoch->gen;
+
+	return READ_ONCE(key->rx->replay.next) == number + 1 &&
+	       READ_ONCE(gen->state) != AKM_GEN_RETIRING &&
+	       rcu_access_pointer(gen->epoch[AKM_EPOCH_PREVIOUS]) != key->epoch;
+}
+
 enum akm_guess akm_key_guess(const struct akm_key *key, u64 number, u16 print)
 {
 	const struct akm_asking *asking = rx_peer(key)->asking;

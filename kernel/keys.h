@@ -244,6 +244,12 @@ enum akm_guess {
 /* The same before authentication, without lock. */
 enum akm_guess akm_key_guess(const struct akm_key *key, u64 number, u16 print);
 
+/*
+ * akm_key_accept() took @number: has the other side sent nothing later that is authentic?
+ * Under a generation or epoch that is on its way out the answer is no.
+ */
+bool akm_key_newest(const struct akm_key *key, u64 number);
+
 /* What has to be asked of the other side of a receive, or of a transmit pair key; or NULL. */
 struct akm_asking *akm_key_asking_rx(const struct akm_key *key);
 struct akm_asking *akm_key_asking_tx(const struct akm_key *key);

@@ -76,14 +76,26 @@ static int put_prefix(struct sk_buff *msg, const struct akm_prefix *prefix)
 	return 0;
 }
 
-static int put_endpoint(struct sk_buff *msg, const struct akm_endpoint *endpoint)
+static int put_endpoint(struct sk_buff *msg, int type, const struct akm_endpoint *endpoint)
 {
 	if (!endpoint)
 		return 0;
 	if (endpoint->addr.sa.sa_family == AF_INET)
-		return nla_put(msg, AKM_A_MEMBER_ENDPOINT, sizeof(endpoint->addr.in4),
-			       &endpoint->addr);
-	return nla_put(msg, AKM_A_MEMBER_ENDPOINT, sizeof(endpoint->addr.in6), &endpoint->addr);
+		return nla_put(msg, type, sizeof(endpoint->addr.in4), &endpoint->addr);
+	return nla_put(msg, type, sizeof(endpoint->addr.in6), &endpoint->addr);
+}
+
+static int put_whereabouts(struct sk_buff *msg, const struct akm_member *member)
+{
+	int err;
+
+	if (READ_ONCE(member->roams) && nla_put_flag(msg, AKM_A_MEMBER_ROAMS))
+		return -EMSGSIZE;
+	rcu_read_lock();
+	err = put_endpoint(msg, AKM_A_MEMBER_ENDPOINT, rcu_dereference(member->endpoint)) ?:
+	      put_endpoint(msg, AKM_A_MEMBER_LEARNT, rcu_dereference(member->learnt));
+	rcu_read_unlock();
+	return err;
 }
 
 static int put_last_rx(struct sk_buff *msg, const struct akm_member *member)
@@ -124,8 +136,7 @@ int akm_fill_member(struct sk_buff *msg, struct akm_device *akm,
 	list_for_each_entry(prefix, &member->prefixes, list)
 		if (put_prefix(msg, prefix))
 			return -EMSGSIZE;
-	if (put_endpoint(msg, rcu_dereference_protected(member->endpoint,
-							lockdep_is_held(&akm->lock))) ||
+	if (put_whereabouts(msg, member) ||
 	    put_stats(msg, AKM_A_MEMBER_STATS, &member->stats) ||
 	    put_last_rx(msg, member) || put_freshness(msg, akm, member))
 		return -EMSGSIZE;

@@ -56,7 +56,7 @@ static int parse_endpoint(const struct nlattr *attr, struct akm_endpoint **ret_e
 		NL_SET_BAD_ATTR(extack, attr);
 		return err;
 	}
-	endpoint = akm_endpoint_create((struct sockaddr *)&addr, nla_len(attr));
+	endpoint = akm_endpoint_create((struct sockaddr *)&addr, nla_len(attr), GFP_KERNEL);
 	if (IS_ERR(endpoint))
 		return PTR_ERR(endpoint);
 	*ret_endpoint = endpoint;
@@ -161,6 +161,7 @@ static int parse_member(struct akm_member_config *config, struct genl_info *info
 	config->index = nla_get_u16(attrs[AKM_A_MEMBER_INDEX]);
 	if (attrs[AKM_A_MEMBER_NAME])
 		config->name = nla_data(attrs[AKM_A_MEMBER_NAME]);
+	config->roams = nla_get_flag(attrs[AKM_A_MEMBER_ROAMS]);
 	err = parse_endpoint(attrs[AKM_A_MEMBER_ENDPOINT], &config->endpoint, info->extack);
 	return err ?: parse_prefixes(config, info);
 }

@@ -11,6 +11,7 @@
 #include "hello.h"
 #include "inner.h"
 #include "keys.h"
+#include "roam.h"
 #include "socket.h"
 #include "train.h"
 
@@ -233,6 +234,19 @@ static void receive_control(const struct packet *p)
 	receive_released(p->key->epoch->gen, &released);
 }
 
+/*
+ * Only a pair key proves who sent: under a sender's group key every member can.
+ */
+static void note_place(const struct packet *p)
+{
+	struct akm_member *member = p->key->member;
+
+	if (likely(!READ_ONCE(member->roams)) || is_group_key(p->key))
+		return;
+	if (akm_key_newest(p->key, p->number))
+		akm_roam_note(key_device(p->key), member, p->outer);
+}
+
 /* What is not to be delivered goes no further, and is counted. */
 static enum akm_verdict check_number(const struct packet *p)
 {
@@ -241,6 +255,7 @@ static enum akm_verdict check_number(const struct packet *p)
 	switch (verdict) {
 	case AKM_NEW:
 		note_alive(p->key->member);
+		note_place(p);
 		fallthrough;
 	case AKM_WAITS:
 		akm_epoch_seen(p->key->epoch);

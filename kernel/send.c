@@ -15,6 +15,7 @@
 #include "hello.h"
 #include "inner.h"
 #include "keys.h"
+#include "roam.h"
 #include "socket.h"
 
 /* Packets that go out as one, for the underlay to split as late as it can */
@@ -65,7 +66,7 @@ static void report_no_key(struct akm_device *akm, enum akm_event_type type,
 static void send_to(struct akm_device *akm, struct sk_buff *skb, struct akm_member *member,
 		    const struct send_cb *cb)
 {
-	struct akm_endpoint *endpoint = rcu_dereference(member->endpoint);
+	struct akm_endpoint *endpoint = akm_member_whereabouts(member);
 
 	if (!endpoint) {
 		akm_stats_add(&member->stats, AKM_STAT_TX_NO_ENDPOINT, cb->n);
@@ -115,7 +116,7 @@ static void send_to_all(struct akm_device *akm, struct sk_buff *skb, u16 self,
 
 	skb = move_to_fragment(skb);
 	xa_for_each(&akm->members, index, member) {
-		if (index == self || !rcu_access_pointer(member->endpoint))
+		if (index == self || !akm_member_reachable(member))
 			continue;
 		copy = pskb_copy(skb, GFP_ATOMIC);
 		if (copy)
@@ -421,7 +422,7 @@ static enum akm_stat admit(struct akm_device *akm, struct sk_buff *skb,
 		tell_unreachable(skb);
 		return AKM_STAT_TX_NO_MEMBER;
 	}
-	if (!rcu_access_pointer(ret_inner->destination->endpoint)) {
+	if (!akm_member_reachable(ret_inner->destination)) {
 		akm_stats_inc(&ret_inner->destination->stats, AKM_STAT_TX_NO_ENDPOINT);
 		tell_unreachable(skb);
 		return AKM_STAT_TX_NO_ENDPOINT;

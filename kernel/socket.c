@@ -219,14 +219,14 @@ void akm_socket_close(struct akm_device *akm)
 		destroy(as);
 }
 
-struct akm_endpoint *akm_endpoint_create(const struct sockaddr *addr, size_t len)
+struct akm_endpoint *akm_endpoint_create(const struct sockaddr *addr, size_t len, gfp_t gfp)
 {
-	struct akm_endpoint *endpoint = kzalloc(sizeof(*endpoint), GFP_KERNEL);
+	struct akm_endpoint *endpoint = kzalloc(sizeof(*endpoint), gfp);
 	int err;
 
 	if (!endpoint)
 		return ERR_PTR(-ENOMEM);
-	err = dst_cache_init(&endpoint->cache, GFP_KERNEL);
+	err = dst_cache_init(&endpoint->cache, gfp);
 	if (err) {
 		kfree(endpoint);
 		return ERR_PTR(err);

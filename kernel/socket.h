@@ -40,7 +40,8 @@ struct akm_endpoint {
 int akm_socket_open(struct akm_device *akm);
 void akm_socket_close(struct akm_device *akm);
 
-struct akm_endpoint *akm_endpoint_create(const struct sockaddr *addr, size_t len);
+/* Return: a new one, or an ERR_PTR. */
+struct akm_endpoint *akm_endpoint_create(const struct sockaddr *addr, size_t len, gfp_t gfp);
 /* Frees after a grace period; NULL is fine. */
 void akm_endpoint_free(struct akm_endpoint *endpoint);
 

@@ -15,7 +15,7 @@
 
 #define DUMP_TRIES	5
 
-enum field_kind { F_U8, F_U16, F_U32, F_U64, F_STRING, F_SUITE, F_FRESHNESS, F_FRESH, F_STATE, F_EVENT,
+enum field_kind { F_U8, F_U16, F_U32, F_U64, F_FLAG, F_STRING, F_SUITE, F_FRESHNESS, F_FRESH, F_STATE, F_EVENT,
 		  F_SOCKADDR, F_STATS, F_PREFIX };
 
 struct field {
@@ -52,6 +52,8 @@ static const struct field member_fields[] = {
 	{ AKM_A_MEMBER_NAME, F_STRING, "name" },
 	{ AKM_A_MEMBER_PREFIX, F_PREFIX, "prefixes" },
 	{ AKM_A_MEMBER_ENDPOINT, F_SOCKADDR, "endpoint" },
+	{ AKM_A_MEMBER_ROAMS, F_FLAG, "roams" },
+	{ AKM_A_MEMBER_LEARNT, F_SOCKADDR, "learnt" },
 	{ AKM_A_MEMBER_LAST_RX, F_U64, "last_rx" },
 	{ AKM_A_MEMBER_FRESH, F_FRESH, "fresh" },
 	{ AKM_A_MEMBER_WAITING, F_U32, "waiting" },
@@ -213,6 +215,8 @@ static struct json_object *decode_attr(enum field_kind kind, struct nlattr *a)
 	case F_STATE:
 	case F_EVENT:
 		return decode_number(kind, a);
+	case F_FLAG:
+		return nla_len(a) ? NULL : json_object_new_boolean(true);
 	case F_STRING:
 		return decode_string(a);
 	case F_SOCKADDR:

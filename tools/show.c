@@ -189,7 +189,9 @@ static void put_member(struct akm_ctx *ctx, struct json_object *m, bool self)
 	line(ctx, "prefixes", "%s", join(m, "prefixes", prefixes, sizeof(prefixes)));
 	if (self)
 		return;
-	line(ctx, "endpoint", "%s", text_or(m, "endpoint", "none"));
+	line(ctx, "endpoint", "%s%s", text_or(m, "endpoint", "none"), akm_json_has(m, "roams") ? ", roams" : "");
+	if (akm_json_str(m, "learnt"))
+		line(ctx, "learnt", "%s", akm_json_str(m, "learnt"));
 	line(ctx, "latest packet", "%s", last_rx(m, ago));
 	if (akm_json_str(m, "fresh") && strcmp(akm_json_str(m, "fresh"), "yes"))
 		line(ctx, "fresh", "%s, %" PRIu64 " packets wait", akm_json_str(m, "fresh"),
@@ -358,7 +360,7 @@ static int add_member_row(struct akm_table *t, struct json_object *m)
 
 	r = r ? r : akm_table_cell(t, AKM_PLAIN, akm_json_str(m, "name"));
 	r = r ? r : akm_table_cell(t, AKM_PLAIN, join(m, "prefixes", prefixes, sizeof(prefixes)));
-	r = r ? r : akm_table_cell(t, AKM_PLAIN, akm_json_str(m, "endpoint"));
+	r = r ? r : akm_table_cell(t, AKM_PLAIN, text_or(m, "learnt", akm_json_str(m, "endpoint")));
 	return r ? r : akm_table_cell(t, AKM_PLAIN, last_rx(m, ago));
 }
 

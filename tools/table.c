@@ -44,6 +44,7 @@ static const struct akm_arg member_set[] = {
 	{ .word = "prefix", .meta = "ADDRESS/LENGTH", .kind = AKM_ARG_PREFIX, .repeat = AKM_PREFIXES_MAX,
 	  .attr = AKM_A_MEMBER_PREFIX },
 	{ .word = "endpoint", .meta = "ADDRESS:PORT", .kind = AKM_ARG_ENDPOINT, .attr = AKM_A_MEMBER_ENDPOINT },
+	{ .word = "roams", .kind = AKM_ARG_FLAG, .attr = AKM_A_MEMBER_ROAMS },
 	{}
 };
 

@@ -39,6 +39,7 @@ struct fake_kernel {
 	unsigned int fail_times;
 	bool cutting;
 	unsigned int cut_after;
+	bool members_roam;
 };
 
 struct nl {
@@ -209,6 +210,11 @@ uint32_t fake_kernel_incarnation(struct fake_kernel *k, const char *ifname)
 	struct fake_device *d = find(k, ifname);
 
 	return d ? d->d.incarnation : 0;
+}
+
+bool fake_kernel_roams(struct fake_kernel *k)
+{
+	return k->members_roam;
 }
 
 bool fake_kernel_unused(struct fake_kernel *k, const char *ifname, uint32_t number)
@@ -570,6 +576,11 @@ int nl_dev_addresses(struct nl *n, const char *ifname, const struct msg_prefix *
 		return r ?: absent(n, err);
 	d->n_addresses = n_a;
 	return 0;
+}
+
+void nl_members_roam(struct nl *n, bool roam)
+{
+	n->k->members_roam = roam;
 }
 
 int nl_member_set(struct nl *n, const char *ifname, const struct msg_member *m, uint16_t default_port,

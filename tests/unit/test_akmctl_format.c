@@ -107,7 +107,8 @@ static void test_names(void **state)
 	assert_string_equal(akm_gen_state_name(UINT32_MAX), "unknown");
 	assert_string_equal(akm_event_name(AKM_EVENT_STATE_LOST), "state-lost");
 	assert_string_equal(akm_event_name(AKM_EVENT_CLONE), "clone");
-	assert_string_equal(akm_event_name(AKM_EVENT_CLONE + 1), "unknown");
+	assert_string_equal(akm_event_name(AKM_EVENT_MOVED), "moved");
+	assert_string_equal(akm_event_name(AKM_EVENT_MOVED + 1), "unknown");
 }
 
 /* What another party wrote cannot drive the terminal. */

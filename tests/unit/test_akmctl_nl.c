@@ -206,6 +206,7 @@ static void test_member_set(void **state)
 	memcpy(&in, nla_data(tb[AKM_A_MEMBER_ENDPOINT]), sizeof(in));
 	assert_int_equal(in.sin_family, AF_INET);
 	assert_int_equal(ntohs(in.sin_port), 7645);
+	assert_null(tb[AKM_A_MEMBER_ROAMS]);
 	assert_int_equal(count_attrs(0, AKM_A_MEMBER_PREFIX), 2);
 	/* the last of the repeated ones is the one that was parsed */
 	assert_true(tb[AKM_A_MEMBER_PREFIX]->nla_type & NLA_F_NESTED);

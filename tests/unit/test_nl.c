@@ -465,8 +465,12 @@ static void test_member(void **state)
 	m = (struct msg_member){ .index = 4, .endpoint = { .addr = { 0x20, 1, 0x0d, 0xb8, [15] = 4 }, .addr_len = 16, .port = 9 } };
 	assert_int_equal(nl_member_set(nl, "akm1", &m, 7645, &err), 0);
 	expect_request(1, FAMILY, 0, REQ_MEMBER_V6);
+	nl_members_roam(nl, true);
+	assert_int_equal(nl_member_set(nl, "akm1", &m, 7645, &err), 0);
+	expect_request(2, FAMILY, 0, REQ_MEMBER_V6 "04000c00");
+	nl_members_roam(nl, false);
 	assert_int_equal(nl_member_del(nl, "akm1", 4, &err), 0);
-	expect_request(2, FAMILY, 0, REQ_MEMBER_DEL);
+	expect_request(3, FAMILY, 0, REQ_MEMBER_DEL);
 }
 
 static struct akm_secret secret(uint8_t *data, size_t len)

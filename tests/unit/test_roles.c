@@ -633,6 +633,18 @@ static void test_definition_changes_epochs_later(void **state)
 	assert_int_equal(events_of(M, "node-refused"), 0);
 }
 
+static void test_following_members_is_the_nodes_choice(void **state)
+{
+	(void)state;
+	create_abc();
+	assert_false(fake_kernel_roams(A->kernel));
+	actor_stop(A);
+	A->config.roaming = true;
+	assert_int_equal(actor_start(A), 0);
+	assert_true(fake_kernel_roams(A->kernel));
+	assert_false(fake_kernel_roams(B->kernel));
+}
+
 /* Of a generation with many pairs the second request did not come through. */
 static void test_pairs_missing(void **state)
 {
@@ -1002,6 +1014,7 @@ int main(int argc, char **argv)
 		story(test_kernel_behind_the_store),
 		story(test_writes_are_few),
 		story(test_definition_changes_epochs_later),
+		story(test_following_members_is_the_nodes_choice),
 		story(test_pairs_missing),
 		story(test_endpoint_changes),
 		story(test_breach_attempt),

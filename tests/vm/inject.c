@@ -2,11 +2,11 @@
 /*
  * The attacker on the wire: sends recorded AKM packets again, or what it made of them.
  *
- *   inject [-d ADDRESS] [-t pair|group] [-n COUNT] [-r PER_SECOND] [-R IPV4 -E MAC] MODE INTERFACE PCAP
+ *   inject [-d ADDRESS] [-t pair|group] [-n COUNT] [-r PER_SECOND] [-R IPV4 -E MAC] [-S IPV4] MODE INTERFACE PCAP
  *
  * Takes the AKM packets of PCAP (only those to outer ADDRESS, only that type), and sends
  * COUNT of them (default: each once), going round, out of INTERFACE. -R and -E lead them to
- * another outer IPv4 and Ethernet destination.
+ * another outer IPv4 and Ethernet destination, -S makes them come from another outer IPv4.
  *   replay   as they were
  *   flip     one bit of the ciphertext changed
  *   tag      one bit of the first byte of the tag changed
@@ -52,6 +52,8 @@ struct options {
 	bool have_dst;
 	uint8_t redirect[4], redirect_mac[ETH_ALEN];
 	bool have_redirect, have_mac;
+	uint8_t source[4];
+	bool have_source;
 	unsigned long count, rate;
 };
 
@@ -69,7 +71,7 @@ static _Noreturn void die(const char *what)
 static _Noreturn void usage(void)
 {
 	fprintf(stderr, "usage: inject [-d ADDRESS] [-t pair|group] [-n COUNT] [-r PER_SECOND] "
-		"[-R IPV4 -E MAC] MODE INTERFACE PCAP\n");
+		"[-R IPV4 -E MAC] [-S IPV4] MODE INTERFACE PCAP\n");
 	exit(2);
 }
 
@@ -98,7 +100,7 @@ static void parse_options(int argc, char **argv, struct options *o)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "d:t:n:r:R:E:")) != -1) {
+	while ((c = getopt(argc, argv, "d:t:n:r:R:E:S:")) != -1) {
 		switch (c) {
 		case 'd':
 			if (inet_pton(AF_INET, optarg, o->dst) != 1 && inet_pton(AF_INET6, optarg, o->dst) != 1)
@@ -113,6 +115,11 @@ static void parse_options(int argc, char **argv, struct options *o)
 		case 'E':
 			parse_mac(optarg, o->redirect_mac);
 			o->have_mac = true;
+			break;
+		case 'S':
+			if (inet_pton(AF_INET, optarg, o->source) != 1)
+				usage();
+			o->have_source = true;
 			break;
 		case 't':
 			o->type = optarg;
@@ -239,6 +246,8 @@ static void redirect(const struct options *o, uint8_t *frame, struct packet *p)
 {
 	if (o->have_redirect && !p->v6)
 		memcpy(p->ip + 16, o->redirect, sizeof(o->redirect));
+	if (o->have_source && !p->v6)
+		memcpy(p->ip + 12, o->source, sizeof(o->source));
 	if (o->have_mac)
 		memcpy(frame, o->redirect_mac, ETH_ALEN);
 }

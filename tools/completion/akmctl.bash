@@ -22,7 +22,7 @@ _akmctl_words() { # "OBJECT VERB" or OBJECT
 	case $1 in
 	"dev add") echo "atr-id label self suite port incarnation fwmark epoch-interval epoch-grace freshness" ;;
 	"dev set") echo "atr-id label self suite port incarnation fwmark epoch-interval epoch-grace freshness" ;;
-	"member set") echo "index name prefix endpoint" ;;
+	"member set") echo "index name prefix endpoint roams" ;;
 	"member del") echo "index" ;;
 	"member show") echo "index" ;;
 	"generation install") echo "number key-id epoch chain-file pair-file expect unused" ;;

@@ -84,6 +84,7 @@ enum akm_event_type {
 	AKM_EVENT_NO_KEY = 10,		/* wanted to send, nothing to send with */
 	AKM_EVENT_STATE_LOST = 11,	/* resume or VM fork: transmit keys dropped, push a new incarnation */
 	AKM_EVENT_CLONE = 12,		/* two packets with one number: two holders of one pair key */
+	AKM_EVENT_MOVED = 13,		/* a member that roams is elsewhere now, see SOURCE */
 };
 
 /* A device = an ATR. IFINDEX or IFNAME names it in every request of the family. */
@@ -124,6 +125,8 @@ enum akm_a_member {
 	AKM_A_MEMBER_PAD,
 	AKM_A_MEMBER_FRESH,		/* u32, enum akm_fresh_state in the active generation, out only */
 	AKM_A_MEMBER_WAITING,		/* u32, packets that wait for a hello-ack, out only */
+	AKM_A_MEMBER_ROAMS,		/* flag: send to where its newest packet came from */
+	AKM_A_MEMBER_LEARNT,		/* struct sockaddr_in or sockaddr_in6, that place, out only */
 	__AKM_A_MEMBER_MAX
 };
 #define AKM_A_MEMBER_MAX (__AKM_A_MEMBER_MAX - 1)
@@ -198,7 +201,7 @@ enum akm_a_event {
 	AKM_A_EVENT_IFINDEX,		/* u32, absent if no device was concerned */
 	AKM_A_EVENT_IFNAME,		/* NUL string, likewise */
 	AKM_A_EVENT_ATR_ID,		/* u32 */
-	AKM_A_EVENT_MEMBER,		/* u16, claimed sender (proven only for REPLAY, PREFIX, EPOCH, CLONE) */
+	AKM_A_EVENT_MEMBER,		/* u16, claimed sender (proven only for REPLAY, PREFIX, EPOCH, CLONE, MOVED) */
 	AKM_A_EVENT_GENERATION,		/* u32 */
 	AKM_A_EVENT_KEY_ID,		/* u32 */
 	AKM_A_EVENT_EPOCH,		/* u64 */

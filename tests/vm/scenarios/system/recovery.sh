@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# P9, P10, P12: changes while parties are away. A member that was cut off gets the new generation when it returns;
+# P9, P10, P12: changes while parties are away, or move. A member that was cut off gets the new generation when it returns;
 # a manager that is killed in the midst of a change finishes it after its restart; an evicted member that was
 # away stays out; a member that is added reads nothing older.
 # shellcheck source=tests/vm/world.sh
@@ -13,6 +13,10 @@ cut_off() { # LETTER: from the management network only
 
 back() {
 	ip -n "EdgeNode$1" link set mgmt0 up
+}
+
+moves() { # LETTER OLD NEW: its underlay address, 192.0.2.OLD
+	ip -n "EdgeNode$1" addr del "192.0.2.$2/24" dev eth0 && ip -n "EdgeNode$1" addr add "192.0.2.$3/24" dev eth0
 }
 
 all_at() { # LETTERS: the same generation everywhere
@@ -56,6 +60,13 @@ need "C is added" akm MgmtMod atr add '#1' EdgeNodeC
 claim "A reaches C" within 60 reaches A C
 claim "C reaches B" within 60 reaches C B
 evidence=1 claim "A and B lost nothing meanwhile" lossless add
+
+need "B gets another address in the underlay" moves B 12 112
+claim "B reaches A from there" within 20 reaches B A
+claim "A follows B, with nobody's help" within 20 reaches A B
+need "B gets its old address again" moves B 112 12
+claim "B reaches A" within 20 reaches B A
+claim "A follows B" within 20 reaches A B
 
 cut_off C
 before=$(generation A)

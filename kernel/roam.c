@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "roam.h"
+
+#include <linux/slab.h>
+#include <linux/udp.h>
+#include <net/ip.h>
+#include <net/ipv6.h>
+#include "device.h"
+#include "socket.h"
+
+bool akm_endpoint_same(const struct akm_endpoint *a, const struct akm_endpoint *b)
+{
+	if (!a || !b)
+		return a == b;
+	if (a->addr.sa.sa_family != b->addr.sa.sa_family)
+		return false;
+	if (a->addr.sa.sa_family == AF_INET)
+		return a->addr.in4.sin_addr.s_addr == b->addr.in4.sin_addr.s_addr &&
+		       a->addr.in4.sin_port == b->addr.in4.sin_port;
+	return ipv6_addr_equal(&a->addr.in6.sin6_addr, &b->addr.in6.sin6_addr) &&
+	       a->addr.in6.sin6_port == b->addr.in6.sin6_port &&
+	       a->addr.in6.sin6_scope_id == b->addr.in6.sin6_scope_id;
+}
+
+/* Did @skb come from there? Of every packet of a member that roams. */
+static bool is_from(const struct akm_endpoint *endpoint, const struct sk_buff *skb)
+{
+	if (!endpoint)
+		return false;
+	if (ip_hdr(skb)->version == 4)
+		return endpoint->addr.sa.sa_family == AF_INET &&
+		       endpoint->addr.in4.sin_addr.s_addr == ip_hdr(skb)->saddr &&
+		       endpoint->addr.in4.sin_port == udp_hdr(skb)->source;
+	return endpoint->addr.sa.sa_family == AF_INET6 &&
+	       ipv6_addr_equal(&endpoint->addr.in6.sin6_addr, &ipv6_hdr(skb)->saddr) &&
+	       endpoint->addr.in6.sin6_port == udp_hdr(skb)->source;
+}
+
+/* The same conditions as for an endpoint that is given. */
+static bool may_answer4(const struct sockaddr_in *in)
+{
+	return in->sin_port && !ipv4_is_zeronet(in->sin_addr.s_addr) &&
+	       !ipv4_is_multicast(in->sin_addr.s_addr) && !ipv4_is_lbcast(in->sin_addr.s_addr);
+}
+
+/* A link-local address means something together with the interface only. */
+static bool may_answer6(struct sockaddr_in6 *in, const struct sk_buff *skb)
+{
+	int type = ipv6_addr_type(&in->sin6_addr);
+
+	if (type & IPV6_ADDR_LINKLOCAL)
+		in->sin6_scope_id = skb->skb_iif;
+	return in->sin6_port && type & IPV6_ADDR_UNICAST && !(type & IPV6_ADDR_MAPPED) &&
+	       (!(type & IPV6_ADDR_LINKLOCAL) || in->sin6_scope_id);
+}
+
+static struct akm_endpoint *endpoint_of(struct akm_event *event, const struct sk_buff *outer)
+{
+	akm_event_source(event, outer);
+	if (event->source.sa.sa_family == AF_INET)
+		return may_answer4(&event->source.in4) ?
+			akm_endpoint_create(&event->source.sa, sizeof(event->source.in4),
+					    GFP_ATOMIC | __GFP_NOWARN) : NULL;
+	return may_answer6(&event->source.in6, outer) ?
+		akm_endpoint_create(&event->source.sa, sizeof(event->source.in6),
+				    GFP_ATOMIC | __GFP_NOWARN) : NULL;
+}
+
+/* Return: true if it is there now; @endpoint is the member's or gone then, and gone otherwise. */
+static bool move(struct akm_device *akm, struct akm_member *member,
+		 struct akm_endpoint *endpoint)
+{
+	struct akm_endpoint *old = endpoint;
+	bool moves;
+
+	spin_lock(&akm->roam_lock);
+	moves = member->roams && akm_bucket_take(&member->moves, AKM_MOVES_BURST,
+						 AKM_MOVES_RATE, jiffies);
+	if (moves)
+		old = rcu_replace_pointer(member->learnt, endpoint,
+					  lockdep_is_held(&akm->roam_lock));
+	spin_unlock(&akm->roam_lock);
+	akm_endpoint_free(old);
+	return moves;
+}
+
+void akm_roam_note(struct akm_device *akm, struct akm_member *member,
+		   const struct sk_buff *outer)
+{
+	struct akm_event event = {
+		.type = AKM_EVENT_MOVED,
+		.has = AKM_HAS_MEMBER,
+		.member = member->index,
+	};
+	struct akm_endpoint *endpoint;
+
+	if (likely(is_from(akm_member_whereabouts(member), outer)))
+		return;
+	endpoint = endpoint_of(&event, outer);
+	if (!IS_ERR_OR_NULL(endpoint) && move(akm, member, endpoint))
+		akm_device_report(akm, &event);
+}
+
+void akm_roam_reset(struct akm_device *akm, struct akm_member *member, bool roams, bool keep)
+{
+	struct akm_endpoint *old = NULL;
+
+	lockdep_assert_held(&akm->lock);
+	spin_lock_bh(&akm->roam_lock);
+	WRITE_ONCE(member->roams, roams);
+	if (!keep)
+		old = rcu_replace_pointer(member->learnt, NULL,
+					  lockdep_is_held(&akm->roam_lock));
+	spin_unlock_bh(&akm->roam_lock);
+	akm_endpoint_free(old);
+}
