@@ -398,6 +398,7 @@ static const struct key keys[] = {
 	{ "policy", "clone", M, set_rule, AT(clone), 0, 0 },
 	{ "policy", "unknown_key", M, set_rule, AT(unknown_key), 0, 0 },
 	{ "policy", "hold_down", M, set_u32, AT(hold_down_s), 0, 86400 },
+	{ "policy", "file", M, set_path, AT(policy_file), 0, 0 },
 };
 
 struct parse {
@@ -601,6 +602,12 @@ static int check_whole(struct parse *p)
 		label(&keys[i], what);
 		return fail(p, -EINVAL, p->seen[i], what, "means nothing for this role");
 	}
+	for (i = 0; c->policy_file && i < ARRAY_SIZE(keys); i++) {
+		if (!p->seen[i] || strcmp(keys[i].section, "policy") || !strcmp(keys[i].name, "file"))
+			continue;
+		label(&keys[i], what);
+		return fail(p, -EINVAL, p->seen[i], what, "has no effect beside [policy] file: say it there");
+	}
 	if (c->counter_nv == c->store_nv)
 		return fail(p, -EINVAL, 0, "[tpm] store_nv", "is the same NV index as counter_nv");
 	return 0;
@@ -695,6 +702,7 @@ void config_free(struct config *c)
 {
 	char **const owned[] = {
 		&c->state, &c->socket, &c->user, &c->tcti, &c->ek_ca, &c->sources, &c->listen, &c->provision,
+		&c->policy_file,
 	};
 	size_t i;
 

@@ -30,6 +30,7 @@
  *   [policy]    auth_fail, replay, clone, unknown_key = COUNT/SECONDS:alert|rekey or off (manager)
  *               (auth_fail, replay: 100/10:rekey; clone: 1/60:rekey; unknown_key: 100/10:alert)
  *               hold_down = SECONDS, 0 … 86400, between two automatic rekeys of an ATR (manager; 60)
+ *               file = PATH of a policy, in place of all these, see akm-policy(5) (manager; none)
  */
 #ifndef AKM_CONFIG_H
 #define AKM_CONFIG_H
@@ -47,7 +48,7 @@ struct config_rule { uint32_t count, seconds; enum config_action action; };	/* c
 struct config {
 	enum msg_role role;
 	char name[AKM_NAME_LEN];
-	char *state, *socket, *user, *tcti, *ek_ca, *sources, *listen, *provision;	/* owned, NULL if absent */
+	char *state, *socket, *user, *tcti, *ek_ca, *sources, *listen, *provision, *policy_file;	/* owned, NULL if absent */
 	int log_level;
 	size_t secret_memory;
 	uint32_t counter_nv, store_nv;

@@ -29,6 +29,8 @@ struct evidence {
 	size_t n_alerts;		/* all so far; the newest lies at (n_alerts - 1) % EVIDENCE_ALERTS */
 	void (*on_new)(void *ctx);
 	void *on_new_ctx;
+	evidence_record_fn on_record;
+	void *on_record_ctx;
 };
 
 static void flush_limits(evutil_socket_t fd, short what, void *arg);
@@ -71,6 +73,12 @@ void evidence_on_new(struct evidence *e, void (*fn)(void *ctx), void *ctx)
 {
 	e->on_new = fn;
 	e->on_new_ctx = ctx;
+}
+
+void evidence_on_record(struct evidence *e, evidence_record_fn fn, void *ctx)
+{
+	e->on_record = fn;
+	e->on_record_ctx = ctx;
 }
 
 const struct evidence_backend *evidence_backend(const struct evidence *e)
@@ -116,6 +124,8 @@ static int keep(struct evidence *e, const struct msg_event *ev)
 	}
 	if (e->on_new)
 		e->on_new(e->on_new_ctx);
+	if (e->on_record)
+		e->on_record(ev, e->on_record_ctx);
 	return 0;
 }
 

@@ -28,19 +28,24 @@ int evidence_new(struct event_base *base, const char *name, const struct evidenc
 void evidence_free(struct evidence *e);
 /* Called after each record that is new here; one listener (the way up). */
 void evidence_on_new(struct evidence *e, void (*fn)(void *ctx), void *ctx);
+/* The same, with the record; its seq is 0 if it is our own. One listener (the policy). */
+typedef void (*evidence_record_fn)(const struct msg_event *e, void *ctx);
+void evidence_on_record(struct evidence *e, evidence_record_fn fn, void *ctx);
 const struct evidence_backend *evidence_backend(const struct evidence *e);
 
 struct evidence_note {
 	const char *kind;
 	enum msg_severity severity;
 	uint32_t atr_id;		/* 0: none */
-	int32_t member;			/* -1: none. EVIDENCE_NOTE() sets it */
+	int32_t member;			/* index in the ATR; -1: none, as EVIDENCE_NOTE() has it */
 	uint64_t count;			/* 0 means 1 */
 	const char *limit;		/* at most one record of this kind and word in EVIDENCE_INTERVAL_MS; NULL: always */
 };
 #define EVIDENCE_INTERVAL_MS	10000
 #define EVIDENCE_KEYS		128	/* (kind, word) limited one by one; beyond it, together */
-#define EVIDENCE_NOTE(k, sev, ...) (&(struct evidence_note){ .kind = (k), .severity = (sev), .member = -1, __VA_ARGS__ })
+#define EVIDENCE_NOTE(k, sev, ...) EVIDENCE_ABOUT(k, sev, -1, __VA_ARGS__)
+#define EVIDENCE_ABOUT(k, sev, m, ...) \
+	(&(struct evidence_note){ .kind = (k), .severity = (sev), .member = (m), __VA_ARGS__ })
 
 /* A record of our own. A failure to store it is logged. */
 __attribute__((format(printf, 3, 4)))

@@ -31,6 +31,7 @@ static void atr_free(struct fleet_atr *a)
 	for (size_t i = 0; i < REKEY_GENERATIONS; i++)
 		store_generation_free(&a->generations[i]);
 	store_atr_free(&a->def);
+	policy_state_free(a->policy);
 	free(a->plan.members);
 	free(a->members);
 	if (a->timer)
@@ -51,8 +52,9 @@ struct fleet_atr *fleet_atr_attach(struct fleet *f, struct store_atr *def)
 	if (!a)
 		return NULL;
 	a->timer = evtimer_new(f->c.base, on_timer, a);
-	if (!a->timer) {
-		free(a);
+	a->policy = policy_state_new(&f->policy, def->id);
+	if (!a->timer || !a->policy) {
+		atr_free(a);
 		return NULL;
 	}
 	a->fleet = f;
@@ -249,9 +251,13 @@ int fleet_new(const struct fleet_config *cfg, struct fleet **ret, struct akm_err
 	f->c = *cfg;
 	f->inventory = wall_ms();
 	f->wait_timer = evtimer_new(cfg->base, on_wait_timer, f);
-	r = f->wait_timer ? store_atr_each(cfg->store, load_atr, f) : -ENOMEM;
+	r = f->wait_timer ? fleet_policy_new(f, err) : -ENOMEM;
+	if (!r) {
+		r = store_atr_each(cfg->store, load_atr, f);
+		if (r < 0)
+			akm_error_set(err, r, "database", "the ATRs cannot be loaded: %s", store_strerror(cfg->store));
+	}
 	if (r < 0) {
-		akm_error_set(err, r, "database", "the ATRs cannot be loaded: %s", store_strerror(cfg->store));
 		fleet_free(f);
 		return r;
 	}
@@ -274,6 +280,7 @@ void fleet_free(struct fleet *f)
 	}
 	if (f->wait_timer)
 		event_free(f->wait_timer);
+	fleet_policy_free(f);
 	free(f);
 }
 
@@ -370,7 +377,7 @@ static void take_failure(struct fleet_atr *a, size_t m, const struct request *q,
 	log_warning("%s refused node=%s atr=%u generation=%u reason=%s", msg_type_name(q->type), f->name, a->def.id,
 		    q->generation, f->failure);
 	evidence_add(a->fleet->c.evidence,
-		     EVIDENCE_NOTE("node-refused", SEV_WARNING, .atr_id = a->def.id, .limit = f->name),
+		     EVIDENCE_ABOUT("node-refused", SEV_WARNING, f->index, .atr_id = a->def.id, .limit = f->name),
 		     "%s refused to %s generation %u of #%u: %s", f->name, msg_type_name(q->type), q->generation,
 		     a->def.id, f->failure);
 	/* It does not have what it should: begin again with it. */

@@ -162,7 +162,8 @@ void fleet_outrun(struct fleet_atr *a, size_t m, uint32_t number)
 
 	if (number - had > FLEET_AHEAD_MAX || now_ms() < a->outrun_ms) {
 		evidence_add(a->fleet->c.evidence,
-			     EVIDENCE_NOTE("generation-ahead", SEV_ALERT, .atr_id = a->def.id, .limit = a->members[m].name),
+			     EVIDENCE_ABOUT("generation-ahead", SEV_ALERT, a->members[m].index, .atr_id = a->def.id,
+					    .limit = a->members[m].name),
 			     "%s claims generation %u of #%u, of which %u were made: not believed now", a->members[m].name,
 			     number, a->def.id, had);
 		return;
@@ -181,7 +182,8 @@ void fleet_outrun(struct fleet_atr *a, size_t m, uint32_t number)
 	}
 	adopt(a, &def);
 	changed(a->fleet);
-	evidence_add(a->fleet->c.evidence, EVIDENCE_NOTE("generation-ahead", SEV_WARNING, .atr_id = a->def.id),
+	evidence_add(a->fleet->c.evidence,
+		     EVIDENCE_ABOUT("generation-ahead", SEV_WARNING, a->members[m].index, .atr_id = a->def.id),
 		     "%s holds generation %u of #%u, of which %u were known: the records are older than the fleet. It moves "
 		     "to generation %u", a->members[m].name, number, a->def.id, had, made);
 }
@@ -381,7 +383,7 @@ static int evict_from(struct fleet_atr *a, const struct store_node *n, struct fl
 		return r;
 	mark_removed(&def, n->id);
 	r = fleet_generation_make(a->fleet, &def, "evict", &number);
-	if (!r)
+	if (!r && w)
 		fleet_wait_add(w, a->def.id, number);
 	return r;
 }

@@ -4,7 +4,7 @@
 #define AKM_FLEET_INTERNAL_H
 
 #include "fleet.h"
-#include "policy.h"
+#include "../include/akm-policy.h"
 #include "rekey.h"
 
 #define FLEET_TURN		16	/* messages with secrets built before others have their turn */
@@ -35,7 +35,7 @@ struct fleet_atr {
 	struct rekey_atr plan;		/* its members are those not removed, ascending by index */
 	struct fleet_member *members;
 	struct store_generation generations[REKEY_GENERATIONS];	/* beside plan.generations */
-	struct policy_atr policy;
+	struct policy_state *policy;
 	struct event *timer;
 	uint64_t define_ms;		/* monotonic: make a new definition then; 0: not wanted */
 	uint64_t kick_ms;		/* kick again then; 0: not wanted */
@@ -48,6 +48,16 @@ struct fleet_leave {
 	uint8_t node[AKM_ID_LEN];
 	uint32_t atr_id;
 };
+
+/* A record that the policy is to judge from the event loop; equal ones are added up. */
+struct fleet_told {
+	enum policy_kind kind;
+	enum policy_severity severity;
+	uint32_t atr_id;		/* 0: it concerns the whole fleet */
+	char subject[POLICY_SUBJECT_LEN];
+	uint64_t count;
+};
+#define FLEET_TOLD_MAX 64
 
 enum wait_kind { WAIT_REACHED, WAIT_SETTLED, WAIT_LEFT };
 
@@ -73,6 +83,13 @@ struct fleet {
 	struct fleet_wait *waits;
 	struct event *wait_timer;
 	uint64_t inventory;		/* version */
+	struct policy policy;
+	uint64_t policy_ms;		/* CLOCK_REALTIME, since when it is in force */
+	struct policy_state *policy_whole;	/* of what concerns no single ATR */
+	struct event *policy_timer;
+	struct fleet_told told[FLEET_TOLD_MAX];
+	size_t n_told;
+	uint64_t told_lost;
 };
 
 /* fleet.c */
@@ -123,11 +140,18 @@ int fleet_give_addresses(const struct store_atr *def, struct store_member *m, st
 int fleet_add(struct fleet_atr *a, const struct store_node *n, uint32_t *ret_number, struct akm_error *err);
 int fleet_remove(struct fleet_atr *a, const struct store_node *n, uint32_t *ret_number, struct akm_error *err);
 int fleet_delete(struct fleet_atr *a, struct akm_error *err);		/* @a is gone after success */
-/* Out of every ATR, and refused from now on. Notes what it started in @w. */
+/* Out of every ATR, and refused from now on. Notes what it started in @w, if that is not NULL. */
 int fleet_evict(struct fleet *f, const struct store_node *n, struct fleet_wait *w, struct akm_error *err);
 
 /* fleet_watch.c */
 void fleet_watch(struct fleet_atr *a, size_t m, const struct msg_atr_state *now);
+
+/* fleet_policy.c */
+int fleet_policy_new(struct fleet *f, struct akm_error *err);
+void fleet_policy_free(struct fleet *f);
+/* Member @m of @a has counted so much more. */
+void fleet_policy_count(struct fleet_atr *a, size_t m, enum policy_kind kind, uint64_t count);
+void fleet_policy_due(struct fleet_atr *a);		/* a rekey that is owed */
 
 /* fleet_wait.c */
 void fleet_wait_check(struct fleet *f);

@@ -2,40 +2,9 @@
 /* What heartbeats tell: evidence for the policy, epochs. */
 #include "fleet_internal.h"
 
-#include "clock.h"
 #include "log.h"
 
 #define FORWARD_MAX 64			/* epochs at a time: a derivation each */
-
-static void rekey_by_policy(struct fleet_atr *a, enum policy_kind kind)
-{
-	const char *what = policy_kind_name(kind);
-	uint32_t number;
-	int r = fleet_rekey(a, what, &number);
-
-	if (r < 0)
-		evidence_add(a->fleet->c.evidence, EVIDENCE_NOTE("rekey-failed", SEV_ALERT, .atr_id = a->def.id),
-			     "#%u could not be rekeyed: %s", a->def.id, strerror(-r));
-	else
-		evidence_add(a->fleet->c.evidence, EVIDENCE_NOTE("rekey", SEV_INFO, .atr_id = a->def.id),
-			     "#%u %s moves to generation %u by policy (%s)", a->def.id, a->def.label, number, what);
-}
-
-static void judge(struct fleet_atr *a, size_t m, enum policy_kind kind, uint64_t count)
-{
-	struct fleet *f = a->fleet;
-	struct policy_verdict v = policy_feed(&a->policy, f->c.config, kind, count, now_ms());
-
-	if (v.action == ACTION_NONE)
-		return;
-	evidence_add(f->c.evidence,
-		     EVIDENCE_NOTE("alert", SEV_ALERT, .atr_id = a->def.id, .count = v.count),
-		     "Breach attempt on #%u %s: %llu %s within %u s, last at %s%s", a->def.id, a->def.label,
-		     (unsigned long long)v.count, policy_kind_name(kind), v.seconds, a->members[m].name,
-		     v.held ? "; a rekey follows when the hold-down ends" : "");
-	if (v.action == ACTION_REKEY)
-		rekey_by_policy(a, kind);
-}
 
 static int compare_epochs(const void *a, const void *b)
 {
@@ -107,7 +76,6 @@ void fleet_watch(struct fleet_atr *a, size_t m, const struct msg_atr_state *now)
 {
 	const struct msg_atr_state before = a->members[m].counters;
 	bool counted = a->members[m].counted;
-	enum policy_kind owed;
 
 	a->members[m].counters = *now;
 	a->members[m].counted = true;
@@ -116,10 +84,11 @@ void fleet_watch(struct fleet_atr *a, size_t m, const struct msg_atr_state *now)
 		a->plan.members[m].stale = true;
 	if (!counted)
 		return;			/* our first look: there is nothing to compare with */
-	judge(a, m, POLICY_AUTH_FAIL, policy_delta(before.rx_auth_fail, now->rx_auth_fail));
-	judge(a, m, POLICY_REPLAY, policy_delta(before.rx_replay, now->rx_replay));
-	judge(a, m, POLICY_CLONE, policy_delta(before.rx_clone, now->rx_clone));
-	judge(a, m, POLICY_UNKNOWN_KEY, policy_delta(before.rx_unknown_key, now->rx_unknown_key));
-	if (policy_due(&a->policy, a->fleet->c.config, now_ms(), &owed))
-		rekey_by_policy(a, owed);
+	fleet_policy_count(a, m, POLICY_AUTH_FAIL, policy_delta(before.rx_auth_fail, now->rx_auth_fail));
+	fleet_policy_count(a, m, POLICY_REPLAY, policy_delta(before.rx_replay, now->rx_replay));
+	fleet_policy_count(a, m, POLICY_CLONE, policy_delta(before.rx_clone, now->rx_clone));
+	fleet_policy_count(a, m, POLICY_UNKNOWN_KEY, policy_delta(before.rx_unknown_key, now->rx_unknown_key));
+	fleet_policy_count(a, m, POLICY_MALFORMED, policy_delta(before.rx_malformed, now->rx_malformed));
+	fleet_policy_count(a, m, POLICY_PREFIX, policy_delta(before.rx_prefix, now->rx_prefix));
+	fleet_policy_due(a);
 }

@@ -16,6 +16,7 @@
 #include "hwid.h"
 #include "log.h"
 #include "notify.h"
+#include "policy_load.h"
 #include "priv.h"
 #include "role.h"
 
@@ -111,6 +112,18 @@ static int load_config(struct daemon *d, const struct options *o)
 		return -EINVAL;
 	}
 	return 0;
+}
+
+static int check_policy(const struct config *c)
+{
+	struct policy policy = {};
+	struct akm_error err = {};
+	int r = policy_load(c, &policy, &err);
+
+	if (r < 0)
+		fprintf(stderr, "akmd: %s: %s\n", err.field, err.reason[0] ? err.reason : strerror(-r));
+	policy_free(&policy);
+	return r;
 }
 
 /* ---- directories ---- */
@@ -365,7 +378,9 @@ int main(int argc, char **argv)
 		return 2;
 	r = load_config(&d, &o);
 	if (!r && o.check) {
-		printf("%s: ok\n", o.config);
+		r = check_policy(&d.config);
+		if (!r)
+			printf("%s: ok\n", o.config);
 	} else if (!r) {
 		akm_log_init("akmd", (enum akm_log_level)d.config.log_level);
 		r = start(&d);

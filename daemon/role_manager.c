@@ -8,6 +8,7 @@
 #include "fleet.h"
 #include "hardware.h"
 #include "log.h"
+#include "policy_load.h"
 #include "status.h"
 #include "superior.h"
 #include "vault.h"
@@ -418,6 +419,8 @@ FLEET_COMMAND(atr_add)
 FLEET_COMMAND(atr_remove)
 FLEET_COMMAND(atr_rekey)
 FLEET_COMMAND(atr_delete)
+FLEET_COMMAND(policy_show)
+FLEET_COMMAND(policy_reload)
 
 static const struct ctl_command commands[] = {
 	{ "status", { { .name = NULL } }, ctl_status },
@@ -437,6 +440,8 @@ static const struct ctl_command commands[] = {
 	{ "atr-remove", { { "atr", CTL_STRING, true }, { "node", CTL_STRING, true } }, ctl_atr_remove },
 	{ "atr-rekey", { { "atr", CTL_STRING, true }, { "reason", CTL_STRING, false } }, ctl_atr_rekey },
 	{ "atr-delete", { { "atr", CTL_STRING, true } }, ctl_atr_delete },
+	{ "policy-show", { { .name = NULL } }, ctl_policy_show },
+	{ "policy-reload", { { .name = NULL } }, ctl_policy_reload },
 	{ .name = NULL }
 };
 
@@ -563,6 +568,16 @@ static void manager_stop(void *role)
 	free(m);
 }
 
+/* Now, and not when the TPM has answered: whoever starts us reads why. */
+static int check_policy(const struct config *c, struct akm_error *err)
+{
+	struct policy p = {};
+	int r = policy_load(c, &p, err);
+
+	policy_free(&p);
+	return r;
+}
+
 static int manager_start(struct role_env *env, void **ret, struct akm_error *err)
 {
 	struct manager *m = calloc(1, sizeof(*m));
@@ -571,7 +586,7 @@ static int manager_start(struct role_env *env, void **ret, struct akm_error *err
 	if (!m)
 		return -ENOMEM;
 	m->env = env;
-	r = open_store(m, err) ?: load_record(m, err) ?: open_parts(m, err);
+	r = check_policy(env->config, err) ?: open_store(m, err) ?: load_record(m, err) ?: open_parts(m, err);
 	if (r < 0) {
 		manager_stop(m);
 		return r;

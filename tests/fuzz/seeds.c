@@ -124,6 +124,12 @@ static void texts(void)
 		"[akmd]\nrole = node\nname = A\nlog = debug\n[provision]\nlisten = serial:/dev/ttyUSB0,115200\n"
 		"[heartbeat]\ninterval = 1000\nmissed = 5\n",
 	};
+	static const char *const policies[] = {
+		"budget 6\nrule noise\n\twhen auth-fail,replay rate 100/10\n\tthen rekey hold-down 60 budget 6\n"
+		"atr 7\n\tbudget 2\n\trule noise off\n",
+		"rule r # comment\nwhen node-refused,exhausted rate 3/7 scope member severity warning between 22:00-06:30\n"
+		"then alert hold-down 5 budget 9\nescalate 4/99 evict\n",
+	};
 	static const char *const addresses[] = { "192.0.2.1:7646", "[2001:db8::1]:7646", "[fe80::1%lo]:1" };
 	static const char identity[] =
 		"akm1:a1010203000000000000000000000000:5:a1010203000000000000000000000000";
@@ -134,6 +140,8 @@ static void texts(void)
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(configs); i++)
 		seed("fuzz_config", "sample", i, configs[i], strlen(configs[i]));
+	for (unsigned int i = 0; i < ARRAY_SIZE(policies); i++)
+		seed("fuzz_policy", "sample", i, policies[i], strlen(policies[i]));
 	for (unsigned int i = 0; i < ARRAY_SIZE(addresses); i++)
 		seed("fuzz_address", "sample", i, addresses[i], strlen(addresses[i]));
 	for (unsigned int i = 0; i < ARRAY_SIZE(lines); i++)

@@ -151,6 +151,19 @@ static void test_everything_node(void **state)
 	config_free(&c);
 }
 
+static void test_policy_file(void **state)
+{
+	struct config c;
+
+	(void)state;
+	accept_text(MANAGER, &c);
+	assert_null(c.policy_file);
+	config_free(&c);
+	accept_text(MANAGER "[policy]\nfile = /etc/akm/policy\n", &c);
+	assert_string_equal(c.policy_file, "/etc/akm/policy");
+	config_free(&c);
+}
+
 static void test_everything_manager(void **state)
 {
 	struct config c;
@@ -285,6 +298,12 @@ static const struct refusal { const char *text, *field, *reason; } refusals[] = 
 	{ MANAGER "[policy]\nclone = 1/86401:alert\n", ":5: [policy] clone", "1/86401 is not within 1 … 1000000 events in 1 … 86400 s" },
 	{ MANAGER "[policy]\nunknown_key = Off\n", ":5: [policy] unknown_key", NOT_RULE("Off") },
 	{ MANAGER "[policy]\nhold_down = 86401\n", ":5: [policy] hold_down", "86401 is not within 0 … 86400" },
+	{ MANAGER "[policy]\nfile = policy\n", ":5: [policy] file", "'policy' is not an absolute path" },
+	{ NODE "[policy]\nfile = /etc/akm/policy\n", ":5: [policy] file", "means nothing for this role" },
+	{ MANAGER "[policy]\nfile = /etc/akm/policy\nhold_down = 5\n", ":6: [policy] hold_down",
+	  "has no effect beside [policy] file: say it there" },
+	{ MANAGER "[policy]\nclone = off\nfile = /etc/akm/policy\n", ":5: [policy] clone",
+	  "has no effect beside [policy] file: say it there" },
 };
 
 static void test_refusals(void **state)
@@ -349,6 +368,7 @@ int main(void)
 		cmocka_unit_test(test_defaults_manager),
 		cmocka_unit_test(test_defaults_root),
 		cmocka_unit_test(test_everything_node),
+		cmocka_unit_test(test_policy_file),
 		cmocka_unit_test(test_everything_manager),
 		cmocka_unit_test(test_no_last_newline),
 		cmocka_unit_test(test_refusals),

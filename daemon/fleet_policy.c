@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The policy of the manager: where it comes from, what it is fed, and what is done on its decisions. */
+#include "fleet_internal.h"
+
+#include "clock.h"
+#include "log.h"
+#include "policy_load.h"
+#include "report.h"
+
+#define FLEET		0		/* the ID that stands for all ATRs */
+#define OWN_EVENT	0		/* sequence number of a record of our own, before it is stored */
+
+/* ---- doing what it says ---- */
+
+struct deciding {
+	struct fleet *fleet;
+	struct fleet_atr *atr;		/* NULL: the fleet as a whole */
+};
+
+static uint32_t id_of(const struct deciding *in)
+{
+	return in->atr ? in->atr->def.id : FLEET;
+}
+
+static void put_where(const struct deciding *in, char ret[AKM_NAME_LEN + 32])
+{
+	if (in->atr)
+		snprintf(ret, AKM_NAME_LEN + 32, " on #%u %s", in->atr->def.id, in->atr->def.label);
+	else
+		ret[0] = '\0';
+}
+
+static void put_what(const struct policy_decision *d, char ret[160])
+{
+	if (d->owed)
+		snprintf(ret, 160, "%s of before", policy_kind_name(d->kind));
+	else
+		snprintf(ret, 160, "%llu %s within %u s%s%s", (unsigned long long)d->count, policy_kind_name(d->kind),
+			 d->rule->seconds, d->subject[0] ? ", last at " : "", d->subject);
+}
+
+static void alert(const struct deciding *in, const struct policy_decision *d)
+{
+	bool follows = d->action == POLICY_DO_REKEY && d->outcome != POLICY_DUE;
+	char where[AKM_NAME_LEN + 32], what[160];
+
+	put_where(in, where);
+	put_what(d, what);
+	evidence_add(in->fleet->c.evidence,
+		     EVIDENCE_NOTE("alert", SEV_ALERT, .atr_id = id_of(in), .count = d->count),
+		     "Breach attempt%s: %s%s", where, what, !follows ? "" : d->outcome == POLICY_HELD ?
+		     "; a rekey follows when the hold-down ends" : "; a rekey follows when the budget allows it");
+}
+
+static int rekey(const struct deciding *in, const struct policy_decision *d, struct akm_error *err)
+{
+	const char *what = policy_kind_name(d->kind);
+	struct fleet_atr *a = in->atr;
+	uint32_t number;
+	int r = fleet_rekey(a, what, &number);
+
+	if (r < 0) {
+		akm_error_set(err, r, "database", "%s", strerror(-r));
+		evidence_add(in->fleet->c.evidence, EVIDENCE_NOTE("rekey-failed", SEV_ALERT, .atr_id = a->def.id),
+			     "#%u could not be rekeyed: %s", a->def.id, strerror(-r));
+		return r;
+	}
+	evidence_add(in->fleet->c.evidence, EVIDENCE_NOTE("rekey", SEV_INFO, .atr_id = a->def.id),
+		     "#%u %s moves to generation %u by policy (%s)", a->def.id, a->def.label, number, what);
+	return 0;
+}
+
+static int named(const struct fleet *f, const char *name, struct store_node *ret, struct akm_error *err)
+{
+	int r = name[0] ? store_node_by_name(f->c.store, name, ret) : -ENOENT;
+
+	if (r < 0)
+		return akm_error_set(err, r, "node", "%s", r == -ENOENT ? "there is no such node" : strerror(-r));
+	if (ret->state == NODE_PROVISIONED)
+		return 0;
+	return akm_error_set(err, -EINVAL, "node", "%s is not provisioned any more", name);
+}
+
+/* Out of this ATR; it stays provisioned, and "atr add" brings it back. */
+static int quarantine(const struct deciding *in, const struct policy_decision *d, struct akm_error *err)
+{
+	_cleanup_(store_node_free) struct store_node n = {};
+	struct fleet_atr *a = in->atr;
+	uint32_t number;
+	int r = named(in->fleet, d->subject, &n, err) ?: fleet_remove(a, &n, &number, err);
+
+	if (!r)
+		evidence_add(in->fleet->c.evidence, EVIDENCE_NOTE("atr-remove", SEV_WARNING, .atr_id = a->def.id),
+			     "%s was removed from #%u %s by policy (%s)", n.name, a->def.id, a->def.label,
+			     policy_kind_name(d->kind));
+	return r;
+}
+
+static int evict(const struct deciding *in, const struct policy_decision *d, struct akm_error *err)
+{
+	_cleanup_(store_node_free) struct store_node n = {};
+	int r = named(in->fleet, d->subject, &n, err) ?: fleet_evict(in->fleet, &n, NULL, err);
+
+	if (!r)
+		evidence_add(in->fleet->c.evidence, EVIDENCE_NOTE("evict", SEV_WARNING),
+			     "%s was evicted by policy (%s)", n.name, policy_kind_name(d->kind));
+	return r;
+}
+
+static int act(const struct deciding *in, const struct policy_decision *d, struct akm_error *err)
+{
+	switch (d->action) {
+	case POLICY_NOTHING:
+	case POLICY_DO_ALERT:
+		return 0;
+	case POLICY_DO_REKEY:
+		return rekey(in, d, err);
+	case POLICY_DO_QUARANTINE:
+		return quarantine(in, d, err);
+	case POLICY_DO_EVICT:
+		return evict(in, d, err);
+	}
+	return -EINVAL;
+}
+
+static void put_outcome(const struct policy_decision *d, int r, const struct akm_error *err, char ret[256])
+{
+	if (d->outcome != POLICY_DUE)
+		snprintf(ret, 256, "%s for %llu s", policy_outcome_name(d->outcome),
+			 (unsigned long long)(d->wait_ms + 999) / 1000);
+	else if (r < 0)
+		snprintf(ret, 256, "failed: %s", err->reason[0] ? err->reason : strerror(-r));
+	else
+		snprintf(ret, 256, "%s", policy_outcome_name(d->outcome));
+}
+
+static void write_down(const struct deciding *in, const struct policy_decision *d, int r, const struct akm_error *err)
+{
+	char where[AKM_NAME_LEN + 32], what[160], outcome[256];
+
+	put_where(in, where);
+	put_what(d, what);
+	put_outcome(d, r, err, outcome);
+	evidence_add(in->fleet->c.evidence,
+		     EVIDENCE_NOTE("policy", r < 0 ? SEV_ALERT : SEV_INFO, .atr_id = id_of(in), .count = d->count),
+		     "Rule %s%s: %s: %s%s: %s", d->rule->name, where, what, policy_action_name(d->action),
+		     d->escalated ? " (escalated)" : "", outcome);
+}
+
+static void on_decision(const struct policy_decision *d, void *ctx)
+{
+	const struct deciding *in = ctx;
+	struct akm_error err = {};
+	int r = 0;
+
+	if (d->alert)
+		alert(in, d);
+	if (d->outcome == POLICY_DUE)
+		r = act(in, d, &err);
+	if (d->first)
+		write_down(in, d, r, &err);
+}
+
+static struct policy_time now(void)
+{
+	return (struct policy_time){ now_ms(), (uint32_t)(wall_ms() / 60000 % 1440) };
+}
+
+/* ---- what heartbeats count ---- */
+
+void fleet_policy_count(struct fleet_atr *a, size_t m, enum policy_kind kind, uint64_t count)
+{
+	struct deciding in = { a->fleet, a };
+	char name[AKM_NAME_LEN];		/* a rekey loads the members again */
+	struct policy_evidence e = { kind, policy_kind_severity(kind), name, count };
+
+	memcpy(name, a->members[m].name, sizeof(name));
+	policy_feed(a->policy, &e, now(), on_decision, &in);
+}
+
+void fleet_policy_due(struct fleet_atr *a)
+{
+	struct deciding in = { a->fleet, a };
+
+	policy_due(a->policy, now(), on_decision, &in);
+}
+
+/* ---- what records tell ---- */
+
+/* Whom a record names, if it may: a node speaks of itself alone, we ourselves of members. */
+static const char *subject_of(const struct fleet_atr *a, enum policy_kind kind, const struct msg_event *ev)
+{
+	if (!policy_kind_index(kind))
+		return ev->seq == OWN_EVENT ? "" : ev->source;
+	for (size_t i = 0; a && i < a->plan.n_members; i++)
+		if (a->members[i].index == ev->member)
+			return a->members[i].name;
+	return "";
+}
+
+static bool has_member(const struct fleet_atr *a, const char *name)
+{
+	for (size_t i = 0; i < a->plan.n_members; i++)
+		if (!strcmp(a->members[i].name, name))
+			return true;
+	return false;
+}
+
+static struct fleet_told *told_slot(struct fleet *f, const struct fleet_told *t)
+{
+	for (size_t i = 0; i < f->n_told; i++)
+		if (f->told[i].kind == t->kind && f->told[i].severity == t->severity && f->told[i].atr_id == t->atr_id &&
+		    !strcmp(f->told[i].subject, t->subject))
+			return &f->told[i];
+	if (f->n_told == ARRAY_SIZE(f->told))
+		return NULL;
+	f->told[f->n_told] = *t;
+	f->told[f->n_told].count = 0;
+	return &f->told[f->n_told++];
+}
+
+/* In the middle of whatever noticed it: what it leads to comes from the event loop. */
+static void on_record(const struct msg_event *ev, void *ctx)
+{
+	struct fleet *f = ctx;
+	struct fleet_told t = { .severity = (enum policy_severity)ev->severity }, *slot;
+	const struct fleet_atr *a = NULL;
+
+	if (!policy_kind_parse(ev->kind, &t.kind) || policy_kind_counted(t.kind))
+		return;
+	if (policy_kind_index(t.kind) && ev->seq != OWN_EVENT)
+		return;				/* a node's word about another one */
+	if (policy_kind_of_atr(t.kind)) {
+		a = fleet_find(f, ev->atr_id);
+		if (!a || (ev->seq != OWN_EVENT && !has_member(a, ev->source)))
+			return;
+		t.atr_id = a->def.id;
+	}
+	snprintf(t.subject, sizeof(t.subject), "%s", subject_of(a, t.kind, ev));
+	slot = told_slot(f, &t);
+	if (!slot) {
+		f->told_lost += ev->count;
+		return;
+	}
+	slot->count += ev->count;
+	timer_set(f->policy_timer, 0);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct fleet *f = arg;
+	struct fleet_told told[ARRAY_SIZE(f->told)];
+	size_t n = f->n_told;
+
+	(void)fd, (void)what;
+	memcpy(told, f->told, n * sizeof(*told));
+	f->n_told = 0;				/* deciding may notice more */
+	if (f->told_lost)
+		log_warning("evidence came faster than the policy could judge it lost=%llu",
+			    (unsigned long long)f->told_lost);
+	f->told_lost = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct policy_evidence e = { told[i].kind, told[i].severity, told[i].subject, told[i].count };
+		struct deciding in = { f, told[i].atr_id ? fleet_find(f, told[i].atr_id) : NULL };
+
+		if (!told[i].atr_id || in.atr)
+			policy_feed(in.atr ? in.atr->policy : f->policy_whole, &e, now(), on_decision, &in);
+	}
+}
+
+/* ---- show and reload ---- */
+
+/* The rules of one ATR, or of the fleet: those that evidence of its kind can concern */
+static bool can_concern(const struct policy_rule *r, bool atr)
+{
+	for (int k = 0; k < POLICY_KINDS; k++)
+		if ((r->kinds & 1ull << k) && policy_kind_of_atr((enum policy_kind)k) == atr)
+			return true;
+	return false;
+}
+
+static void put_int(struct json_object *o, const char *key, uint64_t v)
+{
+	json_object_object_add(o, key, json_object_new_uint64(v));
+}
+
+static void put_text(struct json_object *o, const char *key, const char *v)
+{
+	json_object_object_add(o, key, json_object_new_string(v));
+}
+
+static struct json_object *report_rule(const struct policy_rule *r, const struct policy_counters *c, uint32_t atr_id)
+{
+	struct json_object *o = json_object_new_object();
+	char text[POLICY_TEXT_MAX], *when = text + strlen("when "), *then;
+
+	policy_rule_text(r, text);
+	then = strchr(text, '\n');
+	*then++ = '\0';
+	for (char *p = then; (p = strchr(p, '\n'));)
+		*p = ' ';
+	if (atr_id != FLEET)
+		put_int(o, "atr", atr_id);
+	put_text(o, "rule", r->name);
+	put_text(o, "when", when);
+	put_text(o, "then", then + strlen("then "));
+	if (r->line)
+		put_int(o, "line", r->line);
+	put_int(o, "fired", c->fired);
+	put_int(o, "held", c->held);
+	put_int(o, "over_budget", c->over_budget);
+	return o;
+}
+
+static void report_state(const struct policy_state *s, uint32_t atr_id, struct json_object *rules)
+{
+	struct policy_counters c;
+	const struct policy_rule *r;
+
+	for (size_t i = 0; (r = policy_state_rule(s, i, &c)); i++)
+		if (can_concern(r, atr_id != FLEET))
+			json_object_array_add(rules, report_rule(r, &c, atr_id));
+}
+
+void fleet_ctl_policy_show(struct fleet *f, struct ctl_request *req, struct json_object *args)
+{
+	struct json_object *o = json_object_new_object(), *rules = json_object_new_array();
+
+	(void)args;
+	put_text(o, "file", f->c.config->policy_file ?: "none: [policy] of akmd.conf");
+	json_object_object_add(o, "since", report_time(f->policy_ms));
+	put_int(o, "budget", f->policy.budget);
+	report_state(f->policy_whole, FLEET, rules);
+	for (struct fleet_atr *a = f->first; a; a = a->next)
+		report_state(a->policy, a->def.id, rules);
+	json_object_object_add(o, "rules", rules);
+	ctl_ok(req, o);
+}
+
+/* All or nothing is not needed here: a state that has no memory for the new rules keeps its old ones, and that is said. */
+static int adopt(struct fleet *f, const struct policy *next)
+{
+	int r = policy_state_reload(f->policy_whole, next);
+
+	for (struct fleet_atr *a = f->first; !r && a; a = a->next)
+		r = policy_state_reload(a->policy, next);
+	return r;
+}
+
+void fleet_ctl_policy_reload(struct fleet *f, struct ctl_request *req, struct json_object *args)
+{
+	struct json_object *o;
+	struct policy next = {};
+	struct akm_error err = {};
+	int r = policy_load(f->c.config, &next, &err);
+
+	(void)args;
+	if (!r) {
+		r = adopt(f, &next);
+		if (r < 0)
+			(void)akm_error_set(&err, r, "policy", "no memory: some rules are the old ones, try again");
+	}
+	if (r < 0) {
+		policy_free(&next);
+		ctl_fail(req, r, err.reason[0] ? &err : NULL);
+		return;
+	}
+	policy_free(&f->policy);
+	f->policy = next;
+	f->policy_ms = wall_ms();
+	evidence_add(f->c.evidence, EVIDENCE_NOTE("policy-reload", SEV_INFO), "The policy was loaded again: %zu rules, "
+		     "%zu ATRs with their own", next.n, next.n_atrs);
+	o = json_object_new_object();
+	put_int(o, "rules", next.n);
+	put_int(o, "atrs", next.n_atrs);
+	ctl_ok(req, o);
+}
+
+/* ---- begin and end ---- */
+
+int fleet_policy_new(struct fleet *f, struct akm_error *err)
+{
+	int r = policy_load(f->c.config, &f->policy, err);
+
+	if (r < 0)
+		return r;
+	f->policy_ms = wall_ms();
+	f->policy_whole = policy_state_new(&f->policy, FLEET);
+	f->policy_timer = evtimer_new(f->c.base, on_timer, f);
+	if (!f->policy_whole || !f->policy_timer)
+		return -ENOMEM;
+	evidence_on_record(f->c.evidence, on_record, f);
+	return 0;
+}
+
+void fleet_policy_free(struct fleet *f)
+{
+	evidence_on_record(f->c.evidence, NULL, NULL);
+	if (f->policy_timer)
+		event_free(f->policy_timer);
+	policy_state_free(f->policy_whole);
+	policy_free(&f->policy);
+}
