@@ -73,7 +73,8 @@ $(U)/akmd $(U)/akmctl:
 	$(call run,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LDLIBS) -lm
 
 $(U)/libakmd.a: $(DAEMON_OBJ)
-$(U)/libakmctl.a: $(TOOLS_OBJ)
+# The policy's file and engine are pure, and akmctl has them as well.
+$(U)/libakmctl.a: $(TOOLS_OBJ) $(addprefix $(U)/daemon/policy,.o _kind.o _file.o)
 $(U)/libsupport.a: $(SUPPORT_OBJ)
 $(U)/lib%.a:
 	@rm -f $@

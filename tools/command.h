@@ -142,6 +142,8 @@ int akm_run_show(struct akm_ctx *, const struct akm_command *, const struct akm_
 int akm_run_stats(struct akm_ctx *, const struct akm_command *, const struct akm_values *, struct akm_error *);
 int akm_run_monitor(struct akm_ctx *, const struct akm_command *, const struct akm_values *, struct akm_error *);
 int akm_run_ctl(struct akm_ctx *, const struct akm_command *, const struct akm_values *, struct akm_error *);
+int akm_run_policy_check(struct akm_ctx *, const struct akm_command *, const struct akm_values *, struct akm_error *);
+int akm_run_policy_test(struct akm_ctx *, const struct akm_command *, const struct akm_values *, struct akm_error *);
 int akm_run_doctor(struct akm_ctx *, const struct akm_command *, const struct akm_values *, struct akm_error *);
 int akm_run_help(struct akm_ctx *, const struct akm_command *, const struct akm_values *, struct akm_error *);
 

@@ -161,6 +161,13 @@ static const struct akm_arg provision_allow[] = {
 	{}
 };
 
+static const struct akm_arg policy_check[] = { { POS("file", "FILE", AKM_ARG_PATH) }, {} };
+static const struct akm_arg policy_test[] = {
+	{ POS("file", "FILE", AKM_ARG_PATH) },
+	{ .word = "--events", .meta = "FILE", .kind = AKM_ARG_PATH, REQ },
+	{}
+};
+
 static const struct akm_arg doctor_args[] = {
 	{ NUM16("port", "PORT", 1, UINT16_MAX) },
 	{ .word = "tpm", .meta = "PATH", .kind = AKM_ARG_PATH },
@@ -206,6 +213,10 @@ const struct akm_command akm_commands[] = {
 	{ "atr", "delete", "delete an operational ATR", akm_run_ctl, atr_name, 0, "atr-delete" },
 	{ "events", NULL, "what happened", akm_run_ctl, events_args, 0, "events" },
 	{ "provision", "allow", "let this node be provisioned again", akm_run_ctl, provision_allow, 0, "provision-allow" },
+	{ "policy", "check", "check a policy file, without a daemon", akm_run_policy_check, policy_check, 0, NULL },
+	{ "policy", "test", "what a policy file would do on recorded events", akm_run_policy_test, policy_test, 0, NULL },
+	{ "policy", "show", "the rules in force and what they did", akm_run_ctl, NULL, 0, "policy-show" },
+	{ "policy", "reload", "read the policy file again", akm_run_ctl, NULL, 0, "policy-reload" },
 	{ "doctor", NULL, "what is missing on this machine", akm_run_doctor, doctor_args, 0, NULL },
 	{ "help", NULL, "this text, or that of one object", akm_run_help, help_args, 0, NULL },
 };

@@ -20,6 +20,7 @@ static const struct layout {
 	{ "atrs", { "label", "id", "interface", "state", "generation", "suite", "subnet4", "subnet6", "addresses",
 		    "port", "self", "members" } },
 	{ "members", { "index", "node", "state", "generation", "addresses", "endpoint", "failure" } },
+	{ "rules", { "atr", "rule", "when", "then", "fired", "held", "over_budget" } },
 	{ "alerts", { "time", "severity", "source", "kind", "text" } },
 };
 

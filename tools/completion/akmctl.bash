@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # Bash completion for akmctl(8). tests/unit/test_akmctl_docs.c holds it against the table of commands.
 
-_akmctl_objects="dev member generation pair epoch show stats monitor status node manager atr events provision doctor help"
+_akmctl_objects="dev member generation pair epoch show stats monitor status node manager atr events provision policy doctor help"
 
 _akmctl_verbs() { # OBJECT
 	case $1 in
@@ -15,6 +15,7 @@ _akmctl_verbs() { # OBJECT
 	manager) echo "provision replace" ;;
 	atr) echo "create list show add remove rekey delete" ;;
 	provision) echo "allow" ;;
+	policy) echo "check test show reload" ;;
 	esac
 }
 
@@ -39,6 +40,7 @@ _akmctl_words() { # "OBJECT VERB" or OBJECT
 	"atr rekey") echo "reason" ;;
 	"events") echo "-f since limit" ;;
 	"provision allow") echo "via for" ;;
+	"policy test") echo "--events" ;;
 	"doctor") echo "port tpm" ;;
 	esac
 }
@@ -110,7 +112,7 @@ _akmctl() {
 		return
 	fi
 	case $prev in
-	chain-file | pair-file | tpm) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+	chain-file | pair-file | tpm | --events | check | test) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 	suite) _akmctl_reply "aes-256-gcm chacha20-poly1305 aes-128-gcm" && return ;;
 	via) _akmctl_reply "serial:/dev/ unix:/ unix-listen:/" && return ;;
 	help) _akmctl_reply "$_akmctl_objects" && return ;;
