@@ -244,7 +244,8 @@ static void test_a_bad_file_changes_nothing(void **state)
 	(void)state;
 	begin_with(KEPT);
 	write_policy(KEPT "rule bad\nwhen auth-fail rate 1/1 scope member\nthen evict\n");
-	snprintf(place, sizeof(place), "%s:6:6", path);
+	/* a long path, as some scratch directories have, gives way to its last part */
+	snprintf(place, sizeof(place), "%s:6:6", strlen(path) > 32 ? "policy" : path);
 	ask_refused(M, "EINVAL", place, "policy-reload", "{}");
 	assert_int_equal(shown("bad", "fired"), -1);
 	assert_int_equal(shown("kept", "fired"), 0);
