@@ -9,7 +9,7 @@ KREL		?= $(shell tests/lib/kernels.sh default)
 VM_KERNELS	?= 6.1 6.12
 # Lanes joined by + run at the same time: those that use one processor, or wait, for most of their time.
 VM_LANES	= $(subst $(space),+,$(addprefix check-vm-,$(VM_KERNELS)))
-LANES		= check-unit+check-model check-static+check-fuzz check-kunit $(VM_LANES)
+LANES		= check-unit+check-model check-static+check-fuzz+check-kunit $(VM_LANES)
 ifeq ($(origin CC),default)
 CC		:= gcc
 endif
