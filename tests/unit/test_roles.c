@@ -100,6 +100,7 @@ static void test_story(void **state)
 
 static void test_evict(void **state)
 {
+	struct msg_endpoint e;
 	struct json_object *answer;
 	uint64_t decided;
 
@@ -117,6 +118,10 @@ static void test_evict(void **state)
 	json_object_put(answer);
 	assert_true(all_only_on(2, 2));
 	assert_false(fake_kernel_shares_key(C->kernel, A->kernel, "akm1"));
+	/* nor under the generation that retires: those who stay know it no more */
+	assert_true(fake_kernel_endpoint(A->kernel, "akm1", 1, &e));
+	assert_false(fake_kernel_endpoint(A->kernel, "akm1", 2, &e));
+	assert_false(fake_kernel_endpoint(B->kernel, "akm1", 2, &e));
 	assert_false(fake_kernel_holds(B->kernel, "akm2", 1));
 	until(is_down(C));
 	until(events_of(M, "link-unknown") > 0);
