@@ -13,8 +13,7 @@
 
 static int check_endpoint4(const struct sockaddr_in *in, struct netlink_ext_ack *extack)
 {
-	if (!in->sin_port || ipv4_is_zeronet(in->sin_addr.s_addr) ||
-	    ipv4_is_multicast(in->sin_addr.s_addr) || ipv4_is_lbcast(in->sin_addr.s_addr)) {
+	if (!akm_endpoint_valid4(in)) {
 		NL_SET_ERR_MSG(extack, "the endpoint is not a unicast address and a port");
 		return -EINVAL;
 	}
@@ -23,13 +22,11 @@ static int check_endpoint4(const struct sockaddr_in *in, struct netlink_ext_ack 
 
 static int check_endpoint6(const struct sockaddr_in6 *in, struct netlink_ext_ack *extack)
 {
-	int type = ipv6_addr_type(&in->sin6_addr);
-
-	if (!in->sin6_port || !(type & IPV6_ADDR_UNICAST) || (type & IPV6_ADDR_MAPPED)) {
+	if (!akm_endpoint_valid6(in)) {
 		NL_SET_ERR_MSG(extack, "the endpoint is not a unicast address and a port");
 		return -EINVAL;
 	}
-	if ((type & IPV6_ADDR_LINKLOCAL) && !in->sin6_scope_id) {
+	if (ipv6_addr_type(&in->sin6_addr) & IPV6_ADDR_LINKLOCAL && !in->sin6_scope_id) {
 		NL_SET_ERR_MSG(extack, "a link-local endpoint needs a scope ID");
 		return -EINVAL;
 	}

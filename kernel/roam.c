@@ -36,29 +36,22 @@ static bool is_from(const struct akm_endpoint *endpoint, const struct sk_buff *s
 	       endpoint->addr.in6.sin6_port == udp_hdr(skb)->source;
 }
 
-/* The same conditions as for an endpoint that is given. */
-static bool may_answer4(const struct sockaddr_in *in)
-{
-	return in->sin_port && !ipv4_is_zeronet(in->sin_addr.s_addr) &&
-	       !ipv4_is_multicast(in->sin_addr.s_addr) && !ipv4_is_lbcast(in->sin_addr.s_addr);
-}
-
 /* A link-local address means something together with the interface only. */
 static bool may_answer6(struct sockaddr_in6 *in, const struct sk_buff *skb)
 {
-	int type = ipv6_addr_type(&in->sin6_addr);
-
-	if (type & IPV6_ADDR_LINKLOCAL)
-		in->sin6_scope_id = skb->skb_iif;
-	return in->sin6_port && type & IPV6_ADDR_UNICAST && !(type & IPV6_ADDR_MAPPED) &&
-	       (!(type & IPV6_ADDR_LINKLOCAL) || in->sin6_scope_id);
+	if (!akm_endpoint_valid6(in))
+		return false;
+	if (!(ipv6_addr_type(&in->sin6_addr) & IPV6_ADDR_LINKLOCAL))
+		return true;
+	in->sin6_scope_id = skb->skb_iif;
+	return in->sin6_scope_id;
 }
 
 static struct akm_endpoint *endpoint_of(struct akm_event *event, const struct sk_buff *outer)
 {
 	akm_event_source(event, outer);
 	if (event->source.sa.sa_family == AF_INET)
-		return may_answer4(&event->source.in4) ?
+		return akm_endpoint_valid4(&event->source.in4) ?
 			akm_endpoint_create(&event->source.sa, sizeof(event->source.in4),
 					    GFP_ATOMIC | __GFP_NOWARN) : NULL;
 	return may_answer6(&event->source.in6, outer) ?

@@ -4,6 +4,7 @@
 #include <linux/slab.h>
 #include <net/ip6_route.h>
 #include <net/ip_tunnels.h>
+#include <net/ipv6.h>
 #include <net/ipv6_stubs.h>
 #include <net/route.h>
 #include <net/udp_tunnel.h>
@@ -217,6 +218,19 @@ void akm_socket_close(struct akm_device *akm)
 	synchronize_net();		/* senders under RCU, and readers of ->sole */
 	if (as)
 		destroy(as);
+}
+
+bool akm_endpoint_valid4(const struct sockaddr_in *in)
+{
+	return in->sin_port && !ipv4_is_zeronet(in->sin_addr.s_addr) &&
+	       !ipv4_is_multicast(in->sin_addr.s_addr) && !ipv4_is_lbcast(in->sin_addr.s_addr);
+}
+
+bool akm_endpoint_valid6(const struct sockaddr_in6 *in)
+{
+	int type = ipv6_addr_type(&in->sin6_addr);
+
+	return in->sin6_port && type & IPV6_ADDR_UNICAST && !(type & IPV6_ADDR_MAPPED);
 }
 
 struct akm_endpoint *akm_endpoint_create(const struct sockaddr *addr, size_t len, gfp_t gfp)

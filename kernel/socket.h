@@ -40,6 +40,9 @@ struct akm_endpoint {
 int akm_socket_open(struct akm_device *akm);
 void akm_socket_close(struct akm_device *akm);
 
+/* Is it a place to send to: unicast, with a port? A link-local one needs a scope ID as well. */
+bool akm_endpoint_valid4(const struct sockaddr_in *in);
+bool akm_endpoint_valid6(const struct sockaddr_in6 *in);
 /* Return: a new one, or an ERR_PTR. */
 struct akm_endpoint *akm_endpoint_create(const struct sockaddr *addr, size_t len, gfp_t gfp);
 /* Frees after a grace period; NULL is fine. */
