@@ -19,6 +19,7 @@
  *   [link]      listen = ADDR:PORT (root, manager; [::]:7646)
  *               announce = HOST:PORT[,…] told to subjects (root, manager; none)
  *               endpoint = ADDR[:PORT][,…] of its data plane, port 0: the ATR's (node; the link's local address)
+ *               roaming = yes|no, follow members that move (node; yes)
  *               next_n = SECONDS, 60 … 31536000, how often the link key moves on (root, manager; 86400)
  *   [provision] listen = VIA where it waits while unprovisioned (manager, node; nowhere)
  *   [heartbeat] interval = MS, 100 … 3600000 (1000)

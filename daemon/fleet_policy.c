@@ -279,16 +279,6 @@ static bool can_concern(const struct policy_rule *r, bool atr)
 	return false;
 }
 
-static void put_int(struct json_object *o, const char *key, uint64_t v)
-{
-	json_object_object_add(o, key, json_object_new_uint64(v));
-}
-
-static void put_text(struct json_object *o, const char *key, const char *v)
-{
-	json_object_object_add(o, key, json_object_new_string(v));
-}
-
 static struct json_object *report_rule(const struct policy_rule *r, const struct policy_counters *c, uint32_t atr_id)
 {
 	struct json_object *o = json_object_new_object();
@@ -300,15 +290,15 @@ static struct json_object *report_rule(const struct policy_rule *r, const struct
 	for (char *p = then; (p = strchr(p, '\n'));)
 		*p = ' ';
 	if (atr_id != FLEET)
-		put_int(o, "atr", atr_id);
-	put_text(o, "rule", r->name);
-	put_text(o, "when", when);
-	put_text(o, "then", then + strlen("then "));
+		report_put_int(o, "atr", atr_id);
+	report_put_text(o, "rule", r->name);
+	report_put_text(o, "when", when);
+	report_put_text(o, "then", then + strlen("then "));
 	if (r->line)
-		put_int(o, "line", r->line);
-	put_int(o, "fired", c->fired);
-	put_int(o, "held", c->held);
-	put_int(o, "over_budget", c->over_budget);
+		report_put_int(o, "line", r->line);
+	report_put_int(o, "fired", c->fired);
+	report_put_int(o, "held", c->held);
+	report_put_int(o, "over_budget", c->over_budget);
 	return o;
 }
 
@@ -327,9 +317,9 @@ void fleet_ctl_policy_show(struct fleet *f, struct ctl_request *req, struct json
 	struct json_object *o = json_object_new_object(), *rules = json_object_new_array();
 
 	(void)args;
-	put_text(o, "file", f->c.config->policy_file ?: "none: [policy] of akmd.conf");
+	report_put_text(o, "file", f->c.config->policy_file ?: "none: [policy] of akmd.conf");
 	json_object_object_add(o, "since", report_time(f->policy_ms));
-	put_int(o, "budget", f->policy.budget);
+	report_put_int(o, "budget", f->policy.budget);
 	report_state(f->policy_whole, FLEET, rules);
 	for (struct fleet_atr *a = f->first; a; a = a->next)
 		report_state(a->policy, a->def.id, rules);
@@ -371,8 +361,8 @@ void fleet_ctl_policy_reload(struct fleet *f, struct ctl_request *req, struct js
 	evidence_add(f->c.evidence, EVIDENCE_NOTE("policy-reload", SEV_INFO), "The policy was loaded again: %zu rules, "
 		     "%zu ATRs with their own", next.n, next.n_atrs);
 	o = json_object_new_object();
-	put_int(o, "rules", next.n);
-	put_int(o, "atrs", next.n_atrs);
+	report_put_int(o, "rules", next.n);
+	report_put_int(o, "atrs", next.n_atrs);
 	ctl_ok(req, o);
 }
 

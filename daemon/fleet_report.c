@@ -4,16 +4,6 @@
 
 #include "report.h"
 
-static void put_text(struct json_object *o, const char *key, const char *v)
-{
-	json_object_object_add(o, key, json_object_new_string(v));
-}
-
-static void put_int(struct json_object *o, const char *key, int64_t v)
-{
-	json_object_object_add(o, key, json_object_new_int64(v));
-}
-
 const char *fleet_atr_state(const struct fleet_atr *a)
 {
 	int current = rekey_current(&a->plan);
@@ -61,18 +51,18 @@ static struct json_object *report_member(struct fleet_atr *a, size_t m)
 	const struct store_member *s = stored(a, a->members[m].index);
 	struct store_node n = {};
 
-	put_int(o, "index", a->members[m].index);
-	put_text(o, "node", a->members[m].name);
+	report_put_int(o, "index", a->members[m].index);
+	report_put_text(o, "node", a->members[m].name);
 	for (size_t i = 0; s && i < s->n_addresses; i++)
 		json_object_array_add(addresses, report_prefix(&s->addresses[i]));
 	json_object_object_add(o, "addresses", addresses);
 	if (!store_node_get(a->fleet->c.store, a->members[m].node, &n))
 		json_object_object_add(o, "endpoint", report_endpoint(&n.endpoint));
 	store_node_free(&n);
-	put_int(o, "generation", in_use_by(a, m));
-	put_text(o, "state", member_state(a, m));
+	report_put_int(o, "generation", in_use_by(a, m));
+	report_put_text(o, "state", member_state(a, m));
 	if (a->members[m].failure[0])
-		put_text(o, "failure", a->members[m].failure);
+		report_put_text(o, "failure", a->members[m].failure);
 	return o;
 }
 
@@ -80,14 +70,14 @@ static struct json_object *report_definition(struct fleet_atr *a)
 {
 	struct json_object *o = json_object_new_object();
 
-	put_int(o, "id", a->def.id);
-	put_text(o, "label", a->def.label);
-	put_text(o, "suite", report_suite(a->def.suite));
-	put_int(o, "port", a->def.port);
+	report_put_int(o, "id", a->def.id);
+	report_put_text(o, "label", a->def.label);
+	report_put_text(o, "suite", report_suite(a->def.suite));
+	report_put_int(o, "port", a->def.port);
 	json_object_object_add(o, "subnet4", report_prefix(&a->def.subnet4));
 	json_object_object_add(o, "subnet6", report_prefix(&a->def.subnet6));
-	put_int(o, "epoch_interval", a->def.epoch_interval_ms);
-	put_int(o, "epoch_grace", a->def.epoch_grace_ms);
+	report_put_int(o, "epoch_interval", a->def.epoch_interval_ms);
+	report_put_int(o, "epoch_grace", a->def.epoch_grace_ms);
 	json_object_object_add(o, "definition", json_object_new_uint64(a->def.definition));
 	return o;
 }
@@ -99,13 +89,13 @@ struct json_object *fleet_report_atr(struct fleet_atr *a)
 
 	if (g < 0)
 		g = rekey_next(&a->plan);
-	put_int(o, "generation", g >= 0 ? a->generations[g].number : 0);
-	put_int(o, "key_id", g >= 0 && !a->plan.generations[g].lost ? a->generations[g].key_id : 0);
+	report_put_int(o, "generation", g >= 0 ? a->generations[g].number : 0);
+	report_put_int(o, "key_id", g >= 0 && !a->plan.generations[g].lost ? a->generations[g].key_id : 0);
 	if (g >= 0) {
-		put_text(o, "reason", a->generations[g].reason);
+		report_put_text(o, "reason", a->generations[g].reason);
 		json_object_object_add(o, "since", report_time(a->generations[g].created_ms));
 	}
-	put_text(o, "state", fleet_atr_state(a));
+	report_put_text(o, "state", fleet_atr_state(a));
 	for (size_t i = 0; i < a->plan.n_members; i++)
 		json_object_array_add(members, report_member(a, i));
 	json_object_object_add(o, "members", members);
@@ -120,10 +110,10 @@ struct json_object *fleet_report_node(struct fleet *f, const struct store_node *
 
 	if (!o)
 		return NULL;
-	put_text(o, "link", p && p->up ? "up" : "down");
+	report_put_text(o, "link", p && p->up ? "up" : "down");
 	json_object_object_add(o, "last_seen", report_time(p ? p->last_seen_ms : 0));
 	if (!keystore_key_name(&n->key, &key_name))
-		put_text(o, "key_name", key_name);
+		report_put_text(o, "key_name", key_name);
 	free(key_name);
 	for (const struct fleet_atr *a = f->first; a; a = a->next)
 		if (fleet_member_of(a, n->id) >= 0)
@@ -150,9 +140,9 @@ void fleet_status(struct fleet *f, struct json_object *o)
 
 	/* An unreadable database shows as zeros here, and by name with every command that needs it. */
 	(void)store_node_each(f->c.store, count_node, &c);
-	put_int(nodes, "total", (int64_t)c.total);
-	put_int(nodes, "up", f->peers ? (int64_t)peers_count(f->peers, true) : 0);
-	put_int(nodes, "evicted", (int64_t)c.evicted);
+	report_put_int(nodes, "total", (int64_t)c.total);
+	report_put_int(nodes, "up", f->peers ? (int64_t)peers_count(f->peers, true) : 0);
+	report_put_int(nodes, "evicted", (int64_t)c.evicted);
 	json_object_object_add(o, "nodes", nodes);
 	for (struct fleet_atr *a = f->first; a; a = a->next)
 		json_object_array_add(atrs, fleet_report_atr(a));

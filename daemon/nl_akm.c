@@ -18,7 +18,8 @@ static const char *const dev_name[] = {
 static const char *const prefix_name[] = { [AKM_A_PREFIX_ADDR] = "addr", [AKM_A_PREFIX_LEN] = "len" };
 static const char *const member_name[] = {
 	[AKM_A_MEMBER_IFINDEX] = "ifindex", [AKM_A_MEMBER_IFNAME] = "ifname", [AKM_A_MEMBER_INDEX] = "index",
-	[AKM_A_MEMBER_NAME] = "name", [AKM_A_MEMBER_PREFIX] = "prefix", [AKM_A_MEMBER_ENDPOINT] = "endpoint", [AKM_A_MEMBER_ROAMS] = "roams",
+	[AKM_A_MEMBER_NAME] = "name", [AKM_A_MEMBER_PREFIX] = "prefix", [AKM_A_MEMBER_ENDPOINT] = "endpoint",
+	[AKM_A_MEMBER_ROAMS] = "roams",
 };
 static const char *const pair_name[] = { [AKM_A_PAIR_INDEX] = "index", [AKM_A_PAIR_CHAIN] = "chain" };
 static const char *const generation_name[] = {

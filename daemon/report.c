@@ -17,6 +17,16 @@ static void put_text(struct json_object *o, const char *key, const char *v)
 	put(o, key, json_object_new_string(v));
 }
 
+void report_put_text(struct json_object *o, const char *key, const char *v)
+{
+	json_object_object_add(o, key, json_object_new_string(v));
+}
+
+void report_put_int(struct json_object *o, const char *key, int64_t v)
+{
+	json_object_object_add(o, key, json_object_new_int64(v));
+}
+
 struct json_object *report_time(uint64_t wall_ms)
 {
 	time_t s = (time_t)(wall_ms / 1000);

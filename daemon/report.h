@@ -7,6 +7,10 @@
 #include "msg.h"
 #include "store.h"
 
+/* Adds a member to an object. */
+void report_put_text(struct json_object *o, const char *key, const char *v);
+void report_put_int(struct json_object *o, const char *key, int64_t v);
+
 struct json_object *report_event(uint64_t seq, const struct msg_event *e);
 struct json_object *report_prefix(const struct msg_prefix *p);	/* "10.77.1.1/24"; null if none */
 struct json_object *report_endpoint(const struct msg_endpoint *e);
