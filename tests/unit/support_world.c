@@ -595,3 +595,18 @@ void settle(uint32_t generation)
 {
 	until(all_only_on(3, generation) && atr_is("stable"));
 }
+
+int world_setup(void **state)
+{
+	(void)state;
+	world_begin(3);
+	world_provision();
+	return 0;
+}
+
+int world_teardown(void **state)
+{
+	(void)state;
+	world_end();
+	return 0;
+}

@@ -41,6 +41,8 @@ struct world {
 };
 extern struct world world;
 
+int world_setup(void **state);			/* cmocka's: three nodes, provisioned; no ATR */
+int world_teardown(void **state);
 void world_begin(size_t n_nodes);		/* all are started, nobody is provisioned */
 void world_provision(void);			/* manager by root, nodes by manager */
 void world_end(void);

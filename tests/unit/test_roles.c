@@ -18,25 +18,10 @@
 #define R (&world.root)
 
 
-static int begin3(void **state)
-{
-	(void)state;
-	world_begin(3);
-	world_provision();
-	return 0;
-}
-
 static int begin_fresh(void **state)
 {
 	(void)state;
 	world_begin(2);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	world_end();
 	return 0;
 }
 
@@ -987,7 +972,7 @@ static void test_provisioning_cut_anywhere(void **state)
 	}
 }
 
-#define story(t) cmocka_unit_test_setup_teardown(t, begin3, end)
+#define story(t) cmocka_unit_test_setup_teardown(t, world_setup, world_teardown)
 
 int main(int argc, char **argv)
 {
@@ -1033,9 +1018,9 @@ int main(int argc, char **argv)
 		story(test_kernel_events_become_evidence),
 		story(test_heartbeats_missed),
 		story(test_refusals),
-		cmocka_unit_test_setup_teardown(test_manager_unprovisioned, begin_fresh, end),
-		cmocka_unit_test_setup_teardown(test_expected_hardware, begin_fresh, end),
-		cmocka_unit_test_setup_teardown(test_provisioning_cut_anywhere, begin_fresh, end),
+		cmocka_unit_test_setup_teardown(test_manager_unprovisioned, begin_fresh, world_teardown),
+		cmocka_unit_test_setup_teardown(test_expected_hardware, begin_fresh, world_teardown),
+		cmocka_unit_test_setup_teardown(test_provisioning_cut_anywhere, begin_fresh, world_teardown),
 	};
 
 	if (argc > 1)

@@ -21,21 +21,6 @@
 
 #define TURNS 30			/* a rekey is through by then */
 
-static int begin(void **state)
-{
-	(void)state;
-	world_begin(3);
-	world_provision();
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	world_end();
-	return 0;
-}
-
 static void kill_at_every_turn(struct actor *victim, bool reboot)
 {
 	uint32_t generation = 1;
@@ -94,7 +79,7 @@ static void test_root_killed(void **state)
 	kill_at_every_turn(R, false);
 }
 
-#define story(t) cmocka_unit_test_setup_teardown(t, begin, end)
+#define story(t) cmocka_unit_test_setup_teardown(t, world_setup, world_teardown)
 
 int main(void)
 {

@@ -37,21 +37,6 @@ static void begin_with(const char *text)
 	world_watch("akm1", 3);
 }
 
-static int begin(void **state)
-{
-	(void)state;
-	world_begin(3);
-	world_provision();
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	world_end();
-	return 0;
-}
-
 static void turn(unsigned int n)
 {
 	while (n--)
@@ -269,21 +254,21 @@ static void test_a_bad_file_at_the_start(void **state)
 static int end_with_built_in(void **state)
 {
 	M->config.policy_file = NULL;
-	return end(state);
+	return world_teardown(state);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_decisions_are_recorded, begin, end_with_built_in),
-		cmocka_unit_test_setup_teardown(test_built_in, begin, end_with_built_in),
-		cmocka_unit_test_setup_teardown(test_a_node_speaks_of_itself, begin, end_with_built_in),
-		cmocka_unit_test_setup_teardown(test_quarantine, begin, end_with_built_in),
-		cmocka_unit_test_setup_teardown(test_an_accusation_is_not_believed, begin, end_with_built_in),
-		cmocka_unit_test_setup_teardown(test_a_stranger_to_the_atr, begin, end_with_built_in),
-		cmocka_unit_test_setup_teardown(test_reload, begin, end_with_built_in),
-		cmocka_unit_test_setup_teardown(test_a_bad_file_changes_nothing, begin, end_with_built_in),
-		cmocka_unit_test_setup_teardown(test_a_bad_file_at_the_start, begin, end_with_built_in),
+		cmocka_unit_test_setup_teardown(test_decisions_are_recorded, world_setup, end_with_built_in),
+		cmocka_unit_test_setup_teardown(test_built_in, world_setup, end_with_built_in),
+		cmocka_unit_test_setup_teardown(test_a_node_speaks_of_itself, world_setup, end_with_built_in),
+		cmocka_unit_test_setup_teardown(test_quarantine, world_setup, end_with_built_in),
+		cmocka_unit_test_setup_teardown(test_an_accusation_is_not_believed, world_setup, end_with_built_in),
+		cmocka_unit_test_setup_teardown(test_a_stranger_to_the_atr, world_setup, end_with_built_in),
+		cmocka_unit_test_setup_teardown(test_reload, world_setup, end_with_built_in),
+		cmocka_unit_test_setup_teardown(test_a_bad_file_changes_nothing, world_setup, end_with_built_in),
+		cmocka_unit_test_setup_teardown(test_a_bad_file_at_the_start, world_setup, end_with_built_in),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,13 +32,6 @@ static int begin(void **state)
 	return 0;
 }
 
-static int end(void **state)
-{
-	(void)state;
-	world_end();
-	return 0;
-}
-
 enum device { TPM, KERNEL };
 
 static void cut_after(enum device d, unsigned int n)
@@ -150,7 +143,7 @@ static void test_killed_at_the_kernel(void **state)
 	cut_everywhere(KERNEL, false);
 }
 
-#define story(t) cmocka_unit_test_setup_teardown(t, begin, end)
+#define story(t) cmocka_unit_test_setup_teardown(t, begin, world_teardown)
 
 int main(int argc, char **argv)
 {

@@ -34,13 +34,6 @@ static int begin(void **state)
 	return 0;
 }
 
-static int end(void **state)
-{
-	(void)state;
-	world_end();
-	return 0;
-}
-
 static const struct fake_generation *held(const struct actor *a, uint32_t number)
 {
 	struct fake_device *d = find(a->kernel, "akm1");
@@ -160,7 +153,7 @@ static void test_incarnations_run_out(void **state)
 	assert_int_equal(fake_kernel_incarnation(A->kernel, "akm1"), 0);
 }
 
-#define story(t) cmocka_unit_test_setup_teardown(t, begin, end)
+#define story(t) cmocka_unit_test_setup_teardown(t, begin, world_teardown)
 
 int main(void)
 {

@@ -58,13 +58,6 @@ static int begin(void **state)
 	return 0;
 }
 
-static int end(void **state)
-{
-	(void)state;
-	world_end();
-	return 0;
-}
-
 /* ---- what must not grow ---- */
 
 static size_t entries(const char *path)
@@ -216,7 +209,7 @@ static void test_attempts_back_off(void **state)
 	assert_in_range(attempts, 20 * 60 / 10, 20 * 60 / 3);
 }
 
-#define story(t) cmocka_unit_test_setup_teardown(t, begin, end)
+#define story(t) cmocka_unit_test_setup_teardown(t, begin, world_teardown)
 
 int main(int argc, char **argv)
 {
