@@ -171,14 +171,17 @@ static int overlaps(struct fleet *f, const struct msg_prefix *p, const char *fie
 static int create_args(struct fleet *f, struct json_object *args, struct fleet_create *c, struct akm_error *err)
 {
 	const struct config *cfg = f->c.config;
-	const char *suite = ctl_str(args, "suite");
+	const char *suite = ctl_str(args, "suite"), *freshness = ctl_str(args, "freshness");
 	int64_t id = 0, port = 0, interval = 0, grace = 0;
 	int r;
 
 	c->label = ctl_str(args, "label");
 	c->suite = AKM_SUITE_AES256GCM;
+	c->freshness = AKM_FRESHNESS_STRICT;
 	if (suite && report_parse_suite(suite, &c->suite) < 0)
 		return akm_error_set(err, -EINVAL, "suite", "must be aes-256-gcm, chacha20-poly1305 or aes-128-gcm");
+	if (freshness && report_parse_freshness(freshness, &c->freshness) < 0)
+		return akm_error_set(err, -EINVAL, "freshness", "must be strict or epoch");
 	r = number_arg(args, "id", 1, UINT32_MAX, 0, &id, err) ?:
 	    number_arg(args, "port", 1, UINT16_MAX, AKM_DEFAULT_PORT, &port, err) ?:
 	    number_arg(args, "epoch_interval", 1000, INT32_MAX, cfg->epoch_interval_ms, &interval, err) ?:

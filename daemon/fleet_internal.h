@@ -128,6 +128,7 @@ struct fleet_create {
 	uint16_t port;
 	struct msg_prefix subnet4, subnet6;	/* addr_len 0: the default */
 	uint32_t epoch_interval_ms, epoch_grace_ms;
+	uint32_t freshness;
 	size_t n_members;
 	const struct store_node *members;
 };

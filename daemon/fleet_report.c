@@ -78,6 +78,7 @@ static struct json_object *report_definition(struct fleet_atr *a)
 	json_object_object_add(o, "subnet6", report_prefix(&a->def.subnet6));
 	report_put_int(o, "epoch_interval", a->def.epoch_interval_ms);
 	report_put_int(o, "epoch_grace", a->def.epoch_grace_ms);
+	report_put_text(o, "freshness", report_freshness(a->def.freshness));
 	json_object_object_add(o, "definition", json_object_new_uint64(a->def.definition));
 	return o;
 }

@@ -85,6 +85,16 @@ static int suite_of(struct json_object *o, uint32_t *ret, struct akm_error *err)
 	return 0;
 }
 
+static int freshness_of(struct json_object *o, uint32_t *ret, struct akm_error *err)
+{
+	const char *freshness = json_object_get_string(json_object_object_get(o, "freshness"));
+
+	*ret = AKM_FRESHNESS_STRICT;		/* also of a manager that knew of no other */
+	if (freshness && report_parse_freshness(freshness, ret) < 0)
+		return akm_error_set(err, -EBADMSG, "freshness", "is not one that is known here");
+	return 0;
+}
+
 static int parse_definition(const struct msg_inventory_atr *a, struct store_atr *def, struct akm_error *err)
 {
 	struct json_object *o = json_tokener_parse(a->json);
@@ -96,6 +106,7 @@ static int parse_definition(const struct msg_inventory_atr *a, struct store_atr 
 		return akm_error_set(err, -EBADMSG, "definition", "of #%u is not a JSON object", a->atr_id);
 	}
 	r = suite_of(o, &def->suite, err) ?:
+	    freshness_of(o, &def->freshness, err) ?:
 	    number_of(o, "port", 1, UINT16_MAX, &port, err) ?:
 	    number_of(o, "epoch_interval", 0, INT32_MAX, &interval, err) ?:
 	    number_of(o, "epoch_grace", 0, 3600000, &grace, err) ?:

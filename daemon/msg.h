@@ -110,6 +110,7 @@ struct msg_atr_prepare {
 	uint32_t generation, key_id;
 	uint64_t epoch;
 	uint64_t term;			/* fencing: the manager's */
+	uint32_t freshness;		/* enum akm_freshness */
 	bool unused;			/* not sent: no kernel state of the receiver has held the generation */
 	struct akm_secret chain;	/* 32 bytes, C_epoch */
 	size_t n_pairs;

@@ -3,6 +3,8 @@
 
 #define INDEX_MAX	0xfffe		/* AKM_INDEX_MAX */
 #define SUITE_MAX	3		/* enum akm_suite */
+#define STRICT		1		/* enum akm_freshness */
+#define EPOCH		2
 
 /* ---- prepare: members ---- */
 
@@ -154,7 +156,7 @@ static void put_prepare(struct wire_writer *w, const struct msg *m)
 		wr_fail(w, -EINVAL);
 		return;
 	}
-	wr_map(w, 16);
+	wr_map(w, p->freshness == EPOCH ? 17 : 16);
 	wr_key_range(w, 1, p->atr_id, 1, UINT32_MAX);
 	wr_key_name(w, 2, p->label);
 	wr_key_range(w, 3, p->definition, 1, UINT64_MAX);
@@ -171,6 +173,14 @@ static void put_prepare(struct wire_writer *w, const struct msg *m)
 	wr_key_uint(w, 14, p->term);
 	wr_key_bytes(w, 15, p->chain.data, p->chain.len);
 	put_pairs(w, 16, p);
+	if (p->freshness == EPOCH)
+		wr_key_uint(w, 17, EPOCH);
+}
+
+static int get_freshness(struct wire_reader *c, struct msg_atr_prepare *p)
+{
+	p->freshness = STRICT;			/* which is what goes without saying */
+	return rd_has(c, 17) ? rd_key_u32(c, 17, "freshness", EPOCH, EPOCH, &p->freshness) : 0;
 }
 
 static int get_prepare(struct wire_reader *c, struct msg *m)
@@ -194,7 +204,8 @@ static int get_prepare(struct wire_reader *c, struct msg *m)
 	    rd_key_u64(c, 13, "epoch", 0, UINT64_MAX, &p->epoch) ?:
 	    rd_key_u64(c, 14, "term", 0, UINT64_MAX, &p->term) ?:
 	    rd_key_secret(c, 15, "chain", AKM_KEY_LEN, AKM_KEY_LEN, &p->chain) ?:
-	    get_pairs(c, 16, p);
+	    get_pairs(c, 16, p) ?:
+	    get_freshness(c, p);
 	if (r < 0)
 		return r;
 	wrong = inconsistent(p, &field);

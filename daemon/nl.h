@@ -29,7 +29,8 @@ struct nl_stats { uint64_t v[AKM_A_STATS_MAX + 1]; };	/* by enum akm_a_stats */
 
 struct nl_dev {
 	char ifname[16];
-	uint32_t ifindex, atr_id, suite, incarnation, fwmark, epoch_interval_ms, epoch_grace_ms, members, generations, active;
+	uint32_t ifindex, atr_id, suite, incarnation, fwmark, epoch_interval_ms, epoch_grace_ms, freshness, members, generations,
+		 active;
 	uint16_t self, port;
 	char label[AKM_NAME_LEN];
 	struct nl_stats stats;

@@ -115,6 +115,7 @@ int nl_decode_dev(const struct nlmsghdr *h, void *ret)
 		[AKM_A_DEV_EPOCH_INTERVAL] = { .type = NLA_U32 }, [AKM_A_DEV_EPOCH_GRACE] = { .type = NLA_U32 },
 		[AKM_A_DEV_MEMBERS] = { .type = NLA_U32 }, [AKM_A_DEV_GENERATIONS] = { .type = NLA_U32 },
 		[AKM_A_DEV_ACTIVE_GENERATION] = { .type = NLA_U32 }, [AKM_A_DEV_STATS] = { .type = NLA_NESTED },
+		[AKM_A_DEV_FRESHNESS] = { .type = NLA_U32 },
 	};
 	struct nlattr *tb[AKM_A_DEV_MAX + 1];
 	struct nl_dev d = {};
@@ -133,6 +134,7 @@ int nl_decode_dev(const struct nlmsghdr *h, void *ret)
 	d.fwmark = u32(tb[AKM_A_DEV_FWMARK]);
 	d.epoch_interval_ms = u32(tb[AKM_A_DEV_EPOCH_INTERVAL]);
 	d.epoch_grace_ms = u32(tb[AKM_A_DEV_EPOCH_GRACE]);
+	d.freshness = u32(tb[AKM_A_DEV_FRESHNESS]);
 	d.members = u32(tb[AKM_A_DEV_MEMBERS]);
 	d.generations = u32(tb[AKM_A_DEV_GENERATIONS]);
 	d.active = u32(tb[AKM_A_DEV_ACTIVE_GENERATION]);
@@ -298,11 +300,11 @@ int nl_dev_set(struct nl *n, const struct nl_dev *d, uint32_t fields, struct akm
 {
 	const uint32_t known = 1U << AKM_A_DEV_ATR_ID | 1U << AKM_A_DEV_LABEL | 1U << AKM_A_DEV_SELF | 1U << AKM_A_DEV_SUITE |
 			       1U << AKM_A_DEV_PORT | 1U << AKM_A_DEV_INCARNATION | 1U << AKM_A_DEV_FWMARK |
-			       1U << AKM_A_DEV_EPOCH_INTERVAL | 1U << AKM_A_DEV_EPOCH_GRACE;
+			       1U << AKM_A_DEV_EPOCH_INTERVAL | 1U << AKM_A_DEV_EPOCH_GRACE | 1U << AKM_A_DEV_FRESHNESS;
 	const struct { int type; uint32_t value; } numbers[] = {
 		{ AKM_A_DEV_ATR_ID, d->atr_id }, { AKM_A_DEV_SUITE, d->suite }, { AKM_A_DEV_INCARNATION, d->incarnation },
 		{ AKM_A_DEV_FWMARK, d->fwmark }, { AKM_A_DEV_EPOCH_INTERVAL, d->epoch_interval_ms },
-		{ AKM_A_DEV_EPOCH_GRACE, d->epoch_grace_ms },
+		{ AKM_A_DEV_EPOCH_GRACE, d->epoch_grace_ms }, { AKM_A_DEV_FRESHNESS, d->freshness },
 	};
 	struct nl_request q;
 	size_t i;

@@ -38,12 +38,13 @@ static int set_times(struct nl *nl, const char *ifname, const struct node_atr *a
 	struct nl_dev d = {
 		.epoch_interval_ms = a->def.epoch_interval_ms,
 		.epoch_grace_ms = a->def.epoch_grace_ms,
+		.freshness = a->def.freshness,
 	};
 
 	snprintf(d.ifname, sizeof(d.ifname), "%s", ifname);
 	snprintf(d.label, sizeof(d.label), "%s", a->def.label);
 	return nl_dev_set(nl, &d, BIT(AKM_A_DEV_LABEL) | BIT(AKM_A_DEV_EPOCH_INTERVAL) |
-			  BIT(AKM_A_DEV_EPOCH_GRACE), err);
+			  BIT(AKM_A_DEV_EPOCH_GRACE) | BIT(AKM_A_DEV_FRESHNESS), err);
 }
 
 static int set_identity(struct nl *nl, const char *ifname, const struct node_atr *a, uint32_t incarnation,

@@ -168,6 +168,19 @@ int report_parse_suite(const char *s, uint32_t *ret)
 	return -EINVAL;
 }
 
+const char *report_freshness(uint32_t freshness)
+{
+	return freshness == AKM_FRESHNESS_EPOCH ? "epoch" : "strict";
+}
+
+int report_parse_freshness(const char *s, uint32_t *ret)
+{
+	if (strcmp(s, "strict") && strcmp(s, "epoch"))
+		return -EINVAL;
+	*ret = s[0] == 's' ? AKM_FRESHNESS_STRICT : AKM_FRESHNESS_EPOCH;
+	return 0;
+}
+
 const char *report_node_state(enum store_node_state s)
 {
 	switch (s) {

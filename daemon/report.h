@@ -34,6 +34,8 @@ struct msg_endpoint report_endpoint_of(const struct sockaddr_storage *a, uint16_
 int report_parse_endpoint(const char *s, struct msg_endpoint *ret);
 int report_parse_prefix(const char *s, uint8_t addr_len, struct msg_prefix *ret);
 int report_parse_suite(const char *s, uint32_t *ret);
+const char *report_freshness(uint32_t freshness);
+int report_parse_freshness(const char *s, uint32_t *ret);
 int report_parse_hex(const char *s, uint8_t *ret, size_t len);
 
 #endif /* AKM_REPORT_H */

@@ -74,6 +74,7 @@ struct store_atr {
 	uint16_t port;
 	struct msg_prefix subnet4, subnet6;	/* addr_len 0: none */
 	uint32_t epoch_interval_ms, epoch_grace_ms;
+	uint32_t freshness;		/* enum akm_freshness */
 	uint64_t definition;		/* version, monotonic */
 	uint32_t last_generation;	/* highest number ever handed out: durable before use */
 	bool deleted;			/* the row stays: numbers are never reused */

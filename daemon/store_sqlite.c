@@ -6,8 +6,12 @@
 #include <sys/stat.h>
 
 #define APPLICATION_ID	0x414b4d31	/* "AKM1" */
-#define SCHEMA_VERSION	1
+#define SCHEMA_VERSION	2
 #define PAGE_MIN	512		/* the SQLite file format's smallest page */
+
+/* What came later, by version: written as it changes a database of before, so that both end up the same to the letter. */
+#define SCHEMA_2 \
+	"ALTER TABLE atr ADD COLUMN freshness INTEGER NOT NULL DEFAULT 1 CHECK (freshness BETWEEN 1 AND 2);"
 
 /* All of it in STRICT tables with CHECKs: what does not fit is refused by the database as well. */
 static const char schema[] =
@@ -95,7 +99,8 @@ static const char schema[] =
 	" count INTEGER NOT NULL CHECK (count >= 0),"
 	" text TEXT NOT NULL,"
 	" UNIQUE (source, source_seq, time_ms)"
-	") STRICT;";
+	") STRICT;"
+	SCHEMA_2;
 
 static int run(struct store *s, const char *sql)
 {
@@ -248,14 +253,14 @@ static int make_wal(struct store *s)
 	return r ?: run(s, "PRAGMA synchronous = FULL; BEGIN EXCLUSIVE; COMMIT");
 }
 
-static int create_schema(struct store *s)
+static int change_schema(struct store *s, const char *sql)
 {
-	static const char ids[] = "PRAGMA application_id = 0x414b4d31; PRAGMA user_version = 1";
+	static const char ids[] = "PRAGMA application_id = 0x414b4d31; PRAGMA user_version = 2";
 	int r = store_begin(s);
 
 	if (r < 0)
 		return r;
-	r = run(s, schema);
+	r = run(s, sql);
 	r = r ?: run(s, ids);
 	r = r ?: store_commit(s);
 	if (r < 0)
@@ -338,7 +343,7 @@ static int check_ids(const struct file_ids *id, const char *path, struct akm_err
 			err, -EBADMSG, "database",
 			"%s has schema version %lld, this akmd knows %d: use the newer akmd", path,
 			(long long)id->version, SCHEMA_VERSION);
-	if (id->version != SCHEMA_VERSION)
+	if (id->version < 1)
 		return akm_error_set(err, -EBADMSG, "database", "%s is damaged: schema version %lld",
 				     path, (long long)id->version);
 	return 0;
@@ -377,9 +382,11 @@ static int open_store(struct store *s, const char *path, struct akm_error *err)
 	r = r ?: explain(s, make_wal(s), path, err);
 	if (r < 0)
 		return r;
-	if (id.tables)
-		return check_contents(s, path, err);
-	return explain(s, create_schema(s), path, err);
+	if (!id.tables)
+		return explain(s, change_schema(s, schema), path, err);
+	if (id.version < 2)
+		r = explain(s, change_schema(s, SCHEMA_2), path, err);
+	return r ?: check_contents(s, path, err);
 }
 
 int store_open(const char *path, struct store **ret, struct akm_error *err)

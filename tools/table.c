@@ -137,6 +137,7 @@ static const struct akm_arg atr_create[] = {
 	{ .word = "subnet6", .meta = "ADDRESS/LENGTH", .kind = AKM_ARG_PREFIX6, .json = "subnet6" },
 	{ DURATION("epoch-interval"), .json = "epoch_interval" },
 	{ DURATION("epoch-grace"), .json = "epoch_grace" },
+	{ .word = "freshness", .meta = "strict|epoch", .kind = AKM_ARG_FRESHNESS, .json = "freshness" },
 	{}
 };
 

@@ -212,6 +212,13 @@ uint32_t fake_kernel_incarnation(struct fake_kernel *k, const char *ifname)
 	return d ? d->d.incarnation : 0;
 }
 
+uint32_t fake_kernel_freshness(struct fake_kernel *k, const char *ifname)
+{
+	struct fake_device *d = find(k, ifname);
+
+	return d ? d->d.freshness : 0;
+}
+
 bool fake_kernel_roams(struct fake_kernel *k)
 {
 	return k->members_roam;
@@ -551,6 +558,8 @@ int nl_dev_set(struct nl *n, const struct nl_dev *d, uint32_t fields, struct akm
 		f->d.epoch_interval_ms = d->epoch_interval_ms;
 	if (has(fields, AKM_A_DEV_EPOCH_GRACE))
 		f->d.epoch_grace_ms = d->epoch_grace_ms;
+	if (has(fields, AKM_A_DEV_FRESHNESS))
+		f->d.freshness = d->freshness;
 	return 0;
 }
 

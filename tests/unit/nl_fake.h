@@ -23,6 +23,7 @@ bool fake_kernel_shares_key(struct fake_kernel *k, struct fake_kernel *other, co
 bool fake_kernel_holds(struct fake_kernel *k, const char *ifname, uint32_t generation);
 uint32_t fake_kernel_active(struct fake_kernel *k, const char *ifname);		/* 0: no device or none */
 uint32_t fake_kernel_incarnation(struct fake_kernel *k, const char *ifname);
+uint32_t fake_kernel_freshness(struct fake_kernel *k, const char *ifname);	/* that generations were installed with */
 bool fake_kernel_roams(struct fake_kernel *k);	/* the members that are set now */
 bool fake_kernel_unused(struct fake_kernel *k, const char *ifname, uint32_t generation);	/* was it said to be? */
 uint64_t fake_kernel_epoch(struct fake_kernel *k, const char *ifname);		/* of the active one */

@@ -190,7 +190,8 @@ static const struct edit edits[] = {
 	{ "pair with nobody", RAW("\x82\x01\x58\x20\xd1"), "\x82\x00\x58\x20\xd1", "atr-prepare.pairs", "no member's" },
 	{ "suite 0", RAW("\x04\x01\x05"), "\x04\x00\x05", "atr-prepare.suite", "is 0" },
 	{ "suite 4", RAW("\x04\x01\x05"), "\x04\x04\x05", "atr-prepare.suite", "is 4" },
-	{ "ATR 0", RAW("\xb0\x01\x01\x02"), "\xb0\x01\x00\x02", "atr-prepare.atr-id", "is 0" },
+	{ "ATR 0", RAW("\xb1\x01\x01\x02"), "\xb1\x01\x00\x02", "atr-prepare.atr-id", "is 0" },
+	{ "freshness that goes without saying", RAW("\x11\x02"), "\x11\x01", "atr-prepare.freshness", "is 1" },
 	{ "generation 0", RAW("\x0b\x03\x0c"), "\x0b\x00\x0c", "atr-prepare.generation", "is 0" },
 };
 
@@ -329,6 +330,22 @@ static void prepare_keeps_its_meaning(void **state)
 	assert_true(CRYPTO_secure_allocated(p->pair_chains.data));
 }
 
+static void strict_freshness_is_not_written(void **state)
+{
+	_cleanup_secret_ struct akm_secret s = {}, with = encoded_sample(MSG_ATR_PREPARE);
+	_cleanup_msg_ struct msg m = {}, again = {};
+	struct akm_error err;
+
+	(void)state;
+	assert_int_equal(msg_decode(with.data, with.len, &m, &err), 0);
+	assert_int_equal(m.prepare.freshness, 2);
+	m.prepare.freshness = 1;
+	s = encoded(&m);
+	assert_int_equal(s.len, with.len - 2);
+	assert_int_equal(msg_decode(s.data, s.len, &again, &err), 0);
+	assert_int_equal(again.prepare.freshness, 1);
+}
+
 static void minimal_messages_pass(void **state)
 {
 	struct msg m = { .type = MSG_HEARTBEAT };
@@ -399,6 +416,7 @@ int main(void)
 		cmocka_unit_test(writer_refuses_what_the_reader_would),
 		cmocka_unit_test(every_message_comes_back_as_it_was),
 		cmocka_unit_test(prepare_keeps_its_meaning),
+		cmocka_unit_test(strict_freshness_is_not_written),
 		cmocka_unit_test(minimal_messages_pass),
 		cmocka_unit_test(nothing_stays_in_the_secure_heap),
 		cmocka_unit_test(schema_has_the_same_numbers),

@@ -27,7 +27,7 @@
 
 #define REQ_DEV_SET \
 	"0201000009000200616b6d31000000000800030001000000080006000300000008000800efcdab00080009007700000008000a00" \
-	"60ea000008000b00881300000e000400412d422d432d442d4500000006000500feff000006000700dd1d0000"
+	"60ea000008000b008813000008001200020000000e000400412d422d432d442d4500000006000500feff000006000700dd1d0000"
 
 #define REQ_MEMBER_V4 \
 	"0401000009000200616b6d310000000006000300030000000e000400456467654e6f64654300000014000580080001000a4d0003" \
@@ -427,11 +427,11 @@ static void test_dev_set(void **state)
 {
 	const struct nl_dev d = {
 		.ifname = "akm1", .atr_id = 1, .suite = 3, .incarnation = 0xabcdef, .fwmark = 0x77, .epoch_interval_ms = 60000,
-		.epoch_grace_ms = 5000, .label = "A-B-C-D-E", .self = 0xfffe, .port = 7645,
+		.epoch_grace_ms = 5000, .freshness = 2, .label = "A-B-C-D-E", .self = 0xfffe, .port = 7645,
 	};
 	uint32_t all = 1U << AKM_A_DEV_ATR_ID | 1U << AKM_A_DEV_LABEL | 1U << AKM_A_DEV_SELF | 1U << AKM_A_DEV_SUITE |
 		       1U << AKM_A_DEV_PORT | 1U << AKM_A_DEV_INCARNATION | 1U << AKM_A_DEV_FWMARK | 1U << AKM_A_DEV_EPOCH_INTERVAL |
-		       1U << AKM_A_DEV_EPOCH_GRACE;
+		       1U << AKM_A_DEV_EPOCH_GRACE | 1U << AKM_A_DEV_FRESHNESS;
 	int r;
 
 	(void)state;

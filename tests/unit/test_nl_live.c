@@ -75,12 +75,14 @@ static int group_teardown(void **state)
 static const struct nl_dev identity = {
 	.ifname = IFNAME, .atr_id = 7, .self = 0, .suite = AKM_SUITE_CHACHA20POLY1305, .port = 17645, .incarnation = 5,
 	.label = "A-B", .epoch_interval_ms = 60000, .epoch_grace_ms = 4000, .fwmark = 9,
+	.freshness = AKM_FRESHNESS_EPOCH,
 };
 
 static int setup(void **state)
 {
 	uint32_t all = BIT(AKM_A_DEV_ATR_ID) | BIT(AKM_A_DEV_SELF) | BIT(AKM_A_DEV_SUITE) | BIT(AKM_A_DEV_PORT) |
-		       BIT(AKM_A_DEV_LABEL) | BIT(AKM_A_DEV_EPOCH_INTERVAL) | BIT(AKM_A_DEV_EPOCH_GRACE) | BIT(AKM_A_DEV_FWMARK);
+		       BIT(AKM_A_DEV_LABEL) | BIT(AKM_A_DEV_EPOCH_INTERVAL) | BIT(AKM_A_DEV_EPOCH_GRACE) | BIT(AKM_A_DEV_FWMARK) |
+		       BIT(AKM_A_DEV_FRESHNESS);
 	struct nl_dev d = identity;
 	static uint32_t incarnation = 100;	/* of the namespace: only ever grows */
 
@@ -135,6 +137,7 @@ static void test_device(void **state)
 	assert_string_equal(d.label, "A-B");
 	assert_int_equal(d.epoch_interval_ms, 60000);
 	assert_int_equal(d.epoch_grace_ms, 4000);
+	assert_int_equal(d.freshness, AKM_FRESHNESS_EPOCH);
 	assert_int_equal(d.fwmark, 9);
 	assert_int_equal(d.generations, 0);
 	assert_int_equal(d.active, 0);

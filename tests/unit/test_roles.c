@@ -711,6 +711,21 @@ static void test_only_the_new_is_unused(void **state)
 	assert_true(fake_kernel_unused(A->kernel, "akm1", 2));
 }
 
+/* What the operator said about an ATR is what its members' kernels do, also after they were made anew. */
+static void test_freshness_reaches_the_kernel(void **state)
+{
+	(void)state;
+	ask_refused(M, "EINVAL", "freshness", "atr-create", "{\"members\":[\"EdgeNodeA\"],\"freshness\":\"stale\"}");
+	create_abc();
+	ask_ok(M, "atr-create", "{\"members\":[\"EdgeNodeA\",\"EdgeNodeB\"],\"label\":\"second\",\"freshness\":\"epoch\"}");
+	for (int i = 0; i < 2; i++) {
+		until(fake_kernel_active(B->kernel, "akm1") == 1 && fake_kernel_active(B->kernel, "akm2") == 1);
+		assert_int_equal(fake_kernel_freshness(B->kernel, "akm1"), AKM_FRESHNESS_STRICT);
+		assert_int_equal(fake_kernel_freshness(B->kernel, "akm2"), AKM_FRESHNESS_EPOCH);
+		actor_reboot(B);
+	}
+}
+
 /* An earlier life was shown the next one before it was sealed: it may have received under it. */
 static void test_shown_before_is_not_unused(void **state)
 {
@@ -1011,6 +1026,7 @@ int main(int argc, char **argv)
 		story(test_rekey_is_owed),
 		story(test_clone_is_answered),
 		story(test_only_the_new_is_unused),
+		story(test_freshness_reaches_the_kernel),
 		story(test_shown_before_is_not_unused),
 		story(test_tpm_fails),
 		story(test_leaver_is_refused_at_once),

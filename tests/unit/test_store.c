@@ -113,7 +113,7 @@ static struct store_atr atr(uint32_t id, struct store_member *members, size_t n)
 {
 	struct store_atr a = {
 		.id = id, .suite = 1, .port = 7645, .epoch_interval_ms = UINT32_MAX, .epoch_grace_ms = 5000,
-		.definition = 9, .last_generation = 4, .n_members = n, .members = members,
+		.freshness = 2, .definition = 9, .last_generation = 4, .n_members = n, .members = members,
 		.subnet4 = { .addr = { 10, 77, 0, 0 }, .addr_len = 4, .prefix_len = 16 },
 		.subnet6 = { .addr = { 0xfd, 1 }, .addr_len = 16, .prefix_len = 64 },
 	};
@@ -257,8 +257,8 @@ static void test_other_program(void **state)
 static void test_versions(void **state)
 {
 	(void)state;
-	tamper("PRAGMA user_version = 2");
-	refuse_open(-EBADMSG, "has schema version 2, this akmd knows 1: use the newer akmd");
+	tamper("PRAGMA user_version = 3");
+	refuse_open(-EBADMSG, "has schema version 3, this akmd knows 2: use the newer akmd");
 	tamper("PRAGMA user_version = 0");
 	refuse_open(-EBADMSG, "damaged: schema version 0");
 	tamper("PRAGMA user_version = -1");
@@ -651,6 +651,7 @@ static void test_atr(void **state)
 	assert_memory_equal(&got.subnet6, &a.subnet6, sizeof(a.subnet6));
 	assert_int_equal(got.epoch_interval_ms, UINT32_MAX);
 	assert_int_equal(got.epoch_grace_ms, 5000);
+	assert_int_equal(got.freshness, 2);
 	assert_int_equal(got.definition, 9);
 	assert_int_equal(got.last_generation, 4);
 	assert_false(got.deleted);
@@ -663,6 +664,26 @@ static void test_atr(void **state)
 	assert_int_equal(got.members[2].index, 65534);
 	assert_int_equal(got.members[2].n_addresses, 0);
 	store_atr_free(&got);
+}
+
+/* A database of version 1 is brought up to date where it lies, and is the same as a new one afterwards. */
+static void test_upgrade(void **state)
+{
+	struct store_member m[1] = { member(0, 1) };
+	struct store_atr a = atr(1, m, 1), got;
+
+	(void)state;
+	three_nodes();
+	assert_int_equal(store_atr_put(st, &a), 0);
+	tamper("ALTER TABLE atr DROP COLUMN freshness; PRAGMA user_version = 1");
+	for (int i = 0; i < 2; i++) {
+		reopen();
+		assert_int_equal(store_atr_get(st, 1, &got), 0);
+		assert_int_equal(got.definition, 9);
+		assert_int_equal(got.freshness, 1);	/* as it was: strict */
+		store_atr_free(&got);
+	}
+	assert_int_equal(store_atr_put(st, &a), 0);
 }
 
 static void test_atr_members(void **state)
@@ -1077,7 +1098,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_new_file), T(test_settings_of_the_file), T(test_file_mode), T(test_no_directory), T(test_not_a_database),
-		T(test_other_program), T(test_versions), T(test_other_tables), T(test_statistics_are_fine), T(test_second_process),
+		T(test_other_program), T(test_versions), T(test_upgrade), T(test_other_tables), T(test_statistics_are_fine), T(test_second_process),
 		T(test_damage), T(test_settings), T(test_transaction), T(test_failed_change_in_transaction),
 		T(test_node), T(test_node_out_of_range), T(test_node_names), T(test_node_by_ek), T(test_node_delete), T(test_node_each),
 		T(test_atr), T(test_atr_members), T(test_atr_labels_and_each),
