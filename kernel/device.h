@@ -15,6 +15,7 @@
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 #include <net/gro_cells.h>
+#include "catchup.h"
 #include "monitor.h"
 #include "prefix.h"
 
@@ -85,6 +86,8 @@ struct akm_device {
 	struct delayed_work hello;	/* hello.c: what is due of it */
 
 	spinlock_t roam_lock;		/* protects what is learnt about members; BH */
+
+	struct akm_catch_up catch_up;
 };
 
 #define AKM_MODULE_VERSION	"0.1"

@@ -7,6 +7,7 @@
 #include "keys.h"
 
 #include <crypto/algapi.h>
+#include <linux/ktime.h>
 #include <linux/random.h>
 #include <linux/slab.h>
 #include "compat/compat.h"
@@ -120,6 +121,7 @@ static struct akm_generation *generation_create(struct akm_device *akm,
 	gen->installed = jiffies;
 	gen->unused = install->unused || akm->freshness == AKM_FRESHNESS_EPOCH;
 	xa_init(&gen->asking);
+	akm_ahead_init(&gen->ahead, install->epoch, ktime_to_ms(ktime_get_boottime()));
 	gen->install_epoch = install->epoch;
 	gen->current_number = install->epoch;
 	gen->wanted = install->epoch;
@@ -188,15 +190,14 @@ static void erase(struct akm_generation *gen)
 	generation_destroy(gen);
 }
 
-/* Bring a pair chain that stands at @from to @to, at most AKM_CATCH_UP_MAX steps. */
-static int step_chain(struct akm_generation *gen, const u8 *chain, u64 from, u64 to,
-		      u8 ret_chain[AKM_KDF_LEN])
+int akm_chain_step(const struct akm_kdf_ctx *ctx, u8 chain[AKM_KDF_LEN], u64 from, u64 to)
 {
 	int err = 0;
 
-	memcpy(ret_chain, chain, AKM_KDF_LEN);
-	for (; from < to && !err; from++)
-		err = akm_kdf_next(&gen->ctx, ret_chain, ret_chain);
+	for (; from < to && !err; from++) {
+		err = akm_kdf_next(ctx, chain, chain);
+		cond_resched();
+	}
 	return err;
 }
 
@@ -255,7 +256,8 @@ static int add_pair(struct akm_generation *gen, struct akm_pair *pair, u64 epoch
 	member = pair_member(gen, pair, extack);
 	if (IS_ERR(member))
 		return PTR_ERR(member);
-	err = step_chain(gen, pair->chain, epoch, now->number, chain);
+	memcpy(chain, pair->chain, sizeof(chain));
+	err = akm_chain_step(&gen->ctx, chain, epoch, now->number);
 	peer = xa_load(&now->peers, pair->index);
 	if (!err && peer && peer->has_pair) {
 		if (crypto_memneq(peer->chain, chain, sizeof(chain))) {
@@ -360,6 +362,7 @@ static int prepare(struct akm_generation *gen, const struct akm_install *install
 	epoch = akm_epoch_create(gen, install->epoch, install->chain);
 	if (IS_ERR(epoch))
 		return PTR_ERR(epoch);
+	epoch->began = ktime_to_ms(ktime_get_boottime());
 	rcu_assign_pointer(gen->epoch[AKM_EPOCH_CURRENT], epoch);
 	err = add_all_members(epoch);
 	if (!err)
@@ -499,32 +502,49 @@ int akm_generation_retire(struct akm_device *akm, u32 number,
 /*
  * Each epoch is put into its new slot before it leaves the old one, and
  * akm_epoch_lookup() looks in the opposite order: it is found at any instant.
+ * @from has the epoch to go to; after a jump the next one of before is of no use.
  */
-static void shift_epochs(struct akm_generation *gen)
+static void shift_epochs(struct akm_generation *gen, enum akm_epoch_slot from)
 {
 	struct akm_epoch *oldest = slot(gen, AKM_EPOCH_PREVIOUS);
 	struct akm_epoch *now = slot(gen, AKM_EPOCH_CURRENT);
-	struct akm_epoch *next = slot(gen, AKM_EPOCH_NEXT);
+	struct akm_epoch *skipped = from == AKM_EPOCH_NEXT ? NULL : slot(gen, AKM_EPOCH_NEXT);
+	struct akm_epoch *to = slot(gen, from);
 
+	to->began = ktime_to_ms(ktime_get_boottime());
 	rcu_assign_pointer(gen->epoch[AKM_EPOCH_PREVIOUS], now);
-	rcu_assign_pointer(gen->epoch[AKM_EPOCH_CURRENT], next);
+	rcu_assign_pointer(gen->epoch[AKM_EPOCH_CURRENT], to);
 	/* rcu_assign_pointer() of a constant NULL would be no release */
 	smp_store_release(&gen->epoch[AKM_EPOCH_NEXT], NULL);
-	WRITE_ONCE(gen->current_number, (u32)next->number);
+	RCU_INIT_POINTER(gen->epoch[from], NULL);
+	WRITE_ONCE(gen->current_number, (u32)to->number);
 	if (gen->state == AKM_GEN_ACTIVE)
-		rcu_assign_pointer(gen->akm->tx, next);
+		rcu_assign_pointer(gen->akm->tx, to);
 	akm_epoch_wipe_chains(now);
+	akm_epoch_destroy(skipped);
 	akm_epoch_destroy(oldest);
 }
 
-static int roll(struct akm_generation *gen)
+void akm_generation_now(struct akm_generation *gen, struct akm_ahead_now *ret_now)
 {
-	int err;
+	struct akm_epoch *epoch = slot(gen, AKM_EPOCH_CURRENT);
 
-	err = prepare_next(gen);
-	if (err)
-		return err;
-	shift_epochs(gen);
+	*ret_now = (struct akm_ahead_now) {
+		.current_epoch = epoch->number,
+		.time = ktime_to_ms(ktime_get_boottime()),
+		.interval = gen->akm->epoch_interval,
+		.others = gen->akm->member_count - !!rcu_access_pointer(gen->akm->self_member),
+	};
+	if (READ_ONCE(epoch->heard))
+		akm_ahead_heard(&gen->ahead, ret_now, epoch->began);
+}
+
+static void go(struct akm_generation *gen, enum akm_epoch_slot from)
+{
+	struct akm_ahead_now now;
+
+	akm_generation_now(gen, &now);
+	shift_epochs(gen, from);
 	gen->previous_deadline = jiffies + msecs_to_jiffies(gen->akm->epoch_grace);
 	gen->akm->generation_changes++;
 	report(gen, AKM_EVENT_EPOCH, 0);
@@ -534,7 +554,30 @@ static int roll(struct akm_generation *gen)
 		akm_generations_tend(gen->akm);
 	/* tend() tries again if this fails: the next roll needs it, this one is done */
 	prepare_next(gen);
-	return 0;
+}
+
+static int roll(struct akm_generation *gen)
+{
+	int err;
+
+	err = prepare_next(gen);
+	if (!err)
+		go(gen, AKM_EPOCH_NEXT);
+	return err;
+}
+
+void akm_generation_go_ahead(struct akm_generation *gen)
+{
+	go(gen, AKM_EPOCH_AHEAD);
+	/* who did not understand us before does now */
+	if (gen->state == AKM_GEN_ACTIVE)
+		akm_hello_ask_all(gen);
+}
+
+void akm_generation_drop_ahead(struct akm_generation *gen)
+{
+	akm_epoch_destroy(rcu_replace_pointer(gen->epoch[AKM_EPOCH_AHEAD], NULL,
+					      lockdep_is_held(&gen->akm->lock)));
 }
 
 int akm_generation_roll(struct akm_device *akm, struct netlink_ext_ack *extack)
@@ -558,7 +601,7 @@ int akm_generations_add_member(struct akm_device *akm, struct akm_member *member
 		if (member->index == gen->self)
 			continue;
 		/* a new member has nothing to say under the previous epoch */
-		for (i = AKM_EPOCH_CURRENT; i <= AKM_EPOCH_NEXT && !err; i++)
+		for (i = AKM_EPOCH_CURRENT; i < AKM_EPOCH_SLOTS && !err; i++)
 			if (slot(gen, i))
 				err = akm_epoch_add_member(slot(gen, i), member, NULL);
 	}

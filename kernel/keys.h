@@ -26,6 +26,7 @@
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 #include "aead.h"
+#include "ahead.h"
 #include "atr.h"
 #include "kdf.h"
 #include "proto.h"
@@ -40,8 +41,6 @@ struct akm_net;
  * packets of at most 2^11 bytes per key. The epoch is rolled early at that count.
  */
 #define AKM_ROLL_PACKETS	BIT_ULL(28)
-/* Steps a chain may lag behind the current epoch when it is installed */
-#define AKM_CATCH_UP_MAX	4096
 /* Keeps epoch arithmetic far from wrapping */
 #define AKM_EPOCH_MAX		BIT_ULL(62)
 
@@ -85,6 +84,8 @@ struct akm_epoch {
 	struct kref refs;		/* the generation's, and one per key */
 	struct akm_generation *gen;	/* held */
 	u64 number;
+	s64 began;			/* when it became current: ms of CLOCK_BOOTTIME; device lock */
+	bool heard;			/* others were, in it */
 	u8 chain[AKM_KDF_LEN];		/* C_e; secret; wiped once the epoch is not current */
 	struct akm_tx tx_group;
 	struct xarray peers;		/* struct akm_peer by member index */
@@ -98,6 +99,7 @@ enum akm_epoch_slot {
 	AKM_EPOCH_PREVIOUS,		/* receive only, until previous_deadline */
 	AKM_EPOCH_CURRENT,
 	AKM_EPOCH_NEXT,			/* ready, receives; who uses it first pulls us along */
+	AKM_EPOCH_AHEAD,		/* being made, for a jump; not for the packet path */
 	AKM_EPOCH_SLOTS,
 };
 
@@ -118,6 +120,7 @@ struct akm_generation {
 	struct xarray asking;		/* struct akm_asking by member index; written under the */
 					/* device lock, freed with the generation */
 	bool gone;			/* akm_device.hello_lock: nobody may begin to ask */
+	struct akm_ahead ahead;		/* device lock */
 	u64 install_epoch;
 	u8 install_print[AKM_KDF_LEN];	/* one-way fingerprint of the chain installed */
 	struct akm_epoch __rcu *epoch[AKM_EPOCH_SLOTS];
@@ -161,6 +164,12 @@ void akm_epoch_wipe_chains(struct akm_epoch *epoch);
 /* Already unpublished: erase its keys and let it go. NULL is fine. */
 void akm_epoch_destroy(struct akm_epoch *epoch);
 
+/*
+ * Bring a chain that stands at epoch @from to @to, at most AKM_CATCH_UP_MAX steps. Process
+ * context. On failure it is somewhere between.
+ */
+int akm_chain_step(const struct akm_kdf_ctx *ctx, u8 chain[AKM_KDF_LEN], u64 from, u64 to);
+
 /* generation.c: all of these with the device locked, in process context. */
 int akm_generation_install(struct akm_device *akm, const struct akm_install *install,
 			   struct netlink_ext_ack *extack);
@@ -171,6 +180,11 @@ int akm_generation_activate(struct akm_device *akm, u32 number, u32 grace_ms,
 int akm_generation_retire(struct akm_device *akm, u32 number,
 			  struct netlink_ext_ack *extack);
 int akm_generation_roll(struct akm_device *akm, struct netlink_ext_ack *extack);
+/* What akm_ahead_judge() wants to know; what was heard in the current epoch is noted. */
+void akm_generation_now(struct akm_generation *gen, struct akm_ahead_now *ret_now);
+/* The epoch in AKM_EPOCH_AHEAD has the keys of all members: go there. */
+void akm_generation_go_ahead(struct akm_generation *gen);
+void akm_generation_drop_ahead(struct akm_generation *gen);
 
 struct akm_generation *akm_generation_find(struct akm_device *akm, u32 number);
 struct akm_generation *akm_generation_active(struct akm_device *akm);
@@ -255,5 +269,12 @@ struct akm_asking *akm_key_asking_rx(const struct akm_key *key);
 struct akm_asking *akm_key_asking_tx(const struct akm_key *key);
 /* An authentic packet came under @epoch: follow it if it is ahead of us. */
 void akm_epoch_seen(struct akm_epoch *epoch);
+/* And it was no replay. */
+static inline void akm_epoch_heard(struct akm_epoch *epoch)
+{
+	/* written only if it changes: the cache line is shared */
+	if (unlikely(!READ_ONCE(epoch->heard)))
+		WRITE_ONCE(epoch->heard, true);
+}
 
 #endif /* _AKM_KEYS_H */

@@ -7,6 +7,7 @@
 #include "aead.h"
 #include "atr.h"
 #include "buffer.h"
+#include "catchup.h"
 #include "device.h"
 #include "hello.h"
 #include "inner.h"
@@ -256,6 +257,7 @@ static enum akm_verdict check_number(const struct packet *p)
 	case AKM_NEW:
 		note_alive(p->key->member);
 		note_place(p);
+		akm_epoch_heard(p->key->epoch);
 		fallthrough;
 	case AKM_WAITS:
 		akm_epoch_seen(p->key->epoch);
@@ -277,6 +279,7 @@ static enum akm_verdict check_opened(const struct packet *p, int err)
 
 	if (unlikely(err == -EBADMSG)) {
 		refuse(p->key, p->outer, p->number, AKM_STAT_RX_AUTH_FAIL, AKM_EVENT_AUTH_FAIL);
+		akm_catch_up_suspect(p->key);
 		return AKM_SEEN;
 	}
 	if (unlikely(err)) {
@@ -346,18 +349,38 @@ static bool worth_opening(struct akm_key *key, const struct sk_buff *skb,
 	return false;
 }
 
-static struct akm_key *find_key(const struct akm_socket *as, const struct akm_header *header)
+static struct akm_generation *find_generation(const struct akm_socket *as,
+					      const struct akm_header *header)
 {
 	struct akm_generation *gen;
-	struct akm_epoch *epoch;
 
 	gen = akm_generation_lookup(as->net, be32_to_cpu(header->key_id));
-	if (!gen || rcu_access_pointer(gen->akm->sock) != as)
+	return gen && rcu_access_pointer(gen->akm->sock) == as ? gen : NULL;
+}
+
+/*
+ * The key that is to open the @len bytes at @offset, held; or NULL. Perhaps their sender is
+ * far ahead of us; if so, it will be seen later, and not by means of this packet alone.
+ */
+static struct akm_key *find_key(const struct akm_socket *as, const struct sk_buff *skb,
+				unsigned int offset, unsigned int len,
+				const struct akm_header *header)
+{
+	struct akm_generation *gen = find_generation(as, header);
+	struct akm_epoch *epoch;
+	struct akm_key *key;
+
+	if (unlikely(!gen))
 		return NULL;
 	epoch = akm_epoch_lookup(gen, header->epoch);
-	if (!epoch)
+	if (unlikely(!epoch)) {
+		akm_catch_up_offer(gen, skb, offset, len, header);
 		return NULL;
-	return akm_key_rx(epoch, be16_to_cpu(header->sender), akm_header_type(header));
+	}
+	key = akm_key_rx(epoch, be16_to_cpu(header->sender), akm_header_type(header));
+	if (key && unlikely(akm_catch_up_suspects(key, header)))
+		akm_catch_up_offer(gen, skb, offset, len, header);
+	return key;
 }
 
 static bool header_valid(const struct akm_header *header)
@@ -383,7 +406,7 @@ static struct akm_key *admit(const struct akm_socket *as, const struct sk_buff *
 		refuse_malformed(as, skb);
 		return NULL;
 	}
-	key = find_key(as, header);
+	key = find_key(as, skb, offset, len, header);
 	if (!key) {
 		refuse_key(as, skb, header);
 		return NULL;

@@ -36,6 +36,11 @@ static bool is_from(const struct akm_endpoint *endpoint, const struct sk_buff *s
 	       endpoint->addr.in6.sin6_port == udp_hdr(skb)->source;
 }
 
+bool akm_member_is_at(const struct akm_member *member, const struct sk_buff *outer)
+{
+	return is_from(akm_member_whereabouts(member), outer);
+}
+
 /* A link-local address means something together with the interface only. */
 static bool may_answer6(struct sockaddr_in6 *in, const struct sk_buff *skb)
 {

@@ -26,6 +26,8 @@ static inline bool akm_member_reachable(const struct akm_member *member)
 	return rcu_access_pointer(member->learnt) || rcu_access_pointer(member->endpoint);
 }
 
+/* Did @outer, a datagram with its IP and UDP header, come from there? RCU. */
+bool akm_member_is_at(const struct akm_member *member, const struct sk_buff *outer);
 /**
  * akm_roam_note() - a member's newest packet came from there
  * @akm: the device

@@ -31,6 +31,8 @@ void akm_test_device_delete(struct net_device *dev);
 	KUNIT_EXPECT_TRUE_MSG(test, memcmp(a, b, len), "%s equals %s", #a, #b)
 
 extern struct kunit_suite akm_aead_suite;
+extern struct kunit_suite akm_ahead_suite;
+extern struct kunit_suite akm_catch_up_suite;
 extern struct kunit_suite akm_fresh_suite;
 extern struct kunit_suite akm_gso_suite;
 extern struct kunit_suite akm_hello_suite;
