@@ -171,7 +171,7 @@ static unsigned long spread(const struct akm_device *akm)
 
 void akm_hello_before_data(const struct akm_key *key)
 {
-	struct akm_asking *asking = akm_key_asking_tx(key);
+	struct akm_asking *asking = akm_key_asking(key);
 
 	if (unlikely(asking && !akm_fresh_known(&asking->fresh) &&
 		     !READ_ONCE(asking->fresh.tries)))
@@ -289,7 +289,7 @@ static bool enqueue(struct akm_device *akm, struct akm_asking *asking, int group
 bool akm_hello_wait(struct akm_key *key, struct sk_buff *skb)
 {
 	const struct akm_header *header = (const struct akm_header *)skb->data;
-	struct akm_asking *asking = akm_key_asking_rx(key);
+	struct akm_asking *asking = akm_key_asking(key);
 	struct akm_device *akm = asking->gen->akm;
 	int group = key->type == AKM_PACKET_GROUP;
 	bool known, kept = false;
@@ -429,7 +429,7 @@ static bool may_answer(struct akm_device *akm, struct akm_member *member)
 /* Somebody who asks is there, and can be asked: so we do, if we have to. */
 static void receive_hello(struct akm_key *key, const struct akm_hello *hello)
 {
-	struct akm_asking *asking = akm_key_asking_rx(key);
+	struct akm_asking *asking = akm_key_asking(key);
 	struct akm_generation *gen = key->epoch->gen;
 
 	if (may_answer(gen->akm, key->member))
@@ -441,7 +441,7 @@ static void receive_hello(struct akm_key *key, const struct akm_hello *hello)
 static void receive_ack(struct akm_key *key, const struct akm_hello_ack *ack,
 			struct sk_buff_head *ret_released)
 {
-	struct akm_asking *asking = akm_key_asking_rx(key);
+	struct akm_asking *asking = akm_key_asking(key);
 	struct akm_device *akm = key->epoch->gen->akm;
 	struct sk_buff *skb;
 	int group;

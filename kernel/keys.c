@@ -11,13 +11,37 @@ struct material {
 	u8 iv[AKM_NONCE_LEN];
 };
 
-static void peer_init(struct akm_peer *peer)
+static void rx_init(struct akm_rx *rx)
 {
-	spin_lock_init(&peer->rx_group.lock);
-	spin_lock_init(&peer->rx_pair.lock);
-	akm_replay_init(&peer->rx_group.replay);
-	akm_replay_init(&peer->rx_pair.replay);
-	atomic64_set(&peer->tx_pair.next, 0);
+	spin_lock_init(&rx->lock);
+	akm_replay_init(&rx->replay);
+}
+
+static struct akm_traffic *traffic_create(struct akm_epoch *epoch, u16 index)
+{
+	struct akm_traffic *traffic = kzalloc(sizeof(*traffic), GFP_KERNEL);
+	int err;
+
+	if (!traffic)
+		return ERR_PTR(-ENOMEM);
+	rx_init(&traffic->rx_group);
+	rx_init(&traffic->rx_pair);
+	atomic64_set(&traffic->tx_pair.next, 0);
+	err = akm_hello_asking(epoch->gen, index, &traffic->asking);
+	if (err) {
+		kfree(traffic);
+		return ERR_PTR(err);
+	}
+	return traffic;
+}
+
+/* No key refers to it any more. NULL is fine. */
+static void traffic_free(struct akm_traffic *traffic)
+{
+	if (!traffic)
+		return;
+	kfree(traffic->rx_pair.prints);
+	kfree(traffic);
 }
 
 static void epoch_free(struct work_struct *work)
@@ -27,7 +51,7 @@ static void epoch_free(struct work_struct *work)
 	unsigned long index;
 
 	xa_for_each(&epoch->peers, index, peer) {
-		kfree(peer->rx_pair.prints);
+		traffic_free(peer->traffic);
 		kfree_sensitive(peer);
 	}
 	xa_destroy(&epoch->peers);
@@ -107,30 +131,6 @@ static bool has_key(struct akm_device *akm, struct akm_key __rcu **slot)
 	return rcu_dereference_protected(*slot, lockdep_is_held(&akm->lock));
 }
 
-static int set_tx(struct akm_epoch *epoch, struct akm_tx *tx, struct akm_member *member,
-		  enum akm_packet_type type, const struct material *material)
-{
-	struct akm_key *key = create_key(epoch, member, type, material);
-
-	if (IS_ERR(key))
-		return PTR_ERR(key);
-	key->tx = tx;
-	rcu_assign_pointer(tx->key, key);
-	return 0;
-}
-
-static int set_rx(struct akm_epoch *epoch, struct akm_rx *rx, struct akm_member *member,
-		  enum akm_packet_type type, const struct material *material)
-{
-	struct akm_key *key = create_key(epoch, member, type, material);
-
-	if (IS_ERR(key))
-		return PTR_ERR(key);
-	key->rx = rx;
-	rcu_assign_pointer(rx->key, key);
-	return 0;
-}
-
 static int derive_group(struct akm_epoch *epoch, u16 sender, struct material *ret_material)
 {
 	return akm_kdf_group(&epoch->gen->ctx, epoch->chain, sender, ret_material->key,
@@ -147,14 +147,46 @@ static int derive_pair(struct akm_epoch *epoch, const u8 *chain, u16 sender, u16
 
 static int set_tx_group(struct akm_epoch *epoch)
 {
+	struct akm_key *key = NULL;
 	struct material material;
 	int err;
 
 	err = derive_group(epoch, epoch->gen->self, &material);
 	if (!err)
-		err = set_tx(epoch, &epoch->tx_group, NULL, AKM_PACKET_GROUP, &material);
+		key = create_key(epoch, NULL, AKM_PACKET_GROUP, &material);
 	memzero_explicit(&material, sizeof(material));
-	return err;
+	if (err || IS_ERR(key))
+		return err ?: PTR_ERR(key);
+	key->tx = &epoch->tx_group;
+	rcu_assign_pointer(epoch->tx_group_key, key);
+	return 0;
+}
+
+static int set_tx(struct akm_epoch *epoch, struct akm_peer *peer, struct akm_member *member,
+		  const struct material *material)
+{
+	struct akm_key *key = create_key(epoch, member, AKM_PACKET_PAIR, material);
+
+	if (IS_ERR(key))
+		return PTR_ERR(key);
+	key->traffic = peer->traffic;
+	key->tx = &peer->traffic->tx_pair;
+	rcu_assign_pointer(peer->tx_pair, key);
+	return 0;
+}
+
+static int set_rx(struct akm_epoch *epoch, struct akm_peer *peer, struct akm_member *member,
+		  enum akm_packet_type type, const struct material *material)
+{
+	struct akm_key *key = create_key(epoch, member, type, material);
+	bool group = type == AKM_PACKET_GROUP;
+
+	if (IS_ERR(key))
+		return PTR_ERR(key);
+	key->traffic = peer->traffic;
+	key->rx = group ? &peer->traffic->rx_group : &peer->traffic->rx_pair;
+	rcu_assign_pointer(*(group ? &peer->rx_group : &peer->rx_pair), key);
+	return 0;
 }
 
 static int set_rx_group(struct akm_epoch *epoch, struct akm_peer *peer,
@@ -165,7 +197,7 @@ static int set_rx_group(struct akm_epoch *epoch, struct akm_peer *peer,
 
 	err = derive_group(epoch, member->index, &material);
 	if (!err)
-		err = set_rx(epoch, &peer->rx_group, member, AKM_PACKET_GROUP, &material);
+		err = set_rx(epoch, peer, member, AKM_PACKET_GROUP, &material);
 	memzero_explicit(&material, sizeof(material));
 	return err;
 }
@@ -179,14 +211,14 @@ static int set_pair(struct akm_epoch *epoch, struct akm_peer *peer,
 
 	err = derive_pair(epoch, chain, member->index, self, &material);
 	if (!err)
-		err = set_rx(epoch, &peer->rx_pair, member, AKM_PACKET_PAIR, &material);
+		err = set_rx(epoch, peer, member, AKM_PACKET_PAIR, &material);
 	if (!err)
 		err = derive_pair(epoch, chain, self, member->index, &material);
 	if (!err)
-		err = set_tx(epoch, &peer->tx_pair, member, AKM_PACKET_PAIR, &material);
+		err = set_tx(epoch, peer, member, &material);
 	memzero_explicit(&material, sizeof(material));
 	if (err) {
-		unset_key(epoch->gen->akm, &peer->rx_pair.key);
+		unset_key(epoch->gen->akm, &peer->rx_pair);
 		return err;
 	}
 	memcpy(peer->chain, chain, sizeof(peer->chain));
@@ -196,15 +228,15 @@ static int set_pair(struct akm_epoch *epoch, struct akm_peer *peer,
 
 static void unset_pair(struct akm_epoch *epoch, struct akm_peer *peer)
 {
-	unset_key(epoch->gen->akm, &peer->tx_pair.key);
-	unset_key(epoch->gen->akm, &peer->rx_pair.key);
+	unset_key(epoch->gen->akm, &peer->tx_pair);
+	unset_key(epoch->gen->akm, &peer->rx_pair);
 	memzero_explicit(peer->chain, sizeof(peer->chain));
 	peer->has_pair = false;
 }
 
 /*
- * The peer of a member that was deleted is still there, without keys: a member
- * added again goes on with its packet numbers and replay windows.
+ * The peer of a member that was deleted is still there with its traffic, without keys: a
+ * member added again goes on with its packet numbers and replay windows.
  */
 static struct akm_peer *get_peer(struct akm_epoch *epoch, u16 index)
 {
@@ -216,15 +248,25 @@ static struct akm_peer *get_peer(struct akm_epoch *epoch, u16 index)
 	peer = kzalloc(sizeof(*peer), GFP_KERNEL);
 	if (!peer)
 		return ERR_PTR(-ENOMEM);
-	peer_init(peer);
-	err = akm_hello_asking(epoch->gen, index, &peer->asking);
-	if (!err)
-		err = xa_err(xa_store(&epoch->peers, index, peer, GFP_KERNEL));
+	err = xa_err(xa_store(&epoch->peers, index, peer, GFP_KERNEL));
 	if (err) {
 		kfree(peer);
 		return ERR_PTR(err);
 	}
 	return peer;
+}
+
+static int need_traffic(struct akm_epoch *epoch, struct akm_peer *peer, u16 index)
+{
+	struct akm_traffic *traffic;
+
+	if (peer->traffic)
+		return 0;
+	traffic = traffic_create(epoch, index);
+	if (IS_ERR(traffic))
+		return PTR_ERR(traffic);
+	peer->traffic = traffic;
+	return 0;
 }
 
 int akm_epoch_add_member(struct akm_epoch *epoch, struct akm_member *member,
@@ -238,7 +280,10 @@ int akm_epoch_add_member(struct akm_epoch *epoch, struct akm_member *member,
 	peer = get_peer(epoch, member->index);
 	if (IS_ERR(peer))
 		return PTR_ERR(peer);
-	had_group = has_key(akm, &peer->rx_group.key);
+	err = need_traffic(epoch, peer, member->index);
+	if (err)
+		return err;
+	had_group = has_key(akm, &peer->rx_group);
 	if (!had_group) {
 		err = set_rx_group(epoch, peer, member);
 		if (err)
@@ -248,7 +293,7 @@ int akm_epoch_add_member(struct akm_epoch *epoch, struct akm_member *member,
 		return 0;
 	err = set_pair(epoch, peer, member, pair_chain);
 	if (err && !had_group)
-		unset_key(akm, &peer->rx_group.key);
+		unset_key(akm, &peer->rx_group);
 	return err;
 }
 
@@ -266,7 +311,7 @@ void akm_epoch_remove_member(struct akm_epoch *epoch, u16 index)
 
 	if (!peer)
 		return;
-	unset_key(epoch->gen->akm, &peer->rx_group.key);
+	unset_key(epoch->gen->akm, &peer->rx_group);
 	unset_pair(epoch, peer);
 }
 
@@ -369,9 +414,9 @@ void akm_epoch_destroy(struct akm_epoch *epoch)
 	if (!epoch)
 		return;
 	memzero_explicit(epoch->chain, sizeof(epoch->chain));
-	unset_key(epoch->gen->akm, &epoch->tx_group.key);
+	unset_key(epoch->gen->akm, &epoch->tx_group_key);
 	xa_for_each(&epoch->peers, index, peer) {
-		unset_key(epoch->gen->akm, &peer->rx_group.key);
+		unset_key(epoch->gen->akm, &peer->rx_group);
 		unset_pair(epoch, peer);
 		cond_resched();
 	}
@@ -388,24 +433,23 @@ static struct akm_key *hold(struct akm_key *key, unsigned int refs)
 struct akm_key *akm_key_rx(struct akm_epoch *epoch, u16 sender, enum akm_packet_type type)
 {
 	struct akm_peer *peer = xa_load(&epoch->peers, sender);
-	struct akm_rx *rx;
 
 	if (!peer)
 		return NULL;
-	rx = type == AKM_PACKET_GROUP ? &peer->rx_group : &peer->rx_pair;
-	return hold(rcu_dereference(rx->key), 1);
+	return hold(rcu_dereference(*(type == AKM_PACKET_GROUP ? &peer->rx_group :
+							 &peer->rx_pair)), 1);
 }
 
 struct akm_key *akm_key_tx_pair(struct akm_epoch *epoch, u16 member, unsigned int refs)
 {
 	struct akm_peer *peer = xa_load(&epoch->peers, member);
 
-	return peer ? hold(rcu_dereference(peer->tx_pair.key), refs) : NULL;
+	return peer ? hold(rcu_dereference(peer->tx_pair), refs) : NULL;
 }
 
 struct akm_key *akm_key_tx_group(struct akm_epoch *epoch, unsigned int refs)
 {
-	return hold(rcu_dereference(epoch->tx_group.key), refs);
+	return hold(rcu_dereference(epoch->tx_group_key), refs);
 }
 
 static void want_epoch(struct akm_generation *gen, u64 number)
@@ -444,22 +488,9 @@ struct akm_header akm_key_header(const struct akm_key *key, enum akm_packet_type
 	};
 }
 
-/* The receive key is the one of this peer. */
-static struct akm_peer *rx_peer(const struct akm_key *key)
+struct akm_asking *akm_key_asking(const struct akm_key *key)
 {
-	if (key->type == AKM_PACKET_GROUP)
-		return container_of(key->rx, struct akm_peer, rx_group);
-	return container_of(key->rx, struct akm_peer, rx_pair);
-}
-
-struct akm_asking *akm_key_asking_rx(const struct akm_key *key)
-{
-	return rx_peer(key)->asking;
-}
-
-struct akm_asking *akm_key_asking_tx(const struct akm_key *key)
-{
-	return container_of(key->tx, struct akm_peer, tx_pair)->asking;
+	return key->traffic->asking;
 }
 
 /* Is @number from before the sender's answer? It has answered. */
@@ -502,7 +533,7 @@ static enum akm_verdict check_window(struct akm_rx *rx, bool pair, u64 number, u
 
 enum akm_verdict akm_key_accept(struct akm_key *key, u64 number, u16 print)
 {
-	const struct akm_asking *asking = rx_peer(key)->asking;
+	const struct akm_asking *asking = key->traffic->asking;
 	enum akm_verdict verdict;
 
 	if (asking) {
@@ -528,7 +559,7 @@ bool akm_key_newest(const struct akm_key *key, u64 number)
 
 enum akm_guess akm_key_guess(const struct akm_key *key, u64 number, u16 print)
 {
-	const struct akm_asking *asking = rx_peer(key)->asking;
+	const struct akm_asking *asking = key->traffic->asking;
 	const struct akm_rx *rx = key->rx;
 	const struct akm_prints *prints;
 

@@ -46,12 +46,10 @@ struct akm_net;
 
 /* Packet numbers outlive the key's transform: a member deleted and added again goes on. */
 struct akm_tx {
-	struct akm_key __rcu *key;
 	atomic64_t next;		/* next sequence number */
 };
 
 struct akm_rx {
-	struct akm_key __rcu *key;
 	spinlock_t lock;		/* protects replay and prints */
 	struct akm_replay replay;
 	struct akm_prints *prints;	/* of a pair key, from its first packet on; or NULL */
@@ -63,6 +61,7 @@ struct akm_key {
 	struct akm_epoch *epoch;	/* held */
 	struct akm_member *member;	/* the other side, held; NULL: own group key */
 	enum akm_packet_type type;	/* what it seals or opens */
+	struct akm_traffic *traffic;	/* NULL: own group key */
 	union {
 		struct akm_tx *tx;
 		struct akm_rx *rx;
@@ -70,14 +69,25 @@ struct akm_key {
 	struct rcu_head rcu;
 };
 
-/* What an epoch has for one member; lives as long as the epoch */
-struct akm_peer {
+/*
+ * What has to be remembered of the packets between a member and us in one epoch. There is
+ * one from the first key on, and it lives as long as the epoch.
+ */
+struct akm_traffic {
 	struct akm_asking *asking;	/* NULL: nothing can be a replay from before we knew it */
-	bool has_pair;			/* device lock, like chain */
-	u8 chain[AKM_KDF_LEN];		/* R_ij,e if has_pair; secret */
 	struct akm_rx rx_group;
 	struct akm_rx rx_pair;
 	struct akm_tx tx_pair;
+};
+
+/* What an epoch has for one member; lives as long as the epoch */
+struct akm_peer {
+	struct akm_key __rcu *rx_group;
+	struct akm_key __rcu *rx_pair;
+	struct akm_key __rcu *tx_pair;
+	struct akm_traffic *traffic;	/* device lock, like the next two; NULL: none yet */
+	bool has_pair;
+	u8 chain[AKM_KDF_LEN];		/* R_ij,e if has_pair; secret */
 };
 
 struct akm_epoch {
@@ -87,6 +97,7 @@ struct akm_epoch {
 	s64 began;			/* when it became current: ms of CLOCK_BOOTTIME; device lock */
 	bool heard;			/* others were, in it */
 	u8 chain[AKM_KDF_LEN];		/* C_e; secret; wiped once the epoch is not current */
+	struct akm_key __rcu *tx_group_key;
 	struct akm_tx tx_group;
 	struct xarray peers;		/* struct akm_peer by member index */
 	union {
@@ -264,9 +275,8 @@ enum akm_guess akm_key_guess(const struct akm_key *key, u64 number, u16 print);
  */
 bool akm_key_newest(const struct akm_key *key, u64 number);
 
-/* What has to be asked of the other side of a receive, or of a transmit pair key; or NULL. */
-struct akm_asking *akm_key_asking_rx(const struct akm_key *key);
-struct akm_asking *akm_key_asking_tx(const struct akm_key *key);
+/* What has to be asked of the other side of any key but our own group key; or NULL. */
+struct akm_asking *akm_key_asking(const struct akm_key *key);
 /* An authentic packet came under @epoch: follow it if it is ahead of us. */
 void akm_epoch_seen(struct akm_epoch *epoch);
 /* And it was no replay. */

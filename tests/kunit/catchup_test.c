@@ -376,9 +376,9 @@ static void catch_up_forgets_who_left(struct kunit *test)
 	akm_member_delete(akm, akm_member_find(akm, PEER));
 	mutex_unlock(&akm->lock);
 	peer = xa_load(&epoch_in(test, AKM_EPOCH_AHEAD)->peers, PEER);
-	KUNIT_EXPECT_NULL(test, rcu_dereference_protected(peer->rx_group.key, true));
-	KUNIT_EXPECT_NULL(test, rcu_dereference_protected(peer->rx_pair.key, true));
-	KUNIT_EXPECT_NULL(test, rcu_dereference_protected(peer->tx_pair.key, true));
+	KUNIT_EXPECT_NULL(test, rcu_dereference_protected(peer->rx_group, true));
+	KUNIT_EXPECT_NULL(test, rcu_dereference_protected(peer->rx_pair, true));
+	KUNIT_EXPECT_NULL(test, rcu_dereference_protected(peer->tx_pair, true));
 	KUNIT_EXPECT_TRUE(test, is_zero(peer->chain, sizeof(peer->chain)));
 	add_member(test, 4);
 	KUNIT_EXPECT_NOT_NULL(test, xa_load(&epoch_in(test, AKM_EPOCH_AHEAD)->peers, 4));
