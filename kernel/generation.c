@@ -453,6 +453,23 @@ int akm_generation_add_pairs(struct akm_device *akm, const struct akm_install *i
 	return add_pairs(gen, install, extack);
 }
 
+/*
+ * What is older is received for a while, also if it never was active here: another member
+ * may have entered it, and moves on to this one when it hears of it.
+ */
+static void retire_older(struct akm_device *akm, u32 number, u32 grace_ms)
+{
+	struct akm_generation *old;
+
+	list_for_each_entry(old, &akm->generations, list) {
+		if (old->ctx.generation >= number || old->state == AKM_GEN_RETIRING)
+			continue;
+		WRITE_ONCE(old->state, AKM_GEN_RETIRING);
+		old->deadline = jiffies + msecs_to_jiffies(grace_ms);
+		report(old, AKM_EVENT_GENERATION, AKM_HAS_STATE);
+	}
+}
+
 int akm_generation_activate(struct akm_device *akm, u32 number, u32 grace_ms,
 			    struct netlink_ext_ack *extack)
 {
@@ -473,11 +490,7 @@ int akm_generation_activate(struct akm_device *akm, u32 number, u32 grace_ms,
 	}
 	WRITE_ONCE(gen->state, AKM_GEN_ACTIVE);
 	rcu_assign_pointer(akm->tx, slot(gen, AKM_EPOCH_CURRENT));
-	if (old) {
-		WRITE_ONCE(old->state, AKM_GEN_RETIRING);
-		old->deadline = jiffies + msecs_to_jiffies(grace_ms);
-		report(old, AKM_EVENT_GENERATION, AKM_HAS_STATE);
-	}
+	retire_older(akm, number, grace_ms);
 	akm->generation_changes++;
 	report(gen, AKM_EVENT_GENERATION, AKM_HAS_STATE);
 	akm_generations_schedule_roll(akm);

@@ -188,6 +188,36 @@ void akm_hello_ask_all(struct akm_generation *gen)
 		ask(asking, 1 + spread(gen->akm));
 }
 
+/*
+ * The same nonce as when it asks: another one would have the answer to that forgotten.
+ * Where nothing is to be asked nobody waits for the answer.
+ */
+static void announce_to(struct akm_generation *gen, u16 index)
+{
+	const struct akm_asking *asking = xa_load(&gen->asking, index);
+	struct akm_hello hello;
+
+	if (asking)
+		memcpy(hello.nonce, asking->fresh.nonce, sizeof(hello.nonce));
+	else
+		get_random_bytes(hello.nonce, sizeof(hello.nonce));
+	send_hello(gen, index, &hello);
+}
+
+void akm_hello_announce(struct akm_generation *gen)
+{
+	struct akm_member *member;
+	unsigned long index;
+
+	lockdep_assert_held(&gen->akm->lock);
+	xa_for_each(&gen->akm->members, index, member) {
+		if (index == gen->self)
+			continue;
+		announce_to(gen, index);
+		cond_resched();
+	}
+}
+
 /* --- waiting --- */
 
 static void unlink(struct akm_device *akm, struct akm_asking *asking, int group,

@@ -47,6 +47,8 @@ void akm_hello_init(struct akm_device *akm);
 int akm_hello_asking(struct akm_generation *gen, u16 index, struct akm_asking **ret_asking);
 /* The generation has become active: ask everybody, at leisure. The device is locked. */
 void akm_hello_ask_all(struct akm_generation *gen);
+/* Whoever hears of it shall know that the generation is in use: a hello to everybody, now. Locked. */
+void akm_hello_announce(struct akm_generation *gen);
 /* The generation is not to be found any more: nobody asks, nothing waits. Process context. */
 void akm_hello_forget(struct akm_generation *gen);
 /* Nobody uses it any more. */

@@ -95,6 +95,7 @@ static const struct nla_policy policy_activate[] = {
 	[AKM_A_GENERATION_NUMBER] = NLA_POLICY_MIN(NLA_U32, 1),
 	[AKM_A_GENERATION_EXPECT] = { .type = NLA_U32 },
 	[AKM_A_GENERATION_GRACE] = { .type = NLA_U32 },
+	[AKM_A_GENERATION_ANNOUNCE] = { .type = NLA_FLAG },
 };
 
 static const struct nla_policy policy_retire[] = {

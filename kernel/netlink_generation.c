@@ -8,6 +8,7 @@
 #include "atr.h"
 #include "compat/compat.h"
 #include "device.h"
+#include "hello.h"
 #include "keys.h"
 
 static int parse_pair(struct akm_pair *ret_pair, const struct nlattr *nest,
@@ -166,12 +167,16 @@ static int activate(struct akm_device *akm, u32 number, struct genl_info *info)
 {
 	const struct nlattr *grace = info->attrs[AKM_A_GENERATION_GRACE];
 	u32 ms = grace ? nla_get_u32(grace) : AKM_DEFAULT_GRACE_MS;
+	int err;
 
 	if (ms > AKM_GRACE_MS_MAX) {
 		NL_SET_ERR_MSG_ATTR(info->extack, grace, "more than a day");
 		return -ERANGE;
 	}
-	return akm_generation_activate(akm, number, ms, info->extack);
+	err = akm_generation_activate(akm, number, ms, info->extack);
+	if (!err && nla_get_flag(info->attrs[AKM_A_GENERATION_ANNOUNCE]))
+		akm_hello_announce(akm_generation_find(akm, number));
+	return err;
 }
 
 static int retire(struct akm_device *akm, u32 number, struct genl_info *info)

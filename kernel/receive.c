@@ -97,9 +97,9 @@ static void count_refused(const struct akm_key *key, enum akm_stat why)
 	akm_stats_inc(&key->member->stats, why);
 }
 
-/* The key was found; @why counts at the device and at the (claimed or proven) sender. */
-static void refuse(const struct akm_key *key, const struct sk_buff *skb, u64 number,
-		   enum akm_stat why, enum akm_event_type type)
+/* The key was found; the sender is claimed, or proven. */
+static void report(const struct akm_key *key, const struct sk_buff *skb, u64 number,
+		   enum akm_event_type type)
 {
 	const struct akm_epoch *epoch = key->epoch;
 	struct akm_event event = {
@@ -113,8 +113,15 @@ static void refuse(const struct akm_key *key, const struct sk_buff *skb, u64 num
 	};
 
 	akm_event_source(&event, skb);
-	count_refused(key, why);
 	akm_device_report(key_device(key), &event);
+}
+
+/* @why counts at the device and at the sender. */
+static void refuse(const struct akm_key *key, const struct sk_buff *skb, u64 number,
+		   enum akm_stat why, enum akm_event_type type)
+{
+	count_refused(key, why);
+	report(key, skb, number, type);
 }
 
 /* Total length that the inner packet of @len bytes says it has, 0 if it is none. */
@@ -248,6 +255,16 @@ static void note_place(const struct packet *p)
 		akm_roam_note(key_device(p->key), member, p->outer);
 }
 
+/*
+ * Somebody sends with what we only receive. A replay from before our restart says no less:
+ * once used, a generation stays in use until a newer one is.
+ */
+static void note_pending(const struct packet *p)
+{
+	if (unlikely(READ_ONCE(p->key->epoch->gen->state) == AKM_GEN_PENDING))
+		report(p->key, p->outer, p->number, AKM_EVENT_PENDING_USED);
+}
+
 /* What is not to be delivered goes no further, and is counted. */
 static enum akm_verdict check_number(const struct packet *p)
 {
@@ -261,6 +278,7 @@ static enum akm_verdict check_number(const struct packet *p)
 		fallthrough;
 	case AKM_WAITS:
 		akm_epoch_seen(p->key->epoch);
+		note_pending(p);
 		break;
 	case AKM_SEEN:
 		refuse(p->key, p->outer, p->number, AKM_STAT_RX_REPLAY, AKM_EVENT_REPLAY);

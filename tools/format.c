@@ -52,6 +52,7 @@ static const char *const event_names[] = {
 	[AKM_EVENT_STATE_LOST] = "state-lost",
 	[AKM_EVENT_CLONE] = "clone",
 	[AKM_EVENT_MOVED] = "moved",
+	[AKM_EVENT_PENDING_USED] = "pending-used",
 };
 
 static const char *name_of(const char *const *names, size_t n, uint32_t i)

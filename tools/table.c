@@ -79,6 +79,7 @@ static const struct akm_arg generation_install[] = {
 static const struct akm_arg generation_activate[] = {
 	INTERFACE(AKM_A_GENERATION_IFNAME), GENERATION(AKM_ARG_REQUIRED), EXPECT,
 	{ DURATION("grace"), .attr = AKM_A_GENERATION_GRACE },
+	{ .word = "announce", .kind = AKM_ARG_FLAG, .attr = AKM_A_GENERATION_ANNOUNCE },
 	{}
 };
 

@@ -492,6 +492,29 @@ static void keys_generations_overlap(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, receives(test, KEY_ID + 2, EPOCH, AKM_PACKET_PAIR));
 }
 
+/* What never was active is not forgotten when a newer one is: somebody else may have used it. */
+static void keys_older_pending_retires(struct kunit *test)
+{
+	struct akm_device *akm = test->priv;
+
+	KUNIT_ASSERT_EQ(test, install(test, 11, KEY_ID + 1, pair), 0);
+	KUNIT_ASSERT_EQ(test, install(test, 12, KEY_ID + 2, pair), 0);
+	KUNIT_ASSERT_EQ(test, install(test, 13, KEY_ID + 3, pair), 0);
+	activate(test, 12, 60000);
+	KUNIT_EXPECT_TRUE(test, receives(test, KEY_ID + 1, EPOCH, AKM_PACKET_PAIR));
+	mutex_lock(&akm->lock);
+	KUNIT_EXPECT_EQ(test, akm_generation_activate(akm, 11, 0, NULL), -ESTALE);
+	KUNIT_EXPECT_EQ(test, akm_generation_find(akm, 11)->state, AKM_GEN_RETIRING);
+	KUNIT_EXPECT_EQ(test, akm_generation_find(akm, 13)->state, AKM_GEN_PENDING);
+	KUNIT_EXPECT_EQ(test, akm_generation_retire(akm, 11, NULL), 0);
+	mutex_unlock(&akm->lock);
+
+	KUNIT_ASSERT_EQ(test, install(test, 14, KEY_ID + 4, pair), 0);
+	activate(test, 14, 1);
+	UNTIL(test, !receives(test, KEY_ID + 3, EPOCH, AKM_PACKET_PAIR));
+	KUNIT_EXPECT_TRUE(test, receives(test, KEY_ID, EPOCH, AKM_PACKET_PAIR));
+}
+
 /* A packet under way holds its key: everything else may go meanwhile, and goes after it. */
 /* What the network sends twice is a duplicate; two packets with one number are a clone's. */
 static void keys_tell_clones_from_duplicates(struct kunit *test)
@@ -648,6 +671,7 @@ static struct kunit_case keys_cases[] = {
 	KUNIT_CASE(keys_many_packets_roll),
 	KUNIT_CASE(keys_previous_epoch_ends),
 	KUNIT_CASE(keys_generations_overlap),
+	KUNIT_CASE(keys_older_pending_retires),
 	KUNIT_CASE(keys_tell_clones_from_duplicates),
 	KUNIT_CASE(keys_guess),
 	KUNIT_CASE(keys_outlive_their_device),

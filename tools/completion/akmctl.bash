@@ -27,7 +27,7 @@ _akmctl_words() { # "OBJECT VERB" or OBJECT
 	"member del") echo "index" ;;
 	"member show") echo "index" ;;
 	"generation install") echo "number key-id epoch chain-file pair-file expect unused" ;;
-	"generation activate") echo "number expect grace" ;;
+	"generation activate") echo "number expect grace announce" ;;
 	"generation retire") echo "number expect" ;;
 	"pair set") echo "number epoch pair-file expect" ;;
 	"epoch roll") echo "expect" ;;

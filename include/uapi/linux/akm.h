@@ -85,6 +85,7 @@ enum akm_event_type {
 	AKM_EVENT_STATE_LOST = 11,	/* resume or VM fork: transmit keys dropped, push a new incarnation */
 	AKM_EVENT_CLONE = 12,		/* two packets with one number: two holders of one pair key */
 	AKM_EVENT_MOVED = 13,		/* a member that roams is elsewhere now, see SOURCE */
+	AKM_EVENT_PENDING_USED = 14,	/* authentic, under a generation that is pending here */
 };
 
 /* A device = an ATR. IFINDEX or IFNAME names it in every request of the family. */
@@ -155,6 +156,7 @@ enum akm_a_generation {
 	AKM_A_GENERATION_AGE,		/* u64, ms since it was installed, out only */
 	AKM_A_GENERATION_PAD,
 	AKM_A_GENERATION_UNUSED,	/* flag: no kernel state of this member has held it before */
+	AKM_A_GENERATION_ANNOUNCE,	/* flag: send every member a hello under it */
 	__AKM_A_GENERATION_MAX
 };
 #define AKM_A_GENERATION_MAX (__AKM_A_GENERATION_MAX - 1)
@@ -201,7 +203,7 @@ enum akm_a_event {
 	AKM_A_EVENT_IFINDEX,		/* u32, absent if no device was concerned */
 	AKM_A_EVENT_IFNAME,		/* NUL string, likewise */
 	AKM_A_EVENT_ATR_ID,		/* u32 */
-	AKM_A_EVENT_MEMBER,		/* u16, claimed sender (proven only for REPLAY, PREFIX, EPOCH, CLONE, MOVED) */
+	AKM_A_EVENT_MEMBER,		/* u16, claimed sender (proven only for REPLAY, PREFIX, EPOCH, CLONE, MOVED, PENDING_USED) */
 	AKM_A_EVENT_GENERATION,		/* u32 */
 	AKM_A_EVENT_KEY_ID,		/* u32 */
 	AKM_A_EVENT_EPOCH,		/* u64 */
