@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "logid.h"
 #include "report.h"
 #include "wire.h"
 
@@ -90,8 +91,8 @@ static void log_event(const struct msg_event *ev)
 {
 	enum akm_log_level level = ev->severity == SEV_ALERT ? AKM_LOG_WARNING : AKM_LOG_NOTICE;
 
-	akm_log(level, "event: %s kind=%s source=%s atr=%u count=%llu", ev->text, ev->kind, ev->source,
-		ev->atr_id, (unsigned long long)ev->count);
+	akm_log_id(level, logid_of_kind(ev->kind), "event: %s kind=%s source=%s atr=%u count=%llu", ev->text, ev->kind,
+		   ev->source, ev->atr_id, (unsigned long long)ev->count);
 }
 
 static int show(uint64_t seq, const struct msg_event *ev, void *ctx)

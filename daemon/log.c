@@ -127,7 +127,7 @@ static void out_fields(struct out *o, const char *text)
 }
 
 /* The journal's native protocol: FIELD=value lines in one datagram. @text is escaped: no newline in it. */
-static int to_journal(enum akm_log_level level, const char *text)
+static int to_journal(enum akm_log_level level, const char *id, const char *text)
 {
 	char buf[FIELDS_BYTES], priority[32];
 	struct out o = { .buf = buf, .size = sizeof(buf) };
@@ -136,6 +136,10 @@ static int to_journal(enum akm_log_level level, const char *text)
 	out_str(&o, priority);
 	out_str(&o, "SYSLOG_IDENTIFIER=");
 	out_str(&o, log_ident);
+	if (id) {
+		out_str(&o, "\nMESSAGE_ID=");
+		out_str(&o, id);
+	}
 	out_str(&o, "\nMESSAGE=");
 	out_str(&o, text);
 	out_str(&o, "\n");
@@ -199,21 +203,38 @@ void akm_log_exit(void)
 	journal = -1;
 }
 
-void akm_log(enum akm_log_level level, const char *fmt, ...)
+static void write_line(enum akm_log_level level, const char *id, const char *fmt, va_list ap)
 {
 	char raw[TEXT_BYTES], text[4 * TEXT_BYTES + 1];
 	struct out o = { .buf = text, .size = sizeof(text) - 1 };
 	int saved = errno;
+
+	vsnprintf(raw, sizeof(raw), fmt, ap);
+	out_escaped(&o, raw);
+	text[o.len] = '\0';
+	if (journal < 0 || to_journal(level, id, text) < 0)
+		to_stderr(level, text);
+	errno = saved;
+}
+
+void akm_log(enum akm_log_level level, const char *fmt, ...)
+{
 	va_list ap;
 
 	if (level > log_max)
 		return;
 	va_start(ap, fmt);
-	vsnprintf(raw, sizeof(raw), fmt, ap);
+	write_line(level, NULL, fmt, ap);
 	va_end(ap);
-	out_escaped(&o, raw);
-	text[o.len] = '\0';
-	if (journal < 0 || to_journal(level, text) < 0)
-		to_stderr(level, text);
-	errno = saved;
+}
+
+void akm_log_id(enum akm_log_level level, const char *id, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (level > log_max)
+		return;
+	va_start(ap, fmt);
+	write_line(level, id, fmt, ap);
+	va_end(ap);
 }

@@ -19,6 +19,9 @@ int akm_log_journal(const char *path);
  * AKM_KEY in the journal). Control characters are escaped. Keeps errno. Any thread.
  */
 __attribute__((format(printf, 2, 3))) void akm_log(enum akm_log_level level, const char *fmt, ...);
+/* The same, with a MESSAGE_ID in the journal (logid.h). */
+__attribute__((format(printf, 3, 4)))
+void akm_log_id(enum akm_log_level level, const char *id, const char *fmt, ...);
 
 #define log_err(...)		akm_log(AKM_LOG_ERR, __VA_ARGS__)
 #define log_warning(...)	akm_log(AKM_LOG_WARNING, __VA_ARGS__)

@@ -15,6 +15,7 @@
 #include "hardware.h"
 #include "hwid.h"
 #include "log.h"
+#include "logid.h"
 #include "notify.h"
 #include "policy_load.h"
 #include "priv.h"
@@ -246,7 +247,7 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 	struct daemon *d = arg;
 
 	(void)what;
-	log_notice("stopping signal=%d", (int)sig);
+	akm_log_id(AKM_LOG_NOTICE, LOGID_STOPPING, "stopping signal=%d", (int)sig);
 	event_base_loopbreak(d->base);
 }
 
@@ -257,7 +258,8 @@ static void on_ready(void *ctx)
 
 	if (r < 0)
 		log_warning("cannot tell the service manager that we are ready error=%s", strerror(-r));
-	log_notice("ready role=%s name=%s version=%s", d->ops->name, d->config.name, AKM_VERSION);
+	akm_log_id(AKM_LOG_NOTICE, LOGID_READY, "ready role=%s name=%s version=%s", d->ops->name, d->config.name,
+		   AKM_VERSION);
 }
 
 static void on_failed(void *ctx, int r)
@@ -299,8 +301,8 @@ static int run_role(struct daemon *d)
 	int r = d->ops->start(&d->env, &d->role, &err);
 
 	if (r < 0) {
-		log_err("cannot start field=%s reason=%s%s", err.field, err.reason[0] ? err.reason : strerror(-r),
-			way_out(r, &err));
+		akm_log_id(AKM_LOG_ERR, LOGID_FAILED, "cannot start field=%s reason=%s%s", err.field,
+			   err.reason[0] ? err.reason : strerror(-r), way_out(r, &err));
 		return r;
 	}
 	event_base_dispatch(d->base);

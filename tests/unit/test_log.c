@@ -63,6 +63,10 @@ static void test_line(void **state)
 	assert_string_equal(got, "akmd: node is up node=EdgeNodeA n=7\n");
 	CAPTURE(log_err("no TPM"));
 	assert_string_equal(got, "akmd: error: no TPM\n");
+	CAPTURE(akm_log_id(AKM_LOG_NOTICE, "0123", "ready name=%s", "A"));
+	assert_string_equal(got, "akmd: ready name=A\n");
+	CAPTURE(akm_log_id(AKM_LOG_DEBUG, "0123", "detail"));
+	assert_string_equal(got, "");
 	CAPTURE(log_warning("slow"));
 	assert_string_equal(got, "akmd: warning: slow\n");
 }
@@ -136,6 +140,14 @@ static void test_journal(void **state)
 	assert_string_equal(got, "PRIORITY=4\nSYSLOG_IDENTIFIER=akmd\n"
 			    "MESSAGE=replay seen  atr=#1 member=3 Upper=1 =2 x key-id=0xab text=a\\x0aMESSAGE=forged\n"
 			    "AKM_ATR=#1\nAKM_MEMBER=3\nAKM_KEY_ID=0xab\nAKM_TEXT=a\\x0aMESSAGE=forged\n");
+	/* The ID is a field of its own, in front of what a peer may have a hand in. */
+	CAPTURE(akm_log_id(AKM_LOG_NOTICE, "0123", "event: x\nMESSAGE_ID=ab kind=replay"));
+	assert_string_equal(got, "");
+	n = recv(fd, got, sizeof(got) - 1, MSG_DONTWAIT);
+	assert_true(n > 0);
+	got[n] = '\0';
+	assert_string_equal(got, "PRIORITY=5\nSYSLOG_IDENTIFIER=akmd\nMESSAGE_ID=0123\n"
+			    "MESSAGE=event: x\\x0aMESSAGE_ID=ab kind=replay\nAKM_KIND=replay\n");
 	close(fd);
 	/* The journal went away: the line is not lost. */
 	CAPTURE(log_info("still here"));

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "logid.h"
+
+#include <string.h>
+
+#include "util.h"
+
+/* Random UUIDs (RFC 9562, version 4). One that was published is never given to something else. */
+static const struct { const char *kind, *id; } ids[] = {
+	{ "alert", "5f6781308e7f47bfab6a1f63be179b7c" },
+	{ "atr-create", "66fc2e10fe934bc78100755666988688" },
+	{ "atr-delete", "77208b6ea85347b28184366716bf95b8" },
+	{ "atr-remove", "51695f0f87a44aa99d6a6d723fe4497f" },
+	{ "auth-fail", "b134fcfe4d654e8b9d8ebf7495431c5f" },
+	{ "clone", "3c322de02eea453a9d3e177ea8b6c53e" },
+	{ "device-gone", "6a087e15222045a3b9b4a8ece96e8df6" },
+	{ "domain", "ec63ea9f9e284d9e8723f8bbaf9572a8" },
+	{ "epoch-refused", "82d019454c0d4fc6b7ce78c14b439711" },
+	{ "eventlog", "043acff079ce4b43869bbf1aebab203e" },
+	{ "evict", "7e2429b5870a4c5aa78b162555806781" },
+	{ "exhausted", "1a4553efe47548a096ddb28210821ed8" },
+	{ "generation-ahead", "b0f63e19b800499ebbed5be199a9aa1b" },
+	{ "hardware", "4f8e1f75d57b4dd1bb8f8bcd0a372408" },
+	{ "hardware-mismatch", "8d0a3fe15af6417598c1c246ac937644" },
+	{ "heartbeat-back", "bb80f93754f14345bacfe0d9d10e6e82" },
+	{ "heartbeat-missed", "65f9290b7895405a9c0a60f90068792a" },
+	{ "kernel", "9626fe1dc92347cd92bbbb45162c9106" },
+	{ "link-limit", "db0e322c1e734640ab6fc4cedab08eb0" },
+	{ "link-protocol", "d69f638f668d4558a33839a56ef6e65e" },
+	{ "link-psk", "d6c6626592394d00b4a49226abf685c4" },
+	{ "link-stale", "daca410be03c4d11b7f02277f94fc0c3" },
+	{ "link-unknown", "6689291a799d4a24bd317779c845c434" },
+	{ "malformed", "72f6c182f8594c389437c9dc2c71421c" },
+	{ "manager-replaced", "aa72585143a34e22ab4c6ea48d350096" },
+	{ "module", "729fce6ca5754da7899f7cd1859e281f" },
+	{ "moved", "795cb2b1fcf94cad908601639330ab85" },
+	{ "no-key", "5fd0e720cd1149509a83a983b4328d7f" },
+	{ "node-refused", "0936473bacc34e0dbf954c5f85bc7860" },
+	{ "policy", "faf8e6d2a183467fa2ae834fdad57db6" },
+	{ "policy-reload", "5e567fe6f2994e04a9a8891795c48af9" },
+	{ "prefix", "3fdf937885ce49b98b00d1bda33a2b96" },
+	{ "provision-allowed", "e056c81b76234bfc97d37085a63281ff" },
+	{ "provision-failed", "e696aa2b9a9e488ab814927becf6d7e4" },
+	{ "provisioned", "e56c3654997544ea9fc41243d7f168e9" },
+	{ "rekey", "abcc88991f784139ac80a53c7cd3cc7f" },
+	{ "rekey-failed", "bd74a8fdf89840fb8ee06e17abb42f71" },
+	{ "replay", "8a537e323b734e0b94baa9ad19f4c9c2" },
+	{ "sealed-store", "c5332c76bd9d4513bc474ffc29421002" },
+	{ "stale-manager", "8e3f8f74961d40d2a706baa4af39fc4e" },
+	{ "state-lost", "b07a3b9c5e7d4972875c32fe347be111" },
+	{ "takeover", "8db2fa2c94574089a68260830506d810" },
+	{ "takeover-failed", "015f2ad52dc14bebb5f3d856f9611272" },
+	{ "tpm", "02211356953448ef8ef1b8310f206f8d" },
+	{ "unknown-key", "65214cef7de9467db4d7efac6c89ee9f" },
+};
+
+const char *logid_of_kind(const char *kind)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
+		if (!strcmp(ids[i].kind, kind))
+			return ids[i].id;
+	return LOGID_EVENT;
+}
+
+bool logid_each(size_t i, const char **ret_kind, const char **ret_id)
+{
+	if (i >= ARRAY_SIZE(ids))
+		return false;
+	*ret_kind = ids[i].kind;
+	*ret_id = ids[i].id;
+	return true;
+}
