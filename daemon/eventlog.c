@@ -316,6 +316,25 @@ int eventlog_each(void *log, uint64_t since, size_t limit,
 	return 0;
 }
 
+int eventlog_last(void *log, uint64_t *ret_seq)
+{
+	const struct eventlog *l = log;
+
+	*ret_seq = l->last_seq;
+	return 0;
+}
+
+int eventlog_alerts(void *log, uint64_t since, int (*fn)(uint64_t seq, const struct msg_event *e, void *ctx), void *ctx)
+{
+	struct eventlog *l = log;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < l->n; i++)
+		if (nth(l, i)->seq > since && nth(l, i)->severity == SEV_ALERT)
+			r = fn(nth(l, i)->seq, nth(l, i), ctx);
+	return r;
+}
+
 int eventlog_acked(void *log, uint64_t seq)
 {
 	struct eventlog *l = log;

@@ -23,6 +23,9 @@ void eventlog_close(struct eventlog *l);
 int eventlog_add(void *log, const struct msg_event *e, uint64_t *ret_seq);
 int eventlog_each(void *log, uint64_t since, size_t limit,
 		  int (*fn)(uint64_t seq, const struct msg_event *e, void *ctx), void *ctx);
+int eventlog_alerts(void *log, uint64_t since, int (*fn)(uint64_t seq, const struct msg_event *e, void *ctx),
+		    void *ctx);
+int eventlog_last(void *log, uint64_t *ret_seq);
 int eventlog_acked(void *log, uint64_t seq);
 int eventlog_outbox(void *log, size_t limit,
 		    int (*fn)(uint64_t seq, const struct msg_event *e, void *ctx), void *ctx);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "evidence.h"
 
+#include "alerts.h"
 #include "clock.h"
 #include "log.h"
 #include "logid.h"
@@ -26,8 +27,10 @@ struct evidence {
 	struct event *timer;
 	struct limit limit[EVIDENCE_KEYS + 1];	/* the last one is for what does not fit */
 	struct follower *first;
-	struct { uint64_t seq; struct msg_event event; } alerts[EVIDENCE_ALERTS];
-	size_t n_alerts;		/* all so far; the newest lies at (n_alerts - 1) % EVIDENCE_ALERTS */
+	struct alerts alerts;
+	uint64_t last_seq;
+	int failure;			/* the last record could not be stored */
+	uint64_t failed_ms;
 	void (*on_new)(void *ctx);
 	void *on_new_ctx;
 	evidence_record_fn on_record;
@@ -36,19 +39,35 @@ struct evidence {
 
 static void flush_limits(evutil_socket_t fd, short what, void *arg);
 
-int evidence_new(struct event_base *base, const char *name, const struct evidence_backend *backend,
+static int stands(uint64_t seq, const struct msg_event *ev, void *ctx)
+{
+	struct evidence *e = ctx;
+
+	alerts_add(&e->alerts, seq, ev);
+	return 0;
+}
+
+static int load_alerts(struct evidence *e)
+{
+	return e->backend.alerts(e->backend.ctx, e->alerts.seen, stands, e);
+}
+
+int evidence_new(struct event_base *base, const char *name, const struct evidence_backend *backend, const char *seen,
 		 struct evidence **ret)
 {
 	struct evidence *e = calloc(1, sizeof(*e));
+	int r;
 
 	if (!e)
 		return -ENOMEM;
 	e->backend = *backend;
 	snprintf(e->name, sizeof(e->name), "%s", name);
 	e->timer = evtimer_new(base, flush_limits, e);
-	if (!e->timer) {
-		free(e);
-		return -ENOMEM;
+	r = e->timer ? alerts_open(&e->alerts, seen) : -ENOMEM;
+	r = r ?: e->backend.last(e->backend.ctx, &e->last_seq) ?: load_alerts(e);
+	if (r < 0) {
+		evidence_free(e);
+		return r;
 	}
 	*ret = e;
 	return 0;
@@ -66,7 +85,9 @@ void evidence_free(struct evidence *e)
 		ctl_ok(f->req, NULL);
 		free(f);
 	}
-	event_free(e->timer);
+	if (e->timer)
+		event_free(e->timer);
+	alerts_close(&e->alerts);
 	free(e);
 }
 
@@ -105,6 +126,16 @@ static int show(uint64_t seq, const struct msg_event *ev, void *ctx)
 	return 0;
 }
 
+/* Numbers that begin again (a backup that was put back) were acknowledged by nobody. */
+static void go_on_from(struct evidence *e, uint64_t seq)
+{
+	int r = seq <= e->alerts.seen ? alerts_acknowledge(&e->alerts, seq - 1) : 0;
+
+	if (r < 0)
+		log_warning("cannot take back which alerts were acknowledged error=%s", strerror(-r));
+	e->last_seq = seq;
+}
+
 static int keep(struct evidence *e, const struct msg_event *ev)
 {
 	uint64_t seq;
@@ -112,13 +143,15 @@ static int keep(struct evidence *e, const struct msg_event *ev)
 
 	if (r == -EEXIST)
 		return 0;
+	if (r < 0 && !e->failure)
+		e->failed_ms = wall_ms();
+	e->failure = r;
 	if (r < 0)
 		return r;
 	log_event(ev);
-	if (ev->severity == SEV_ALERT) {
-		e->alerts[e->n_alerts % EVIDENCE_ALERTS].seq = seq;
-		e->alerts[e->n_alerts++ % EVIDENCE_ALERTS].event = *ev;
-	}
+	go_on_from(e, seq);
+	if (ev->severity == SEV_ALERT)
+		alerts_add(&e->alerts, seq, ev);
 	for (struct follower *f = e->first, *next; f; f = next) {
 		next = f->next;
 		(void)show(seq, ev, f->req);	/* no memory: this follower misses one, the record is kept */
@@ -242,13 +275,44 @@ int evidence_remote(struct evidence *e, const struct msg_event *event)
 
 struct json_object *evidence_alerts(const struct evidence *e)
 {
-	struct json_object *list = json_object_new_array();
-	size_t i = e->n_alerts > EVIDENCE_ALERTS ? e->n_alerts - EVIDENCE_ALERTS : 0;
+	return alerts_list(&e->alerts);
+}
 
-	for (; i < e->n_alerts; i++)
-		json_object_array_add(list, report_event(e->alerts[i % EVIDENCE_ALERTS].seq,
-							 &e->alerts[i % EVIDENCE_ALERTS].event));
-	return list;
+void evidence_health(const struct evidence *e, struct health *h)
+{
+	alerts_health(&e->alerts, h);
+	if (e->failure < 0)
+		health_find(h, HEALTH_FINDING("evidence-store", SEV_ALERT, .since_ms = e->failed_ms,
+					      .remedy = "Make room on the disk of the state directory, or mend it: until then "
+							"what happens is only in the journal."),
+			    "events cannot be stored: %s", strerror(-e->failure));
+}
+
+void evidence_ctl_acknowledge(struct evidence *e, struct ctl_request *req, struct json_object *args)
+{
+	int64_t until = ctl_int(args, "until", INT64_MAX);
+	uint64_t before = e->alerts.total;
+	struct json_object *o;
+	struct akm_error err = {};
+	int r = 0;
+
+	if ((uint64_t)until > e->last_seq && until >= 0)
+		until = (int64_t)e->last_seq;	/* what has not happened yet nobody has seen */
+	if (until < 0)
+		r = akm_error_set(&err, -EINVAL, "until", "must not be negative");
+	else if ((uint64_t)until > e->alerts.seen)
+		r = alerts_acknowledge(&e->alerts, (uint64_t)until) ?: load_alerts(e);
+	if (r < 0) {
+		ctl_fail(req, r, err.reason[0] ? &err : NULL);
+		return;
+	}
+	o = json_object_new_object();
+	report_put_int(o, "acknowledged", (int64_t)(before - e->alerts.total));
+	report_put_int(o, "left", (int64_t)e->alerts.total);
+	if (before > e->alerts.total)
+		evidence_add(e, EVIDENCE_NOTE("acknowledged", SEV_INFO), "%llu alerts were acknowledged, up to event %lld",
+			     (unsigned long long)(before - e->alerts.total), (long long)until);
+	ctl_ok(req, o);
 }
 
 static void on_gone(struct ctl_request *req, void *data)
@@ -276,24 +340,56 @@ static int follow(struct evidence *e, struct ctl_request *req)
 	return 0;
 }
 
+struct listing { struct ctl_request *req; uint64_t last; };
+
+static int list_one(uint64_t seq, const struct msg_event *ev, void *ctx)
+{
+	struct listing *l = ctx;
+
+	l->last = seq;
+	return show(seq, ev, l->req);
+}
+
+/* Where to begin for somebody who wants the newest @limit. Numbers have hardly a gap. */
+static uint64_t newest(const struct evidence *e, uint64_t limit)
+{
+	return e->last_seq > limit ? e->last_seq - limit : 0;
+}
+
+/* Who follows must not miss what lies between the listing's end and what comes. */
+static int list(struct evidence *e, uint64_t since, uint64_t limit, bool followed, struct ctl_request *req,
+		struct akm_error *err)
+{
+	struct listing l = { req, since };
+	int r = limit ? e->backend.each(e->backend.ctx, since, limit, list_one, &l) : 0;
+
+	if (r < 0)
+		return akm_error_set(err, r, "events", "cannot be read: %s", strerror(-r));
+	if (followed && limit && l.last < e->last_seq)
+		return akm_error_set(err, -EOVERFLOW, "limit", "there are more since then: go on after %llu",
+				     (unsigned long long)l.last);
+	return 0;
+}
+
 void evidence_ctl(struct evidence *e, struct ctl_request *req, struct json_object *args)
 {
-	int64_t since = ctl_int(args, "since", 0), limit = ctl_int(args, "limit", EVIDENCE_LIMIT_DEFAULT);
+	bool followed = ctl_bool(args, "follow");
+	int64_t since = ctl_int(args, "since", -1), limit;
 	struct akm_error err = {};
 	int r;
 
-	if (since < 0 || limit < 0) {
-		akm_error_set(&err, 0, since < 0 ? "since" : "limit", "must not be negative");
-		ctl_fail(req, -EINVAL, &err);
-		return;
-	}
-	r = limit ? e->backend.each(e->backend.ctx, (uint64_t)since, (size_t)limit, show, req) : 0;
-	if (!r && ctl_bool(args, "follow"))
+	limit = ctl_int(args, "limit", followed && since < 0 ? EVIDENCE_FOLLOW_DEFAULT : EVIDENCE_LIMIT_DEFAULT);
+	if (limit < 0)
+		r = akm_error_set(&err, -EINVAL, "limit", "must not be negative");
+	else if (since < -1)
+		r = akm_error_set(&err, -EINVAL, "since", "must not be negative");
+	else
+		r = list(e, since < 0 ? newest(e, (uint64_t)limit) : (uint64_t)since, (uint64_t)limit, followed, req,
+			 &err);
+	if (!r && followed)
 		r = follow(e, req);
 	else if (!r)
 		ctl_ok(req, NULL);
-	if (r < 0) {
-		akm_error_set(&err, 0, "events", "cannot be read: %s", strerror(-r));
-		ctl_fail(req, r, &err);
-	}
+	if (r < 0)
+		ctl_fail(req, r, err.reason[0] ? &err : NULL);
 }

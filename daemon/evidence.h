@@ -9,6 +9,7 @@
 #define AKM_EVIDENCE_H
 
 #include "ctl.h"
+#include "health.h"
 #include "msg.h"
 
 struct evidence;
@@ -21,9 +22,12 @@ struct evidence_backend {
 	int (*each)(void *ctx, uint64_t since, size_t limit, evidence_fn fn, void *fn_ctx);
 	int (*acked)(void *ctx, uint64_t seq);
 	int (*outbox)(void *ctx, size_t limit, evidence_fn fn, void *fn_ctx);
+	int (*alerts)(void *ctx, uint64_t since, evidence_fn fn, void *fn_ctx);	/* those of SEV_ALERT */
+	int (*last)(void *ctx, uint64_t *ret_seq);	/* of the newest; 0: there is none */
 };
 
-int evidence_new(struct event_base *base, const char *name, const struct evidence_backend *backend,
+/* @seen: file of which alerts were acknowledged; NULL: none, and it is forgotten at the end. */
+int evidence_new(struct event_base *base, const char *name, const struct evidence_backend *backend, const char *seen,
 		 struct evidence **ret);
 void evidence_free(struct evidence *e);
 /* Called after each record that is new here; one listener (the way up). */
@@ -53,13 +57,18 @@ void evidence_add(struct evidence *e, const struct evidence_note *note, const ch
 /* A record from below. Return: 0 when it is stored, also if it already was. */
 int evidence_remote(struct evidence *e, const struct msg_event *event);
 
-/* The newest EVIDENCE_ALERTS alerts since our start, as JSON, oldest first */
+/* The newest alerts that nobody has acknowledged, as JSON, oldest first */
 struct json_object *evidence_alerts(const struct evidence *e);
-#define EVIDENCE_ALERTS		16
+/* They, and whether records can be stored: a monitor that cannot write down what it sees is blind. */
+void evidence_health(const struct evidence *e, struct health *h);
 
 /* The "events" command of the control socket, whole. */
 void evidence_ctl(struct evidence *e, struct ctl_request *req, struct json_object *args);
 #define EVIDENCE_CTL_ARGS { { "since", CTL_INT, false }, { "limit", CTL_INT, false }, { "follow", CTL_BOOL, false } }
-#define EVIDENCE_LIMIT_DEFAULT	1000
+#define EVIDENCE_LIMIT_DEFAULT	1000	/* events; without "since" the newest */
+#define EVIDENCE_FOLLOW_DEFAULT	10	/* of before, where it goes on with those to come */
+/* The "acknowledge" command, whole. */
+void evidence_ctl_acknowledge(struct evidence *e, struct ctl_request *req, struct json_object *args);
+#define EVIDENCE_ACKNOWLEDGE_ARGS { { "until", CTL_INT, false } }
 
 #endif /* AKM_EVIDENCE_H */

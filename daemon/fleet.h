@@ -68,4 +68,6 @@ void fleet_ctl_policy_reload(struct fleet *f, struct ctl_request *req, struct js
 struct json_object *fleet_report_node(struct fleet *f, const struct store_node *n);	/* NULL: no memory */
 void fleet_status(struct fleet *f, struct json_object *o);	/* adds nodes, atrs, alerts */
 
+void fleet_health(struct fleet *f, struct health *h);
+
 #endif /* AKM_FLEET_H */

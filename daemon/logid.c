@@ -7,6 +7,7 @@
 
 /* Random UUIDs (RFC 9562, version 4). One that was published is never given to something else. */
 static const struct { const char *kind, *id; } ids[] = {
+	{ "acknowledged", "2d8e9aeb05b44728a740bf88ec9c6884" },
 	{ "alert", "5f6781308e7f47bfab6a1f63be179b7c" },
 	{ "atr-create", "66fc2e10fe934bc78100755666988688" },
 	{ "atr-delete", "77208b6ea85347b28184366716bf95b8" },
@@ -33,6 +34,8 @@ static const struct { const char *kind, *id; } ids[] = {
 	{ "malformed", "72f6c182f8594c389437c9dc2c71421c" },
 	{ "manager-replaced", "aa72585143a34e22ab4c6ea48d350096" },
 	{ "module", "729fce6ca5754da7899f7cd1859e281f" },
+	{ "monitor-back", "fc7f683e3176403192e08073510f1552" },
+	{ "monitor-blind", "3952c9b367aa49cab174fea67e529840" },
 	{ "moved", "795cb2b1fcf94cad908601639330ab85" },
 	{ "no-key", "5fd0e720cd1149509a83a983b4328d7f" },
 	{ "node-refused", "0936473bacc34e0dbf954c5f85bc7860" },

@@ -337,8 +337,9 @@ static int run(struct daemon *d)
 		return r;
 	}
 	d->env.keystore = ks;			/* the queue owns it now */
-	r = run_role(d);
+	r = pulse_new(d->base, &d->env.pulse) ?: run_role(d);
 	tpmq_free(d->env.q);
+	pulse_free(d->env.pulse);
 	return r;
 }
 

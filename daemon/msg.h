@@ -64,6 +64,7 @@ struct msg_heartbeat {
 	uint64_t seq, uptime_ms;
 	size_t n_atrs;
 	struct msg_atr_state *atrs;	/* owned */
+	bool blind;			/* does not hear its kernel: what it counts is not told */
 };
 
 enum msg_severity { SEV_INFO = 1, SEV_WARNING = 2, SEV_ALERT = 3 };

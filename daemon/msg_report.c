@@ -53,12 +53,13 @@ static void put_heartbeat(struct wire_writer *w, const struct msg *m)
 		wr_fail(w, -EINVAL);
 		return;
 	}
-	wr_map(w, 3);
+	wr_map(w, 4);
 	wr_key_uint(w, 1, h->seq);
 	wr_key_uint(w, 2, h->uptime_ms);
 	wr_key_array(w, 3, h->n_atrs);
 	for (size_t i = 0; i < h->n_atrs; i++)
 		put_state(w, &h->atrs[i]);
+	wr_key_bool(w, 4, h->blind);
 }
 
 static int get_heartbeat(struct wire_reader *c, struct msg *m)
@@ -78,7 +79,7 @@ static int get_heartbeat(struct wire_reader *c, struct msg *m)
 	h->n_atrs = n;
 	for (size_t i = 0; !r && i < n; i++)
 		r = get_state(c, &h->atrs[i]);
-	return r ?: rd_leave(c);
+	return r ?: rd_leave(c) ?: rd_key_bool(c, 4, "blind", &h->blind);
 }
 
 static void free_heartbeat(struct msg *m)

@@ -463,6 +463,39 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	timer_set(p->tick, TICK_MS);
 }
 
+/* ---- health ---- */
+
+static void find_silent(const struct peer *peer, struct health *h)
+{
+	bool node = peer->peers->c.role == ROLE_MANAGER;
+	char remedy[320];
+
+	snprintf(remedy, sizeof(remedy), "See to its machine, its akmd (akmctl status there) and the way to it. "
+		 "If it is lost: akmctl %s %s%s.", node ? "node evict" : "manager replace", peer->name,
+		 node ? "" : " with NAME via VIA");
+	health_find(h, HEALTH_FINDING("silent", SEV_WARNING, .subject = peer->name, .since_ms = peer->last_seen_ms,
+				      .remedy = remedy),
+		    "%s", peer->last_seen_ms ? "not heard any more" : "not heard since akmd was started here");
+}
+
+static void find_ill(struct peer *peer, void *ctx)
+{
+	struct health *h = ctx;
+
+	if (peer->missed)
+		find_silent(peer, h);
+	if (peer->up && peer->heartbeat.blind)
+		health_find(h, HEALTH_FINDING("blind", SEV_ALERT, .subject = peer->name,
+					      .remedy = "Restart akmd there (systemctl restart akmd): breach attempts are counted "
+							"by its kernel, and not told."),
+			    "does not hear its kernel");
+}
+
+void peers_health(const struct peers *p, struct health *h)
+{
+	peers_each((struct peers *)p, find_ill, h);
+}
+
 /* ---- start and end ---- */
 
 static int load_one(const struct store_node *n, void *ctx)

@@ -72,6 +72,8 @@ struct peer *peers_find(struct peers *p, const uint8_t id[AKM_ID_LEN]);
 struct peer *peers_by_name(struct peers *p, const char *name);
 void peers_each(struct peers *p, void (*fn)(struct peer *peer, void *ctx), void *ctx);
 size_t peers_count(const struct peers *p, bool up_only);
+/* Those that are silent, and those that do not hear their kernel. */
+void peers_health(const struct peers *p, struct health *h);
 const struct sockaddr_storage *peers_address(const struct peers *p);	/* where it listens */
 
 /* Return: 0 or -ENOTCONN, …; then @fn is not called. */

@@ -9,6 +9,7 @@
 
 #include <event2/event.h>
 #include "config.h"
+#include "pulse.h"
 #include "tpmq.h"
 
 struct role_env {
@@ -16,6 +17,7 @@ struct role_env {
 	const struct config *config;
 	struct tpmq *q;
 	struct keystore *keystore;		/* the queue's; here for keystore_commands() alone */
+	struct pulse *pulse;			/* NULL in tests */
 	/* This machine's EK name and hardware value, computed at this start, never from a record. */
 	struct akm_blob ek_name;
 	uint8_t hardware[AKM_DIGEST_LEN];

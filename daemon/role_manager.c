@@ -353,16 +353,40 @@ static void on_committed(void *ctx)
 
 /* ---- control socket ---- */
 
-static void ctl_status(struct ctl_request *req, struct json_object *args, void *ctx)
+static void add_health(struct manager *m, struct json_object *status)
 {
-	struct manager *m = ctx;
+	const struct record *record = m->provisioned ? &m->record : NULL;
+	struct health h;
+
+	health_init(&h);
+	status_health(m->env, &h);
+	status_health_peer(m->env, m->superior, record, &h);
+	evidence_health(m->evidence, &h);
+	if (m->fleet)
+		fleet_health(m->fleet, &h);
+	if (record && !m->running)
+		health_find(&h, HEALTH_FINDING("starting", SEV_WARNING,
+					       .remedy = "It goes on when its TPM has answered; if that takes longer than a minute, "
+							 "look at the journal."),
+			    "nodes are not served yet");
+	health_end(&h, status);
+}
+
+static struct json_object *status(struct manager *m)
+{
 	struct json_object *o = status_new(m->env, term(m));
 
-	(void)args;
+	add_health(m, o);
 	status_add_peer(o, m->superior, m->provisioned ? &m->record : NULL, subject_progress(m->subject));
 	if (m->fleet)
 		fleet_status(m->fleet, o);
-	ctl_ok(req, o);
+	return o;
+}
+
+static void ctl_status(struct ctl_request *req, struct json_object *args, void *ctx)
+{
+	(void)args;
+	ctl_ok(req, status(ctx));
 }
 
 static void ctl_events(struct ctl_request *req, struct json_object *args, void *ctx)
@@ -370,6 +394,13 @@ static void ctl_events(struct ctl_request *req, struct json_object *args, void *
 	struct manager *m = ctx;
 
 	evidence_ctl(m->evidence, req, args);
+}
+
+static void ctl_acknowledge(struct ctl_request *req, struct json_object *args, void *ctx)
+{
+	struct manager *m = ctx;
+
+	evidence_ctl_acknowledge(m->evidence, req, args);
 }
 
 static void ctl_allow(struct ctl_request *req, struct json_object *args, void *ctx)
@@ -425,6 +456,7 @@ FLEET_COMMAND(policy_reload)
 static const struct ctl_command commands[] = {
 	{ "status", { { .name = NULL } }, ctl_status },
 	{ "events", EVIDENCE_CTL_ARGS, ctl_events },
+	{ "acknowledge", EVIDENCE_ACKNOWLEDGE_ARGS, ctl_acknowledge },
 	{ "provision-allow", SUBJECT_CTL_ARGS, ctl_allow },
 	{ "node-provision", ISSUER_CTL_ARGS, ctl_node_provision },
 	{ "node-list", { { .name = NULL } }, ctl_node_list },
@@ -517,15 +549,16 @@ static int load_record(struct manager *m, struct akm_error *err)
 static int open_store(struct manager *m, struct akm_error *err)
 {
 	struct evidence_backend backend;
-	char path[PATH_MAX];
+	char path[PATH_MAX], seen[PATH_MAX];
 	int r;
 
 	snprintf(path, sizeof(path), "%s/akm.db", m->env->config->state);
+	snprintf(seen, sizeof(seen), "%s/alerts-seen", m->env->config->state);
 	r = store_open(path, &m->store, err);
 	if (r < 0)
 		return r;
 	backend = evidence_db(m->store);
-	return evidence_new(m->env->base, m->env->config->name, &backend, &m->evidence);
+	return evidence_new(m->env->base, m->env->config->name, &backend, seen, &m->evidence);
 }
 
 static int open_parts(struct manager *m, struct akm_error *err)

@@ -3,6 +3,8 @@
 
 #include <limits.h>
 
+#include "blind.h"
+#include "clock.h"
 #include "ctl.h"
 #include "enroll.h"
 #include "eventlog.h"
@@ -26,6 +28,8 @@ struct node {
 	struct superior *superior;
 	struct subject *subject;
 	struct ctl *ctl;
+	struct event *look;
+	struct blind blind;
 	bool provisioned;
 	struct record record;
 	char record_path[PATH_MAX], log_path[PATH_MAX], sealed_path[PATH_MAX];
@@ -84,6 +88,7 @@ static int on_heartbeat(struct msg_heartbeat *h, void *ctx)
 {
 	struct node *n = ctx;
 
+	h->blind = n->blind.blind;
 	return node_atrs_heartbeat(n->atrs, h);
 }
 
@@ -212,6 +217,7 @@ static void on_kernel_event(void *ctx, const struct nl_event *e)
 	};
 	const struct kernel_event *k;
 
+	blind_heard(&n->blind);
 	if (n->atrs)
 		node_atrs_event(n->atrs, e);
 	if (e->type >= ARRAY_SIZE(kernel_events) || !kernel_events[e->type].kind)
@@ -239,6 +245,44 @@ static void on_kernel_change(void *ctx, enum nl_change change)
 			     "The module akm was loaded again: it gets the keys, under a new incarnation");
 	if (n->atrs)
 		node_atrs_kernel_changed(n->atrs, change);
+}
+
+/* ---- does it still tell? ---- */
+
+/* What a kernel tells of with an event each. Not replays: an ordinary duplicate is only counted. */
+static int add_refused(const struct nl_dev *d, void *ctx)
+{
+	static const int told[] = { AKM_A_STATS_RX_AUTH_FAIL, AKM_A_STATS_RX_UNKNOWN_KEY, AKM_A_STATS_RX_MALFORMED,
+				    AKM_A_STATS_RX_PREFIX, AKM_A_STATS_RX_CLONE };
+
+	for (size_t i = 0; i < ARRAY_SIZE(told); i++)
+		*(uint64_t *)ctx += d->stats.v[told[i]];
+	return 0;
+}
+
+static void on_sight_changed(struct node *n)
+{
+	if (n->blind.blind)
+		evidence_add(n->evidence, EVIDENCE_NOTE("monitor-blind", SEV_ALERT),
+			     "The kernel refuses packets and tells nothing of it: breach attempts are not noticed here. "
+			     "Restart akmd");
+	else
+		evidence_add(n->evidence, EVIDENCE_NOTE("monitor-back", SEV_INFO), "The kernel's events are heard again");
+	if (n->superior)
+		superior_heartbeat(n->superior);
+}
+
+static void on_look(evutil_socket_t fd, short what, void *arg)
+{
+	struct node *n = arg;
+	struct akm_error err = {};
+	uint64_t refused = 0;
+
+	(void)fd, (void)what;
+	/* A kernel that does not answer is told of by who needs it: node_atrs.c. */
+	if (!nl_dev_each(n->nl, add_refused, &refused, &err) && blind_look(&n->blind, refused, now_ms()))
+		on_sight_changed(n);
+	timer_set(n->look, BLIND_LOOK_MS);
 }
 
 /* ---- control socket ---- */
@@ -279,6 +323,37 @@ static int put_dev(const struct nl_dev *d, void *ctx)
 	return 0;
 }
 
+static void find_mute(const struct node_atr *a, void *ctx)
+{
+	char subject[AKM_NAME_LEN + 16];
+
+	if (a->in_kernel)
+		return;
+	snprintf(subject, sizeof(subject), "#%u %s", a->def.atr_id, a->def.label);
+	health_find(ctx, HEALTH_FINDING("no-traffic", SEV_ALERT, .subject = subject,
+					.remedy = "akmctl doctor says what the kernel lacks; it is tried again by itself."),
+		    "the kernel does not have it: no traffic");
+}
+
+static void add_health(struct node *n, struct json_object *status, bool module)
+{
+	struct health h;
+
+	health_init(&h);
+	status_health(n->env, &h);
+	status_health_peer(n->env, n->superior, n->provisioned ? &n->record : NULL, &h);
+	evidence_health(n->evidence, &h);
+	if (!module)
+		health_find(&h, HEALTH_FINDING("module", SEV_ALERT, .remedy = "modprobe akm; akmctl doctor, if that fails."),
+			    "the module akm is not loaded: no traffic");
+	else
+		node_atrs_each(n->atrs, find_mute, &h);
+	if (n->blind.blind)
+		health_find(&h, HEALTH_FINDING("blind", SEV_ALERT, .remedy = "systemctl restart akmd"),
+			    "the kernel refuses packets and tells nothing of it");
+	health_end(&h, status);
+}
+
 static void ctl_status(struct ctl_request *req, struct json_object *args, void *ctx)
 {
 	struct node *n = ctx;
@@ -298,6 +373,8 @@ static void ctl_status(struct ctl_request *req, struct json_object *args, void *
 		ctl_fail(req, r, &err);
 		return;
 	}
+	json_object_object_add(o, "alerts", evidence_alerts(n->evidence));
+	add_health(n, o, r != -ENOPKG);
 	ctl_ok(req, o);
 }
 
@@ -306,6 +383,13 @@ static void ctl_events(struct ctl_request *req, struct json_object *args, void *
 	struct node *n = ctx;
 
 	evidence_ctl(n->evidence, req, args);
+}
+
+static void ctl_acknowledge(struct ctl_request *req, struct json_object *args, void *ctx)
+{
+	struct node *n = ctx;
+
+	evidence_ctl_acknowledge(n->evidence, req, args);
 }
 
 static void ctl_allow(struct ctl_request *req, struct json_object *args, void *ctx)
@@ -318,6 +402,7 @@ static void ctl_allow(struct ctl_request *req, struct json_object *args, void *c
 static const struct ctl_command commands[] = {
 	{ "status", { { .name = NULL } }, ctl_status },
 	{ "events", EVIDENCE_CTL_ARGS, ctl_events },
+	{ "acknowledge", EVIDENCE_ACKNOWLEDGE_ARGS, ctl_acknowledge },
 	{ "provision-allow", SUBJECT_CTL_ARGS, ctl_allow },
 	{ .name = NULL }
 };
@@ -360,7 +445,9 @@ static int load_record(struct node *n, struct akm_error *err)
 
 static int open_evidence(struct node *n, struct akm_error *err)
 {
-	struct evidence_backend backend = { NULL, eventlog_add, eventlog_each, eventlog_acked, eventlog_outbox };
+	struct evidence_backend backend = { NULL, eventlog_add, eventlog_each, eventlog_acked, eventlog_outbox,
+					    eventlog_alerts, eventlog_last };
+	char seen[PATH_MAX];
 	bool damaged;
 	int r;
 
@@ -368,7 +455,8 @@ static int open_evidence(struct node *n, struct akm_error *err)
 	if (r < 0)
 		return r;
 	backend.ctx = n->log;
-	r = evidence_new(n->env->base, n->env->config->name, &backend, &n->evidence);
+	snprintf(seen, sizeof(seen), "%s/alerts-seen", n->env->config->state);
+	r = evidence_new(n->env->base, n->env->config->name, &backend, seen, &n->evidence);
 	if (!r && damaged)
 		evidence_add(n->evidence, EVIDENCE_NOTE("eventlog", SEV_WARNING),
 			     "Part of the record of events was damaged and is lost");
@@ -386,6 +474,9 @@ static int open_parts(struct node *n, struct akm_error *err)
 		.id = provisioned_id(n), .ready = on_atrs_ready, .changed = on_changed, .ctx = n,
 	};
 
+	n->look = evtimer_new(n->env->base, on_look, n);
+	if (!n->look || timer_set(n->look, BLIND_LOOK_MS) < 0)
+		return -ENOMEM;
 	return subject_new(&subject, &n->subject) ?:
 	       node_atrs_new(&atrs, &n->atrs) ?:
 	       ctl_new(n->env->base, n->env->config->socket, commands, n, &n->ctl, err);
@@ -396,6 +487,8 @@ static void node_stop(void *role)
 	struct node *n = role;
 
 	ctl_free(n->ctl);
+	if (n->look)
+		event_free(n->look);
 	superior_free(n->superior);
 	hardware_wait_free(n->hardware);
 	subject_free(n->subject);

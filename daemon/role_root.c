@@ -396,6 +396,17 @@ static int walk(struct root *r, struct ctl_request *req, struct walk *ret)
 	return e;
 }
 
+static void add_health(struct root *r, struct json_object *status)
+{
+	struct health h;
+
+	health_init(&h);
+	status_health(r->env, &h);
+	evidence_health(r->evidence, &h);
+	peers_health(r->peers, &h);
+	health_end(&h, status);
+}
+
 static void ctl_status(struct ctl_request *req, struct json_object *args, void *ctx)
 {
 	struct root *r = ctx;
@@ -413,6 +424,7 @@ static void ctl_status(struct ctl_request *req, struct json_object *args, void *
 	json_object_object_add(o, "managers", w.nodes);
 	json_object_object_add(o, "atrs", w.atrs);
 	json_object_object_add(o, "alerts", evidence_alerts(r->evidence));
+	add_health(r, o);
 	ctl_ok(req, o);
 }
 
@@ -421,6 +433,13 @@ static void ctl_events(struct ctl_request *req, struct json_object *args, void *
 	struct root *r = ctx;
 
 	evidence_ctl(r->evidence, req, args);
+}
+
+static void ctl_acknowledge(struct ctl_request *req, struct json_object *args, void *ctx)
+{
+	struct root *r = ctx;
+
+	evidence_ctl_acknowledge(r->evidence, req, args);
 }
 
 static void ctl_provision(struct ctl_request *req, struct json_object *args, void *ctx)
@@ -497,6 +516,7 @@ static void ctl_show(struct ctl_request *req, struct json_object *args, void *ct
 static const struct ctl_command commands[] = {
 	{ "status", { { .name = NULL } }, ctl_status },
 	{ "events", EVIDENCE_CTL_ARGS, ctl_events },
+	{ "acknowledge", EVIDENCE_ACKNOWLEDGE_ARGS, ctl_acknowledge },
 	{ "node-provision", ISSUER_CTL_ARGS, ctl_provision },
 	{ "manager-replace", ISSUER_REPLACE_ARGS, ctl_replace },
 	{ "node-list", { { .name = NULL } }, ctl_list },
@@ -530,15 +550,16 @@ static void serve(struct root *r)
 static int open_store(struct root *r, struct akm_error *err)
 {
 	struct evidence_backend backend;
-	char path[PATH_MAX];
+	char path[PATH_MAX], seen[PATH_MAX];
 	int e;
 
 	snprintf(path, sizeof(path), "%s/akm.db", r->env->config->state);
+	snprintf(seen, sizeof(seen), "%s/alerts-seen", r->env->config->state);
 	e = store_open(path, &r->store, err);
 	if (e < 0)
 		return e;
 	backend = evidence_db(r->store);
-	return evidence_new(r->env->base, r->env->config->name, &backend, &r->evidence);
+	return evidence_new(r->env->base, r->env->config->name, &backend, seen, &r->evidence);
 }
 
 static int open_parts(struct root *r, struct akm_error *err)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "status.h"
 
+#include "clock.h"
+
 static const char *role_name(enum msg_role role)
 {
 	switch (role) {
@@ -32,6 +34,7 @@ struct json_object *status_new(const struct role_env *env, uint64_t term)
 	report_put_text(tpm, "state", tpmq_last(env->q) < 0 ? strerror(-tpmq_last(env->q)) : "ok");
 	json_object_object_add(tpm, "commands", json_object_new_uint64(keystore_commands(env->keystore)));
 	json_object_object_add(tpm, "depth", json_object_new_uint64(tpmq_depth(env->q)));
+	json_object_object_add(tpm, "waiting_ms", json_object_new_uint64(tpmq_waiting_ms(env->q)));
 	json_object_object_add(o, "tpm", tpm);
 	json_object_object_add(o, "term", json_object_new_uint64(term));
 	if (env->hardware_known)
@@ -53,7 +56,6 @@ void status_add_peer(struct json_object *o, const struct superior *s, const stru
 {
 	struct json_object *peer = json_object_new_object();
 	struct superior_status st;
-	char *key_name = NULL;
 
 	superior_status(s, &st);
 	report_put_text(peer, "state", !record ? "not provisioned" : st.up ? "up" : "down");
@@ -61,9 +63,6 @@ void status_add_peer(struct json_object *o, const struct superior *s, const stru
 		report_put_text(peer, "name", record->issuer);
 		report_put_text(peer, "label", record->label);
 		put_hex(peer, "id", record->id, AKM_ID_LEN);
-		if (!keystore_key_name(&record->key, &key_name))
-			report_put_text(peer, "key_name", key_name);
-		free(key_name);
 		put_key_name(peer, &record->key);
 		report_put_text(peer, "address", st.address);
 		json_object_object_add(peer, "link_n", json_object_new_uint64(record->link_n));
@@ -74,4 +73,81 @@ void status_add_peer(struct json_object *o, const struct superior *s, const stru
 	if (progress && progress[0])
 		report_put_text(peer, "provisioning", progress);
 	json_object_object_add(o, "peer", peer);
+}
+
+/* ---- health ---- */
+
+static void find_tpm(const struct role_env *env, struct health *h)
+{
+	uint64_t waiting = tpmq_waiting_ms(env->q);
+	int last = tpmq_last(env->q);
+
+	if (waiting >= STATUS_TPM_SLOW_MS)
+		health_find(h, HEALTH_FINDING("tpm", SEV_ALERT, .since_ms = wall_ms() - waiting,
+					      .remedy = "Some TPMs stall for half a minute; one that does not come back wants a power "
+							"cycle. Traffic goes on with the keys that the kernels have."),
+			    "the TPM has not answered for %llu s", (unsigned long long)waiting / 1000);
+	if (last == -EAGAIN)
+		health_find(h, HEALTH_FINDING("tpm", SEV_ALERT,
+					      .remedy = "Wait for the end of its lockout, or reset it (tpm2_dictionarylockout -c). "
+							"Nothing is tried in a hurry."),
+			    "the TPM is locked out or busy");
+	else if (last == -ENODEV || last == -EIO || last == -ENOKEY)
+		health_find(h, HEALTH_FINDING("tpm", SEV_ALERT,
+					      .remedy = "akmctl doctor looks at the TPM; what the journal says of it has its own words."),
+			    "the last job of the TPM failed: %s", strerror(-last));
+}
+
+void status_health(const struct role_env *env, struct health *h)
+{
+	find_tpm(env, h);
+	pulse_health(env->pulse, h);
+	if (env->config->role != ROLE_ROOT && !env->hardware_known)
+		health_find(h, HEALTH_FINDING("hardware", SEV_ALERT,
+					      .remedy = "Mend what [hardware] sources names: without it there is no link."),
+			    "a source of the hardware value cannot be read");
+}
+
+static void find_unprovisioned(const struct role_env *env, struct health *h)
+{
+	bool node = env->config->role == ROLE_NODE;
+	char remedy[256];
+
+	snprintf(remedy, sizeof(remedy), "On %s: akmctl %s provision %s via VIA, over a direct connection.",
+		 node ? "its manager" : "the root", node ? "node" : "manager", env->config->name);
+	health_find(h, HEALTH_FINDING("not-provisioned", SEV_WARNING, .remedy = remedy), "not provisioned yet");
+}
+
+static void find_down(const struct role_env *env, const struct superior *s, const struct record *record,
+		      struct health *h)
+{
+	bool node = env->config->role == ROLE_NODE;
+	struct superior_status st;
+	char remedy[384];
+
+	superior_status(s, &st);
+	if (st.up || (s && wall_ms() - st.since_ms < STATUS_LINK_DOWN_MS))
+		return;
+	snprintf(remedy, sizeof(remedy), "%s Look at %s, its akmd and the way to %s.",
+		 node ? "Traffic goes on without it, for weeks; nothing can be changed meanwhile." :
+			"Nodes lack nothing, for weeks; what happened is delivered later.",
+		 record->issuer, st.address[0] ? st.address : "it");
+	health_find(h, HEALTH_FINDING(node ? "manager-away" : "root-away", SEV_WARNING, .subject = record->issuer,
+				      .since_ms = st.since_ms, .remedy = remedy),
+		    "no link to %s%s%s", record->issuer, st.reason[0] ? ": " : "", st.reason);
+}
+
+void status_health_peer(const struct role_env *env, const struct superior *s, const struct record *record,
+			struct health *h)
+{
+	if (!record) {
+		find_unprovisioned(env, h);
+		return;
+	}
+	if (env->hardware_known && memcmp(env->hardware, record->hardware, AKM_DIGEST_LEN))
+		health_find(h, HEALTH_FINDING("hardware", SEV_ALERT,
+					      .remedy = "If a board or a card was swapped: provision this machine again. If not: "
+							"this is a copied disk, or a moved TPM."),
+			    "this machine's hardware value is not the one that it was provisioned with");
+	find_down(env, s, record, h);
 }

@@ -113,6 +113,9 @@ int store_step_get(struct store *s, uint32_t atr_id, uint32_t number, const uint
  */
 int store_event_add(struct store *s, const struct msg_event *e, uint64_t *ret_seq);	/* e->seq 0: own event; duplicate remote: -EEXIST */
 int store_event_each(struct store *s, uint64_t since, size_t limit, int (*fn)(uint64_t seq, const struct msg_event *e, void *ctx), void *ctx);
+int store_event_last(struct store *s, uint64_t *ret_seq);	/* 0: there is none */
+/* Those of SEV_ALERT */
+int store_event_alerts(struct store *s, uint64_t since, int (*fn)(uint64_t seq, const struct msg_event *e, void *ctx), void *ctx);
 /* Outbox towards the superior: events after the last acknowledged. */
 int store_outbox_acked(struct store *s, uint64_t seq);
 int store_outbox_each(struct store *s, size_t limit, int (*fn)(uint64_t seq, const struct msg_event *e, void *ctx), void *ctx);

@@ -72,24 +72,55 @@ static int event_read(struct query *q, uint64_t *ret_seq, struct msg_event *ret)
 	return query_check(q);
 }
 
-int store_event_each(struct store *s, uint64_t since, size_t limit,
-		     int (*fn)(uint64_t seq, const struct msg_event *e, void *ctx), void *ctx)
+static int each_row(struct query *q, int (*fn)(uint64_t seq, const struct msg_event *e, void *ctx), void *ctx)
 {
-	_cleanup_query_ struct query q =
-		query_start(s, "SELECT " COLUMNS " FROM event WHERE seq > ? ORDER BY seq LIMIT ?");
 	struct msg_event e;
 	uint64_t seq;
 	int r;
 
-	query_bind_u64(&q, since > INT64_MAX ? INT64_MAX : since);
-	query_bind_u64(&q, limit > INT64_MAX ? INT64_MAX : limit);
-	while ((r = query_step(&q)) > 0) {
-		r = event_read(&q, &seq, &e);
+	while ((r = query_step(q)) > 0) {
+		r = event_read(q, &seq, &e);
 		r = r ?: fn(seq, &e, ctx);
 		if (r)
 			return r;
 	}
 	return r;
+}
+
+int store_event_each(struct store *s, uint64_t since, size_t limit,
+		     int (*fn)(uint64_t seq, const struct msg_event *e, void *ctx), void *ctx)
+{
+	_cleanup_query_ struct query q =
+		query_start(s, "SELECT " COLUMNS " FROM event WHERE seq > ? ORDER BY seq LIMIT ?");
+
+	query_bind_u64(&q, since > INT64_MAX ? INT64_MAX : since);
+	query_bind_u64(&q, limit > INT64_MAX ? INT64_MAX : limit);
+	return each_row(&q, fn, ctx);
+}
+
+int store_event_last(struct store *s, uint64_t *ret_seq)
+{
+	_cleanup_query_ struct query q = query_start(s, "SELECT coalesce(max(seq), 0) FROM event");
+	uint64_t seq = 0;
+	int r = query_step(&q);
+
+	if (r > 0)
+		seq = query_u64(&q, INT64_MAX);
+	r = r < 0 ? r : query_check(&q);
+	if (!r)
+		*ret_seq = seq;
+	return r;
+}
+
+int store_event_alerts(struct store *s, uint64_t since,
+		       int (*fn)(uint64_t seq, const struct msg_event *e, void *ctx), void *ctx)
+{
+	_cleanup_query_ struct query q =
+		query_start(s, "SELECT " COLUMNS " FROM event WHERE seq > ? AND severity = ? ORDER BY seq");
+
+	query_bind_u64(&q, since > INT64_MAX ? INT64_MAX : since);
+	query_bind_u64(&q, SEV_ALERT);
+	return each_row(&q, fn, ctx);
 }
 
 int store_outbox_acked(struct store *s, uint64_t seq)

@@ -9,12 +9,15 @@
 #include <sys/eventfd.h>
 #include <sys/queue.h>
 
+#include "clock.h"
+
 struct job {
 	STAILQ_ENTRY(job) next;
 	tpmq_work_fn work;
 	tpmq_done_fn done;
 	void *arg;
 	int r;
+	uint64_t took_us;
 };
 STAILQ_HEAD(jobs, job);
 
@@ -31,6 +34,8 @@ struct tpmq {
 	struct event *event;
 	size_t depth;
 	int last;
+	uint64_t moved_ms;		/* monotonic: a job was done, or came to an empty queue */
+	struct tpmq_stats stats;
 };
 
 /* Cannot fail but by EAGAIN: a counter that is full wakes the loop all the same. */
@@ -57,6 +62,16 @@ static struct job *wait_for_job(struct tpmq *q)
 	return j;
 }
 
+static void do_job(struct tpmq *q, struct job *j)
+{
+	struct timespec from, to;
+
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	j->r = j->work(q->ks, j->arg);
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	j->took_us = (uint64_t)((to.tv_sec - from.tv_sec) * 1000000 + (to.tv_nsec - from.tv_nsec) / 1000);
+}
+
 static void *run(void *arg)
 {
 	struct tpmq *q = arg;
@@ -65,13 +80,22 @@ static void *run(void *arg)
 	pthread_mutex_lock(&q->lock);
 	while ((j = wait_for_job(q))) {
 		pthread_mutex_unlock(&q->lock);
-		j->r = j->work(q->ks, j->arg);
+		do_job(q, j);
 		pthread_mutex_lock(&q->lock);
 		STAILQ_INSERT_TAIL(&q->finished, j, next);
 		wake_loop(q);
 	}
 	pthread_mutex_unlock(&q->lock);
 	return NULL;
+}
+
+static void count(struct tpmq_stats *s, const struct job *j)
+{
+	s->jobs++;
+	s->failed += j->r < 0;
+	s->sum_us += j->took_us;
+	if (s->max_us < j->took_us)
+		s->max_us = j->took_us;
 }
 
 /* On the loop. done() may submit again: what that brings comes with its own wake-up. */
@@ -83,6 +107,8 @@ static void deliver(struct tpmq *q, struct jobs *list)
 		STAILQ_REMOVE_HEAD(list, next);
 		q->depth--;
 		q->last = j->r;
+		q->moved_ms = now_ms();
+		count(&q->stats, j);
 		j->done(j->arg, j->r);
 		free(j);
 	}
@@ -210,13 +236,24 @@ int tpmq_submit(struct tpmq *q, tpmq_work_fn work, tpmq_done_fn done, void *arg)
 		free(j);
 		return r;
 	}
-	q->depth++;
+	if (!q->depth++)
+		q->moved_ms = now_ms();
 	return 0;
 }
 
 size_t tpmq_depth(const struct tpmq *q)
 {
 	return q->depth;
+}
+
+uint64_t tpmq_waiting_ms(const struct tpmq *q)
+{
+	return q->depth ? now_ms() - q->moved_ms : 0;
+}
+
+struct tpmq_stats tpmq_stats(const struct tpmq *q)
+{
+	return q->stats;
 }
 
 int tpmq_last(const struct tpmq *q)

@@ -29,6 +29,10 @@ int tpmq_submit(struct tpmq *q, tpmq_work_fn work, tpmq_done_fn done, void *arg)
 /* Jobs submitted whose done() has not been called yet. */
 size_t tpmq_depth(const struct tpmq *q);
 #define TPMQ_MAX 4096
+/* ms since the running job, or the first that waits, should have moved on; 0: nothing is under way. */
+uint64_t tpmq_waiting_ms(const struct tpmq *q);
+struct tpmq_stats { uint64_t jobs, failed, sum_us, max_us; };	/* of jobs that were done; how long work() took */
+struct tpmq_stats tpmq_stats(const struct tpmq *q);
 /* What the last job that was done returned, 0 before the first: for showing. */
 int tpmq_last(const struct tpmq *q);
 

@@ -15,7 +15,10 @@
  * Unknown, missing or mistyped args are refused by name. Commands, with args → result:
  *
  *   all       status {} → {role, name, version, tpm{state, commands, depth}, peer{state, address, since},
- *                          term, nodes{total, up, evicted}, atrs[…as atr-show…], alerts[…], kernel[…]}
+ *                          term, nodes{total, up, evicted}, atrs[…as atr-show…], alerts[…], kernel[…],
+ *                          health{state: healthy|warning|alert, alerts, warnings,
+ *                                 findings[{severity, check, subject?, since?, text, remedy}]}}
+ *             acknowledge {until?: seq} → {acknowledged, left}
  *             events {since?: seq, limit?: n, follow?: bool} → items {seq, time, source, severity, kind, atr?, member?, text, data{}}
  *   manager   node-provision {name, via, endpoint?, hardware?} → node     (progress lines; the short
  *             fingerprint to compare; on the root the same command provisions a manager)

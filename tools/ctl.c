@@ -123,6 +123,8 @@ static int fill(struct reader *rd, struct akm_error *e)
 	do {
 		n = read(rd->fd, rd->buf + rd->len, rd->room - rd->len);
 	} while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EAGAIN)
+		return akm_error_set(e, ETIMEDOUT, "answer", "the daemon does not answer: it hangs, or its machine does");
 	if (n < 0)
 		return akm_error_set(e, errno, "answer", "%s", strerror(errno));
 	rd->len += (size_t)n;

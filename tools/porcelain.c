@@ -6,12 +6,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <akm-ctl.h>
 
 #include "ctl.h"
 #include "format.h"
+#include "health.h"
 #include "records.h"
 #include "view.h"
 
@@ -200,6 +203,8 @@ static int on_line(struct json_object *line, void *arg, struct akm_error *e)
 static int show_result(struct akm_ctx *ctx, const struct akm_command *cmd, struct json_object *result,
 		       struct akm_error *e)
 {
+	if (!strcmp(cmd->ctl, "status"))
+		return akm_health_show(ctx, result, e);
 	if (!strcmp(cmd->ctl, "events") && !json_object_object_length(result))
 		return 0;		/* everything came as items */
 	if (ctx->json) {
@@ -219,21 +224,47 @@ static void closep(int *fd)
 		close(*fd);
 }
 
-int akm_run_ctl(struct akm_ctx *ctx, const struct akm_command *cmd, const struct akm_values *v, struct akm_error *e)
+/* Return: the daemon's socket, or a negative errno. */
+static int reach_daemon(struct akm_ctx *ctx, const struct akm_command *cmd, struct akm_error *e)
 {
-	_cleanup_(akm_json_freep) struct json_object *result = NULL;
+	struct timeval limit = { .tv_sec = AKM_STATUS_TIMEOUT_S };
+	char path[AKM_CTL_PATH_MAX];
+	int r = akm_ctl_find(ctx->socket, getenv("AKM_SOCKET"), AKM_CTL_DIR, path, e);
+	int fd = r < 0 ? r : akm_ctl_connect(path, e);
+
+	/* Who asks how it is does not wait for one that hangs; a change may take long. */
+	if (fd >= 0 && !strcmp(cmd->ctl, "status") && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0) {
+		r = akm_error_set(e, errno, "socket", "%s", strerror(errno));
+		close(fd);
+		return r;
+	}
+	return fd;
+}
+
+static int run_ctl(struct akm_ctx *ctx, const struct akm_command *cmd, const struct akm_values *v,
+		   struct json_object **ret, struct akm_error *e)
+{
 	_cleanup_(closep) int fd = -1;
 	struct json_object *args = NULL;
-	char path[AKM_CTL_PATH_MAX];
 	int r = akm_ctl_args(v, &args, e);
 
-	r = r < 0 ? r : akm_ctl_find(ctx->socket, getenv("AKM_SOCKET"), AKM_CTL_DIR, path, e);
 	if (r >= 0)
-		r = fd = akm_ctl_connect(path, e);
+		r = fd = reach_daemon(ctx, cmd, e);
 	if (r < 0) {
 		json_object_put(args);
 		return r;
 	}
-	r = akm_ctl_request(fd, cmd->ctl, args, on_line, ctx, &result, e);
-	return r < 0 ? r : show_result(ctx, cmd, result, e);
+	return akm_ctl_request(fd, cmd->ctl, args, on_line, ctx, ret, e);
+}
+
+int akm_run_ctl(struct akm_ctx *ctx, const struct akm_command *cmd, const struct akm_values *v, struct akm_error *e)
+{
+	_cleanup_(akm_json_freep) struct json_object *result = NULL;
+	int r = run_ctl(ctx, cmd, v, &result, e);
+
+	if (r >= 0)
+		return show_result(ctx, cmd, result, e);
+	if (!strcmp(cmd->ctl, "status") && !e->usage)
+		akm_health_none(ctx);
+	return r;
 }

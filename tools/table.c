@@ -157,6 +157,11 @@ static const struct akm_arg events_args[] = {
 	{}
 };
 
+static const struct akm_arg acknowledge[] = {
+	{ .word = "until", .meta = "N", .kind = AKM_ARG_U64, .max = INT64_MAX, .json = "until" },
+	{}
+};
+
 static const struct akm_arg provision_allow[] = {
 	{ .word = "via", .meta = "VIA", .kind = AKM_ARG_VIA, .json = "via" },
 	{ .word = "for", .meta = "SECONDS", .kind = AKM_ARG_SECONDS, .min = 1, .max = ALLOW_MAX_S, .json = "seconds" },
@@ -199,7 +204,8 @@ const struct akm_command akm_commands[] = {
 	{ "show", NULL, "all that the kernel holds", akm_run_show, any_dev, 0, NULL },
 	{ "stats", NULL, "counters", akm_run_stats, any_dev, 0, NULL },
 	{ "monitor", NULL, "the kernel's events as they come", akm_run_monitor, monitor_args, 0, NULL },
-	{ "status", NULL, "how the daemon is", akm_run_ctl, NULL, 0, "status" },
+	{ "status", NULL, "is all well, and if not, what to do", akm_run_ctl, NULL, 0, "status" },
+	{ "acknowledge", NULL, "alerts were seen", akm_run_ctl, acknowledge, 0, "acknowledge" },
 	{ "node", "provision", "provision a node over a direct connection", akm_run_ctl, provision, 0, "node-provision" },
 	{ "node", "list", "list nodes", akm_run_ctl, NULL, 0, "node-list" },
 	{ "node", "show", "show a node", akm_run_ctl, node_show, 0, "node-show" },

@@ -86,7 +86,7 @@ static void sample_reports(struct msg *m)
 	};
 
 	if (m->type == MSG_HEARTBEAT)
-		m->heartbeat = (struct msg_heartbeat) { 5, 60000, 1, copy(&s, sizeof(s)) };
+		m->heartbeat = (struct msg_heartbeat) { 5, 60000, 1, copy(&s, sizeof(s)), true };
 	else
 		m->events = (struct msg_events) { 2, copy(e, sizeof(e)) };
 }

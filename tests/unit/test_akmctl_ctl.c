@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <json-c/json.h>
@@ -24,6 +25,7 @@
 #include "../../include/akm-ctl.h"
 #include "../../tools/command.h"
 #include "../../tools/ctl.h"
+#include "../../tools/health.h"
 #include "../../tools/porcelain.h"
 #include "../../tools/records.h"
 #include "support_akmctl.h"
@@ -143,8 +145,8 @@ static void expect_request(const char *line, const char *expected)
 		text								\
 	}
 
-REQUEST(test_request_status,
-	expect_request("status", "{\"id\":1,\"cmd\":\"status\",\"args\":{}}");)
+REQUEST(test_request_acknowledge,
+	expect_request("acknowledge until 12", "{\"id\":1,\"cmd\":\"acknowledge\",\"args\":{\"until\":12}}");)
 REQUEST(test_request_provision,
 	expect_request("node provision EdgeNodeA via serial:/dev/ttyUSB0 endpoint 192.0.2.3",
 		       "{\"id\":1,\"cmd\":\"node-provision\",\"args\":{\"name\":\"EdgeNodeA\",\"via\":\"serial:/dev/ttyUSB0\","
@@ -314,6 +316,135 @@ static void test_progress_json(void **state)
 	assert_string_equal(out, "{\n  \"n\": 1\n}\n");
 }
 
+#define STATUS(health, rest) "{\"id\":1,\"ok\":true,\"result\":{\"role\":\"manager\",\"name\":\"Mg\\u001b[2J\"," \
+	"\"version\":\"1\",\"term\":3,\"tpm\":{\"state\":\"ok\",\"commands\":41,\"depth\":0},\"health\":" health rest "}}\n"
+
+static void test_status(void **state)
+{
+	static const char answer[] = STATUS(
+		"{\"state\":\"alert\",\"alerts\":1,\"warnings\":2,\"findings\":["
+		"{\"severity\":\"alert\",\"check\":\"blind\",\"subject\":\"Ed\\u0007ge\",\"text\":\"does\\nnot hear\",\"remedy\":\"restart it\"},"
+		"{\"severity\":\"warning\",\"check\":\"silent\",\"subject\":\"B\",\"since\":\"T1\",\"text\":\"not heard\",\"remedy\":\"see to it\"}]}",
+		",\"peer\":{\"state\":\"up\",\"name\":\"Root\",\"address\":\"192.0.2.1:7646\",\"since\":\"T0\"},"
+		"\"nodes\":{\"total\":3,\"up\":2,\"evicted\":1},\"atrs\":[{\"id\":1,\"label\":\"plant\",\"generation\":4,"
+		"\"state\":\"stable\",\"members\":[{\"state\":\"current\"},{\"state\":\"absent\"}]}],\"alerts\":[]");
+	struct akm_error e;
+
+	(void)state;
+	assert_true(run("status", answer, &e) < 0);
+	assert_false(e.usage);		/* exit status 1 */
+	assert_string_equal(err, "");
+	assert_string_equal(out, "NOT HEALTHY: manager Mg\\x1b[2J, 1 alert, 2 warnings\n"
+			    "alert    Ed\\x07ge: does\\x0anot hear\n         → restart it\n"
+			    "warning  B: not heard, since T1\n         → see to it\n\n"
+			    "akmd:     version 1, term 3; TPM ok, 41 commands\n"
+			    "above:    Root up since T0, at 192.0.2.1:7646\n"
+			    "nodes:    2 of 3 up, 1 evicted\n"
+			    "ATR:      #1 plant generation 4, stable, 1 of 2 members current\n");
+}
+
+static void test_status_healthy(void **state)
+{
+	struct akm_error e;
+
+	(void)state;
+	assert_int_equal(run("status", STATUS("{\"state\":\"healthy\",\"alerts\":0,\"warnings\":0,\"findings\":[]}", ""), &e), 0);
+	assert_string_equal(out, "HEALTHY: manager Mg\\x1b[2J\n\nakmd:     version 1, term 3; TPM ok, 41 commands\n");
+}
+
+/* A daemon that does not say, or is not ready, is not well. */
+static void test_status_unknown(void **state)
+{
+	struct akm_error e;
+
+	(void)state;
+	assert_true(run("status", STATUS("{\"state\":\"splendid\"}", ""), &e) < 0);
+	assert_non_null(strstr(out, "NOT HEALTHY"));
+}
+
+static void test_status_absent(void **state)
+{
+	struct akm_error e;
+
+	(void)state;
+	assert_true(run("status", STATUS("null", ""), &e) < 0);
+	assert_non_null(strstr(out, "NOT HEALTHY"));
+}
+
+static void test_status_refused(void **state)
+{
+	struct akm_error e;
+
+	(void)state;
+	assert_true(run("status", "{\"id\":1,\"ok\":false,\"error\":{\"code\":\"EAGAIN\",\"field\":\"root\",\"reason\":\"is starting\"}}\n", &e) < 0);
+	assert_string_equal(out, "NOT HEALTHY: akmd does not answer, so nobody watches\n");
+	assert_string_equal(err, "akmctl: status: root: is starting\n");
+}
+
+/* One screen, however bad it is */
+static void test_status_screen(void **state)
+{
+	static char answer[65536];
+	struct akm_error e;
+	size_t n, i, lines = 0;
+
+	(void)state;
+	n = (size_t)snprintf(answer, sizeof(answer), "{\"id\":1,\"ok\":true,\"result\":{\"role\":\"manager\",\"name\":\"M\",\"health\":"
+			     "{\"state\":\"alert\",\"alerts\":100,\"warnings\":0,\"findings\":[");
+	for (i = 0; i < 100; i++)
+		n += (size_t)snprintf(answer + n, sizeof(answer) - n, "%s{\"severity\":\"alert\",\"text\":\"x\",\"remedy\":\"y\"}", i ? "," : "");
+	n += (size_t)snprintf(answer + n, sizeof(answer) - n, "]},\"atrs\":[");
+	for (i = 0; i < 100; i++)
+		n += (size_t)snprintf(answer + n, sizeof(answer) - n, "%s{\"id\":%zu,\"label\":\"x\"}", i ? "," : "", i);
+	snprintf(answer + n, sizeof(answer) - n, "]}}\n");
+	assert_true(run("status", answer, &e) < 0);
+	for (const char *p = out; (p = strchr(p, '\n')); p++)
+		lines++;
+	assert_in_range(lines, 20, 30);
+	assert_non_null(strstr(out, "… and 92 more: akmctl -j status\n"));
+}
+
+static void test_status_json(void **state)
+{
+	struct json_object *o;
+	struct akm_error e;
+
+	(void)state;
+	assert_true(run("status -j", STATUS("{\"state\":\"warning\"}", ""), &e) < 0);
+	assert_string_equal(err, "");
+	o = json_tokener_parse(out);
+	assert_int_equal(akm_json_u64(o, "term"), 3);
+	json_object_put(o);
+}
+
+static void test_status_json_healthy(void **state)
+{
+	struct akm_error e;
+
+	(void)state;
+	assert_int_equal(run("status -j", STATUS("{\"state\":\"healthy\"}", ""), &e), 0);
+}
+
+/* It accepts, and never says a word: the kernel does that for a program that hangs. */
+static void test_status_hangs(void **state)
+{
+	struct akm_ctx ctx = { .socket = path };
+	struct akm_error e;
+	time_t from = time(NULL);
+
+	(void)state;
+	free(out);
+	free(err);
+	ctx.out = open_memstream(&out, &out_len);
+	ctx.err = open_memstream(&err, &err_len);
+	assert_true(run_line(&ctx, "status", &e) < 0);
+	fclose(ctx.out);
+	fclose(ctx.err);
+	assert_in_range(time(NULL) - from, AKM_STATUS_TIMEOUT_S - 1, AKM_STATUS_TIMEOUT_S + 20);
+	assert_string_equal(out, "NOT HEALTHY: akmd does not answer, so nobody watches\n");
+	assert_string_equal(err, "akmctl: status: answer: the daemon does not answer: it hangs, or its machine does\n");
+}
+
 static void test_items(void **state)
 {
 	static const char answers[] =
@@ -415,7 +546,9 @@ static int free_output(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_request_status), TEST(test_request_provision), TEST(test_request_manager), TEST(test_request_replace),
+		TEST(test_request_acknowledge), TEST(test_status), TEST(test_status_healthy), TEST(test_status_screen),
+		TEST(test_status_json), TEST(test_status_json_healthy), TEST(test_status_hangs), TEST(test_status_unknown),
+		TEST(test_status_absent), TEST(test_status_refused), TEST(test_request_provision), TEST(test_request_manager), TEST(test_request_replace),
 		TEST(test_request_create), TEST(test_request_create_id), TEST(test_request_add),
 		TEST(test_request_events), TEST(test_request_allow), TEST(test_contradictions),
 		TEST(test_contradictory_lists), cmocka_unit_test(test_bad_answers), TEST(test_deep_answer),

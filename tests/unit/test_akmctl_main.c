@@ -87,7 +87,8 @@ static void test_failure(void **state)
 {
 	(void)state;
 	assert_int_equal(run_akmctl("--socket /nonexistent/akm.sock status"), 1);
-	assert_string_equal(out, "");
+	/* A monitor that is dead is an alarm. */
+	assert_string_equal(out, "NOT HEALTHY: akmd does not answer, so nobody watches\n");
 	assert_string_equal(err, "akmctl: status: socket: /nonexistent/akm.sock does not exist: is akmd running?\n");
 	assert_int_equal(run_akmctl("-j --socket /nonexistent/akm.sock status"), 1);
 	assert_non_null(strstr(out, "\"code\": \"ENOENT\""));

@@ -9,6 +9,8 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "clock.h"
+
 #define DEADLINE_S	60
 
 /* In place of the TPM's: the queue only passes it on, and closes it once. */
@@ -239,6 +241,35 @@ static void the_queue_is_bounded(void **state)
 	loop_until(&refused.done, 1);
 }
 
+static int work_that_fails(struct keystore *ks, void *arg)
+{
+	(void)ks, (void)arg;
+	return -ENODEV;
+}
+
+static void what_it_did_is_counted(void **state)
+{
+	struct seen s = {}, failed = {};
+	uint64_t from;
+
+	(void)state;
+	assert_int_equal(tpmq_waiting_ms(queue), 0);
+	assert_int_equal(tpmq_submit(queue, work_behind_gate, done, &s), 0);
+	gate_wait(&gate.reached);
+	for (from = now_ms(); now_ms() - from < 30;)
+		;				/* time has to pass */
+	assert_in_range(tpmq_waiting_ms(queue), 29, 60000);
+	gate_set(&gate.open, true);
+	loop_until(&s.done, 1);
+	assert_int_equal(tpmq_waiting_ms(queue), 0);
+	assert_int_equal(tpmq_submit(queue, work_that_fails, done, &failed), 0);
+	loop_until(&failed.done, 1);
+	assert_int_equal(tpmq_stats(queue).jobs, 2);
+	assert_int_equal(tpmq_stats(queue).failed, 1);
+	assert_in_range(tpmq_stats(queue).max_us, 29000, 60000000);
+	assert_in_range(tpmq_stats(queue).sum_us, tpmq_stats(queue).max_us, 60000000);
+}
+
 static bool thread_sleeps(pid_t tid)
 {
 	char path[64], stat[512] = {};
@@ -364,6 +395,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_slow_tpm_does_not_block_the_loop, setup, teardown),
 		cmocka_unit_test_setup_teardown(done_may_submit, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_queue_is_bounded, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_it_did_is_counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(shutdown_cancels_what_waits, setup, teardown),
 		cmocka_unit_test_setup_teardown(shutdown_delivers_what_is_finished, setup, teardown),
 		cmocka_unit_test_setup_teardown(signals_are_the_loops, setup, teardown),

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # Bash completion for akmctl(8). tests/unit/test_akmctl_docs.c holds it against the table of commands.
 
-_akmctl_objects="dev member generation pair epoch show stats monitor status node manager atr events provision policy doctor help"
+_akmctl_objects="dev member generation pair epoch show stats monitor status acknowledge node manager atr events provision policy doctor help"
 
 _akmctl_verbs() { # OBJECT
 	case $1 in
@@ -38,6 +38,7 @@ _akmctl_words() { # "OBJECT VERB" or OBJECT
 	"manager replace") echo "with via hardware" ;;
 	"atr create") echo "members label id suite port subnet subnet6 epoch-interval epoch-grace freshness" ;;
 	"atr rekey") echo "reason" ;;
+	"acknowledge") echo "until" ;;
 	"events") echo "-f since limit" ;;
 	"provision allow") echo "via for" ;;
 	"policy test") echo "--events" ;;
