@@ -46,6 +46,7 @@ static struct akm_member *member_create(u16 index)
 	kref_init(&member->refs);
 	member->index = index;
 	akm_bucket_init(&member->answers, AKM_ANSWER_BURST, jiffies);
+	akm_bucket_init(&member->notices, AKM_NOTICE_BURST, jiffies);
 	akm_bucket_init(&member->moves, AKM_MOVES_BURST, jiffies);
 	INIT_LIST_HEAD(&member->prefixes);
 	return member;

@@ -30,7 +30,8 @@ struct akm_member {
 	unsigned long last_rx;		/* jiffies of the last authentic packet, if has_rx */
 	bool has_rx;
 	struct akm_fresh_answered answered;	/* akm_device.hello_lock, like the next */
-	struct akm_bucket answers;	/* hellos of this member that may be answered */
+	struct akm_bucket answers;	/* hellos of this member that may be answered; likewise */
+	struct akm_bucket notices;	/* that may be sent to it; likewise */
 	struct rcu_head rcu;
 };
 

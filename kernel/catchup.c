@@ -10,6 +10,7 @@
 #include "device.h"
 #include "kdf.h"
 #include "keys.h"
+#include "notice.h"
 #include "roam.h"
 
 /* A packet, and the chains that its key would come from. Secret. */
@@ -187,6 +188,10 @@ static u64 judge(struct akm_generation *gen, const struct attempt *a)
 	akm_generation_now(gen, &now);
 	if (a->epoch <= now.current_epoch + 1)
 		return 0;		/* it has come along meanwhile */
+	if (a->type == AKM_PACKET_NOTICE &&
+	    !akm_notice_valid(a->text + sizeof(struct akm_header),
+			      a->skb->len - AKM_OVERHEAD, a->epoch))
+		return 0;
 	target = akm_ahead_judge(&gen->ahead, &now, member, a->epoch);
 	if (!target)
 		report_refused(gen, a);
@@ -383,7 +388,10 @@ void akm_catch_up_offer(struct akm_generation *gen, const struct sk_buff *outer,
 	if (!up->packet[lane] &&
 	    akm_bucket_take(&up->tries[lane], AKM_AHEAD_BURST, AKM_AHEAD_RATE, jiffies)) {
 		up->packet[lane] = copy_packet(outer, offset, len);
-		queue_work(akm_workqueue, &up->work);
+		if (up->packet[lane]) {
+			akm_stats_inc(&gen->akm->stats, AKM_STAT_RX_TRIED);
+			queue_work(akm_workqueue, &up->work);
+		}
 	}
 	spin_unlock(&up->lock);
 }

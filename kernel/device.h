@@ -79,7 +79,8 @@ struct akm_device {
 	struct akm_monitor monitor;
 	struct akm_bucket classify;	/* late packets that are decrypted to tell why; lossy */
 
-	spinlock_t hello_lock;		/* protects the next three, and struct akm_asking; BH */
+	spinlock_t hello_lock;		/* protects the next four, and struct akm_asking; BH */
+	struct akm_bucket notices;	/* that may be sent to all members */
 	struct list_head asking;	/* struct akm_asking that ask or have packets waiting */
 	unsigned int waiting;		/* packets that wait for a hello-ack, */
 	unsigned int waiting_bytes;	/* and the memory that they hold */

@@ -6,6 +6,7 @@
 #include "aead.h"
 #include "atr.h"
 #include "device.h"
+#include "notice.h"
 #include "roam.h"
 #include "socket.h"
 
@@ -51,6 +52,22 @@ static void control_sent(struct sk_buff *skb, int err)
 	akm_key_put(cb.key);
 }
 
+static enum akm_stat sent_stat(enum akm_packet_type type)
+{
+	switch (type) {
+	case AKM_PACKET_HELLO:
+		return AKM_STAT_TX_HELLO;
+	case AKM_PACKET_HELLO_ACK:
+		return AKM_STAT_TX_HELLO_ACK;
+	case AKM_PACKET_NOTICE:
+		return AKM_STAT_TX_NOTICE;
+	case AKM_PACKET_PAIR:
+	case AKM_PACKET_GROUP:
+		break;
+	}
+	return AKM_STAT_TX_DROPPED;
+}
+
 /* Seal @skb as packet @sequence and send it. Takes over both. RCU, BH disabled. */
 static void seal_control(struct akm_key *key, struct sk_buff *skb, enum akm_packet_type type,
 			 u32 incarnation, u64 sequence)
@@ -61,7 +78,7 @@ static void seal_control(struct akm_key *key, struct sk_buff *skb, enum akm_pack
 	header = akm_key_header(key, type, akm_packet_number(incarnation, sequence));
 	*control_cb(skb) = (struct control_cb) {
 		.key = key,
-		.stat = type == AKM_PACKET_HELLO ? AKM_STAT_TX_HELLO : AKM_STAT_TX_HELLO_ACK,
+		.stat = sent_stat(type),
 	};
 	err = akm_aead_seal(&key->aead, skb, &header, control_sent);
 	if (err != -EINPROGRESS)
@@ -103,27 +120,49 @@ static struct akm_key *control_key(struct akm_epoch *epoch, u16 index, u64 *ret_
 	return NULL;
 }
 
-static void send_hello(struct akm_generation *gen, u16 index, const struct akm_hello *hello)
+/* To member @index, under @epoch, if that is possible. Consumes @skb. RCU, BH disabled. */
+static void send_control(struct akm_epoch *epoch, u16 index, struct sk_buff *skb,
+			 enum akm_packet_type type)
 {
 	struct akm_key *key = NULL;
-	struct sk_buff *skb;
-	u32 incarnation;
+	u32 incarnation = 0;
 	u64 sequence;
 
-	skb = alloc_control(gen->akm, hello, sizeof(*hello));
+	if (epoch)
+		incarnation = READ_ONCE(epoch->gen->akm->incarnation);
+	if (incarnation)
+		key = control_key(epoch, index, &sequence);
+	if (key)
+		seal_control(key, skb, type, incarnation, sequence);
+	else
+		kfree_skb(skb);
+}
+
+static void send_hello(struct akm_generation *gen, u16 index, const struct akm_hello *hello)
+{
+	struct sk_buff *skb = alloc_control(gen->akm, hello, sizeof(*hello));
+
 	if (!skb)
 		return;
 	local_bh_disable();
 	rcu_read_lock();		/* who takes the incarnation away waits for us */
-	incarnation = READ_ONCE(gen->akm->incarnation);
-	if (incarnation)
-		key = control_key(sending_epoch(gen), index, &sequence);
-	if (key)
-		seal_control(key, skb, AKM_PACKET_HELLO, incarnation, sequence);
-	else
-		kfree_skb(skb);
+	send_control(sending_epoch(gen), index, skb, AKM_PACKET_HELLO);
 	rcu_read_unlock();
 	local_bh_enable();
+}
+
+void akm_hello_notice(struct akm_generation *gen, u16 index)
+{
+	struct akm_epoch *epoch = sending_epoch(gen);
+	struct akm_notice notice;
+	struct sk_buff *skb;
+
+	if (!epoch)
+		return;
+	notice.epoch = cpu_to_be64(epoch->number);
+	skb = alloc_control(gen->akm, &notice, sizeof(notice));
+	if (skb)
+		send_control(epoch, index, skb, AKM_PACKET_NOTICE);
 }
 
 /* --- asking --- */
@@ -493,16 +532,24 @@ static void receive_ack(struct akm_key *key, const struct akm_hello_ack *ack,
 bool akm_hello_receive(struct akm_key *key, enum akm_packet_type type, const void *body,
 		       unsigned int len, struct sk_buff_head *ret_released)
 {
-	if (type == AKM_PACKET_HELLO) {
+	switch (type) {
+	case AKM_PACKET_HELLO:
 		if (len != sizeof(struct akm_hello))
 			return false;
 		receive_hello(key, body);
 		return true;
+	case AKM_PACKET_HELLO_ACK:
+		if (len != sizeof(struct akm_hello_ack))
+			return false;
+		receive_ack(key, body, ret_released);
+		return true;
+	case AKM_PACKET_NOTICE:		/* it has come under the epoch that it is about */
+		return akm_notice_valid(body, len, key->epoch->number);
+	case AKM_PACKET_PAIR:
+	case AKM_PACKET_GROUP:
+		break;
 	}
-	if (len != sizeof(struct akm_hello_ack))
-		return false;
-	receive_ack(key, body, ret_released);
-	return true;
+	return false;
 }
 
 /* --- the life of it --- */
@@ -510,6 +557,7 @@ bool akm_hello_receive(struct akm_key *key, enum akm_packet_type type, const voi
 void akm_hello_init(struct akm_device *akm)
 {
 	spin_lock_init(&akm->hello_lock);
+	akm_bucket_init(&akm->notices, AKM_NOTICE_DEVICE_BURST, jiffies);
 	INIT_LIST_HEAD(&akm->asking);
 	INIT_DELAYED_WORK(&akm->hello, hello_work);
 }

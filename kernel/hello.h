@@ -58,6 +58,9 @@ u32 akm_hello_state(struct akm_generation *gen, u16 index, unsigned int *ret_wai
 
 /* The packet path: RCU, BH disabled. */
 
+/* Tell member @index our epoch, if we can. notice.c says when. */
+void akm_hello_notice(struct akm_generation *gen, u16 index);
+
 /* Data are about to be sealed under a pair key: an answer to them must not find us deaf. */
 void akm_hello_before_data(const struct akm_key *key);
 /**

@@ -17,7 +17,8 @@ enum akm_packet_type {
 	AKM_PACKET_GROUP = 2,		/* data under the sender's group key */
 	AKM_PACKET_HELLO = 3,		/* under the pair key: struct akm_hello */
 	AKM_PACKET_HELLO_ACK = 4,	/* likewise: struct akm_hello_ack */
-	/* 5 epoch notice, 6 keepalive */
+	AKM_PACKET_NOTICE = 5,		/* likewise: struct akm_notice */
+	/* 6 keepalive */
 };
 
 /* All of it is additional authenticated data. Network byte order. */
@@ -47,12 +48,23 @@ struct akm_hello_ack {
 } __packed;
 static_assert(sizeof(struct akm_hello_ack) == 40);
 
+/* You seem to be behind: this is where I am. */
+struct akm_notice {
+	__be64 epoch;			/* whose low byte is in the header */
+} __packed;
+static_assert(sizeof(struct akm_notice) == 8);
+
 #define AKM_HELLO_TRIES		8	/* in a row, then whoever wants an answer starts again */
 #define AKM_HELLO_FIRST_MS	100	/* until the second try; doubles, */
 #define AKM_HELLO_LONGEST_MS	3200	/* up to this, and each is varied by a quarter */
 #define AKM_HELLO_SPREAD_MS	4	/* per member: over which first tries to all are spread */
 #define AKM_ANSWER_BURST	8	/* hellos of one member that are answered at once, */
 #define AKM_ANSWER_RATE		4	/* and per second afterwards */
+
+#define AKM_NOTICE_BURST	2	/* notices to one member at once, */
+#define AKM_NOTICE_RATE		1	/* and per second afterwards */
+#define AKM_NOTICE_DEVICE_BURST	64	/* to all of them, likewise */
+#define AKM_NOTICE_DEVICE_RATE	64
 
 #define AKM_WAIT_MS		3000	/* longest wait of a packet for a hello-ack */
 #define AKM_WAIT_PACKETS	16	/* of one sender, generation and type of key */
@@ -82,7 +94,7 @@ static inline enum akm_packet_type akm_header_type(const struct akm_header *head
 /* Does it carry no data, but something between the two ends? */
 static inline bool akm_is_control(enum akm_packet_type type)
 {
-	return type == AKM_PACKET_HELLO || type == AKM_PACKET_HELLO_ACK;
+	return type != AKM_PACKET_PAIR && type != AKM_PACKET_GROUP;
 }
 
 static inline u64 akm_packet_number(u32 incarnation, u64 sequence)

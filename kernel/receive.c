@@ -12,6 +12,7 @@
 #include "hello.h"
 #include "inner.h"
 #include "keys.h"
+#include "notice.h"
 #include "roam.h"
 #include "socket.h"
 #include "train.h"
@@ -298,6 +299,7 @@ static enum akm_verdict check_opened(const struct packet *p, int err)
 	if (unlikely(err == -EBADMSG)) {
 		refuse(p->key, p->outer, p->number, AKM_STAT_RX_AUTH_FAIL, AKM_EVENT_AUTH_FAIL);
 		akm_catch_up_suspect(p->key);
+		akm_notice_send(p->key->epoch->gen, p->key->member->index, p->type);
 		return AKM_SEEN;
 	}
 	if (unlikely(err)) {
@@ -378,7 +380,7 @@ static struct akm_generation *find_generation(const struct akm_socket *as,
 
 /*
  * The key that is to open the @len bytes at @offset, held; or NULL. Perhaps their sender is
- * far ahead of us; if so, it will be seen later, and not by means of this packet alone.
+ * far ahead of us, perhaps it is behind: nothing tells which, so both are looked after.
  */
 static struct akm_key *find_key(const struct akm_socket *as, const struct sk_buff *skb,
 				unsigned int offset, unsigned int len,
@@ -393,6 +395,7 @@ static struct akm_key *find_key(const struct akm_socket *as, const struct sk_buf
 	epoch = akm_epoch_lookup(gen, header->epoch);
 	if (unlikely(!epoch)) {
 		akm_catch_up_offer(gen, skb, offset, len, header);
+		akm_notice_send(gen, be16_to_cpu(header->sender), akm_header_type(header));
 		return NULL;
 	}
 	key = akm_key_rx(epoch, be16_to_cpu(header->sender), akm_header_type(header));
@@ -404,7 +407,7 @@ static struct akm_key *find_key(const struct akm_socket *as, const struct sk_buf
 static bool header_valid(const struct akm_header *header)
 {
 	return header->vertype >= akm_vertype(AKM_PACKET_PAIR) &&
-	       header->vertype <= akm_vertype(AKM_PACKET_HELLO_ACK);
+	       header->vertype <= akm_vertype(AKM_PACKET_NOTICE);
 }
 
 /*

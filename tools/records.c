@@ -113,6 +113,8 @@ static const struct field stats_fields[] = {
 	{ AKM_A_STATS_RX_WAIT_DROPPED, F_U64, "rx_wait_dropped" },
 	{ AKM_A_STATS_TX_HELLO, F_U64, "tx_hello" },
 	{ AKM_A_STATS_TX_HELLO_ACK, F_U64, "tx_hello_ack" },
+	{ AKM_A_STATS_RX_TRIED, F_U64, "rx_tried" },
+	{ AKM_A_STATS_TX_NOTICE, F_U64, "tx_notice" },
 	{}
 };
 

@@ -15,6 +15,7 @@
 
 #include "device.h"
 #include "keys.h"
+#include "notice.h"
 #include "socket.h"
 #include "util.h"
 
@@ -131,20 +132,20 @@ static void not_later(struct sk_buff *skb, int err)
 }
 
 /* A datagram of @member, as the socket gets it: IP, UDP, and at skb->data the packet */
-static struct sk_buff *datagram(struct kunit *test, u16 member, u64 epoch,
-				enum akm_packet_type type, unsigned int text)
+static struct sk_buff *seal(struct kunit *test, u16 member, u64 epoch,
+			    enum akm_packet_type type, const void *text, unsigned int len)
 {
 	const struct akm_header header = {
 		.vertype = akm_vertype(type), .epoch = epoch, .sender = cpu_to_be16(member),
 		.key_id = cpu_to_be32(KEY_ID), .packet_number = cpu_to_be64(1ULL << 40),
 	};
-	struct sk_buff *skb = alloc_skb(HEADERS + AKM_OVERHEAD + text, GFP_KERNEL);
+	struct sk_buff *skb = alloc_skb(HEADERS + AKM_OVERHEAD + len, GFP_KERNEL);
 	struct akm_aead aead;
 	int err;
 
 	KUNIT_ASSERT_NOT_NULL(test, skb);
 	skb_reserve(skb, HEADERS + sizeof(header));
-	skb_put_zero(skb, text);
+	skb_put_data(skb, text, len);
 	member_key(test, member, epoch, type, &aead);
 	local_bh_disable();
 	err = akm_aead_seal(&aead, skb, &header, not_later);
@@ -160,6 +161,12 @@ static struct sk_buff *datagram(struct kunit *test, u16 member, u64 epoch,
 	udp_hdr(skb)->source = htons(7645);
 	skb_pull(skb, HEADERS);
 	return skb;
+}
+
+static struct sk_buff *datagram(struct kunit *test, u16 member, u64 epoch,
+				enum akm_packet_type type, unsigned int len)
+{
+	return seal(test, member, epoch, type, kunit_kzalloc(test, len, GFP_KERNEL), len);
 }
 
 /* Has it been tried by the time this returns? It is used up. */
@@ -480,6 +487,68 @@ static void catch_up_suspicion(struct kunit *test)
 	akm_key_put(key);
 }
 
+/* ---- notices ---- */
+
+static void hear_notice(struct kunit *test, u16 member, u64 epoch, u64 said)
+{
+	const struct akm_notice notice = { .epoch = cpu_to_be64(said) };
+
+	offer(test, seal(test, member, epoch, AKM_PACKET_NOTICE, &notice, sizeof(notice)));
+}
+
+static void catch_up_follows_notices(struct kunit *test)
+{
+	/* authentic, and yet wrong */
+	hear_notice(test, PEER, EPOCH + 5, EPOCH + 6);
+	KUNIT_EXPECT_EQ(test, current_epoch(test), EPOCH);
+	hear(test, PEER, EPOCH + 5, AKM_PACKET_NOTICE);
+	KUNIT_EXPECT_EQ(test, current_epoch(test), EPOCH);
+	hear_notice(test, PEER, EPOCH + 5, EPOCH + 5);
+	KUNIT_EXPECT_EQ(test, current_epoch(test), EPOCH + 5);
+}
+
+/* How many notices would have gone out; the device is down, so none does. */
+static u64 notices(struct kunit *test, u16 sender, enum akm_packet_type type, unsigned int n)
+{
+	struct akm_device *akm = test->priv;
+	u64 before[AKM_STATS], after[AKM_STATS];
+
+	akm_stats_read(&akm->stats, before);
+	local_bh_disable();
+	rcu_read_lock();
+	while (n--) {
+		akm->notices.stamp = jiffies;	/* as if no time had passed */
+		akm_member_find(akm, PEER)->notices.stamp = jiffies;
+		akm_notice_send(generation(test), sender, type);
+	}
+	rcu_read_unlock();
+	local_bh_enable();
+	akm_stats_read(&akm->stats, after);
+	KUNIT_EXPECT_EQ(test, after[AKM_STAT_TX_NOTICE], 0);
+	return after[AKM_STAT_TX_DROPPED] - before[AKM_STAT_TX_DROPPED];
+}
+
+/* P11. They are few, and none of them causes another. */
+static void catch_up_notices_are_few(struct kunit *test)
+{
+	struct akm_device *akm = test->priv;
+
+	KUNIT_EXPECT_EQ(test, notices(test, PEER, AKM_PACKET_NOTICE, 10), 0);
+	KUNIT_EXPECT_EQ(test, notices(test, SELF, AKM_PACKET_PAIR, 10), 0);
+	KUNIT_EXPECT_EQ(test, notices(test, 9, AKM_PACKET_PAIR, 10), 0);
+	KUNIT_EXPECT_EQ(test, notices(test, PEER, AKM_PACKET_PAIR, 10), AKM_NOTICE_BURST);
+	KUNIT_EXPECT_EQ(test, notices(test, THIRD, AKM_PACKET_GROUP, 1), 1);
+	akm->notices.tokens = 0;
+	KUNIT_EXPECT_EQ(test, notices(test, THIRD, AKM_PACKET_HELLO, 1), 0);
+}
+
+static void catch_up_retiring_sends_none(struct kunit *test)
+{
+	generation(test)->state = AKM_GEN_RETIRING;
+	generation(test)->deadline = jiffies + 60 * HZ;
+	KUNIT_EXPECT_EQ(test, notices(test, PEER, AKM_PACKET_PAIR, 1), 0);
+}
+
 static struct kunit_case catch_up_cases[] = {
 	KUNIT_CASE(catch_up_jumps),
 	KUNIT_CASE(catch_up_jumps_again),
@@ -493,6 +562,9 @@ static struct kunit_case catch_up_cases[] = {
 	KUNIT_CASE(catch_up_ignores_forgeries),
 	KUNIT_CASE(catch_up_is_bounded),
 	KUNIT_CASE(catch_up_suspicion),
+	KUNIT_CASE(catch_up_follows_notices),
+	KUNIT_CASE(catch_up_notices_are_few),
+	KUNIT_CASE(catch_up_retiring_sends_none),
 	{}
 };
 

@@ -1074,6 +1074,72 @@ static const struct akm_vector_packet akm_vectors_packet[] __maybe_unused = {
 			"45833ace2921722bce6f601a98a0880a1170f98db459062b8a6e3d9be86c6f3a"
 			"0892d789433a632d",
 	},
+	{
+		.atr_id = 1ULL,
+		.generation = 1ULL,
+		.key_id = 16909060ULL,
+		.suite = "aes256gcm",
+		.chain = "8980078fff1ae487e2d722a65bc25bbcbf53fccc5bf2d2f14f0ce791d38a657d",
+		.sender = 3ULL,
+		.pair_chain = "22db5d53b1e0d7b95630c39f507b05b7109a3ea659ac263264221f49a9c922e7",
+		.receiver = 65534ULL,
+		.name = "aes256gcm, epoch notice",
+		.type = 5ULL,
+		.epoch = 0ULL,
+		.incarnation = 1ULL,
+		.sequence = 0ULL,
+		.plaintext = "0000000000000000",
+		.key = "3a172faad28eee9f7741d28b075506bae4985067ac5f0df9bf9f5b696aba88d0",
+		.iv = "2e0dac28ee4a239ce4ec775e",
+		.nonce = "2e0dac28ee4a229ce4ec775e",
+		.packet =
+			"15000003010203040000010000000000921c3ed9dd2f99b6fbd55997c0aff74f"
+			"47a35724be75de5e",
+	},
+	{
+		.atr_id = 1ULL,
+		.generation = 1ULL,
+		.key_id = 16909060ULL,
+		.suite = "chacha20poly1305",
+		.chain = "b12d71f2ccd21df7824db7ba35d06c7352fa22f7f959a4318cdc9a7fe16c91d1",
+		.sender = 258ULL,
+		.pair_chain = "2d922c0b5b11af026fb1991ae9368dfd5f5f2d69625dfdaa0e842d61c22a5bd1",
+		.receiver = 3ULL,
+		.name = "chacha20poly1305, epoch notice",
+		.type = 5ULL,
+		.epoch = 510ULL,
+		.incarnation = 66051ULL,
+		.sequence = 17264150280ULL,
+		.plaintext = "00000000000001fe",
+		.key = "dd6db774ac9d3c1aa9dc1d55ed024a0f2d2ea886b0c7103c83712dc5affc48e6",
+		.iv = "25663b023bfe421b48b2d09d",
+		.nonce = "25663b023afc411f4db4d795",
+		.packet =
+			"15fe0102010203040102030405060708d727f3d3022e93a320b98a20b1f4a61a"
+			"f4f7b6b779376731",
+	},
+	{
+		.atr_id = 1ULL,
+		.generation = 1ULL,
+		.key_id = 16909060ULL,
+		.suite = "aes128gcm",
+		.chain = "8980078fff1ae487e2d722a65bc25bbcbf53fccc5bf2d2f14f0ce791d38a657d",
+		.sender = 3ULL,
+		.pair_chain = "22db5d53b1e0d7b95630c39f507b05b7109a3ea659ac263264221f49a9c922e7",
+		.receiver = 65534ULL,
+		.name = "aes128gcm, epoch notice",
+		.type = 5ULL,
+		.epoch = 0ULL,
+		.incarnation = 1ULL,
+		.sequence = 0ULL,
+		.plaintext = "0000000000000000",
+		.key = "3a172faad28eee9f7741d28b075506ba",
+		.iv = "e4985067ac5f0df9bf9f5b69",
+		.nonce = "e4985067ac5f0cf9bf9f5b69",
+		.packet =
+			"15000003010203040000010000000000c139bf2ab8075479c2cf2cad7e38093a"
+			"ed196e9630a3b4de",
+	},
 };
 
 struct akm_vector_link_psk {

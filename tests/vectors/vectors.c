@@ -38,6 +38,7 @@
 #define TYPE_GROUP	2
 #define TYPE_HELLO	3
 #define TYPE_HELLO_ACK	4
+#define TYPE_NOTICE	5
 
 struct bytes {
 	unsigned char b[BYTES_MAX];
@@ -410,7 +411,7 @@ static void fill_packet(json_object *o)
 	struct bytes chain = hex_n(o, "chain", HASH_LEN), plain = hex(o, "plaintext");
 	struct bytes key, nonce, packet = header_of(o, type);
 
-	if (type < TYPE_PAIR || type > TYPE_HELLO_ACK)
+	if (type < TYPE_PAIR || type > TYPE_NOTICE)
 		die("unknown packet type", text(o, "name"));
 	if (type != TYPE_GROUP)
 		key = pair_key(o, &chain, suite->key_len);
@@ -725,6 +726,15 @@ static struct bytes hello_ack_body(size_t i)
 	return s;
 }
 
+/* In the epoch that add_packet() seals it in */
+static struct bytes notice_body(size_t i)
+{
+	struct bytes s = { .len = 0 };
+
+	put_uint(&s, i % 2 ? 0x1fe : 0, 8);
+	return s;
+}
+
 static void add_packet(json_object *list, size_t i, uint64_t type, const struct bytes *plain,
 		       const char *what)
 {
@@ -748,7 +758,7 @@ static json_object *inputs_packet(void)
 	struct bytes multicast = inner_packet(0xefff4d01, "to the group, under the sender's key");
 	struct bytes empty = { .len = 0 };
 	json_object *list = json_object_new_array();
-	struct bytes hello = hello_body(), ack;
+	struct bytes hello = hello_body(), ack, notice;
 	size_t i;
 
 	for (i = 0; i < 2 * ARRAY_SIZE(suites); i++) {
@@ -761,6 +771,10 @@ static json_object *inputs_packet(void)
 		ack = hello_ack_body(i);
 		add_packet(list, i, TYPE_HELLO, &hello, "hello");
 		add_packet(list, i, TYPE_HELLO_ACK, &ack, "hello-ack");
+	}
+	for (i = 0; i < ARRAY_SIZE(suites); i++) {
+		notice = notice_body(i);
+		add_packet(list, i, TYPE_NOTICE, &notice, "epoch notice");
 	}
 	return list;
 }

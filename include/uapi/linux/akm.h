@@ -193,6 +193,8 @@ enum akm_a_stats {
 	AKM_A_STATS_RX_WAIT_DROPPED,	/* waited in vain, or found no place */
 	AKM_A_STATS_TX_HELLO,
 	AKM_A_STATS_TX_HELLO_ACK,
+	AKM_A_STATS_RX_TRIED,
+	AKM_A_STATS_TX_NOTICE,
 	__AKM_A_STATS_MAX
 };
 #define AKM_A_STATS_MAX (__AKM_A_STATS_MAX - 1)
