@@ -393,12 +393,14 @@ static const struct key keys[] = {
 	{ "atr", "grace", M, set_u32, AT(grace_ms), 0, 3600000 },
 	{ "atr", "epoch_interval", M, set_interval, AT(epoch_interval_ms), 1000, INT32_MAX },
 	{ "atr", "epoch_grace", M, set_u32, AT(epoch_grace_ms), 0, 3600000 },
+	{ "atr", "fallback", M, set_bool, AT(fallback), 0, 0 },
 	{ "policy", "auth_fail", M, set_rule, AT(auth_fail), 0, 0 },
 	{ "policy", "replay", M, set_rule, AT(replay), 0, 0 },
 	{ "policy", "clone", M, set_rule, AT(clone), 0, 0 },
 	{ "policy", "unknown_key", M, set_rule, AT(unknown_key), 0, 0 },
 	{ "policy", "hold_down", M, set_u32, AT(hold_down_s), 0, 86400 },
-	{ "policy", "file", M, set_path, AT(policy_file), 0, 0 },
+	{ "policy", "fallback_after", N, set_u32, AT(fallback_after_ms), 1000, 3600000 },
+	{ "policy", "file", M | N, set_path, AT(policy_file), 0, 0 },
 };
 
 struct parse {
@@ -603,7 +605,8 @@ static int check_whole(struct parse *p)
 		return fail(p, -EINVAL, p->seen[i], what, "means nothing for this role");
 	}
 	for (i = 0; c->policy_file && i < ARRAY_SIZE(keys); i++) {
-		if (!p->seen[i] || strcmp(keys[i].section, "policy") || !strcmp(keys[i].name, "file"))
+		if (!p->seen[i] || strcmp(keys[i].section, "policy") || !(keys[i].roles & M) ||
+		    !strcmp(keys[i].name, "file"))
 			continue;
 		label(&keys[i], what);
 		return fail(p, -EINVAL, p->seen[i], what, "has no effect beside [policy] file: say it there");
@@ -638,6 +641,8 @@ static void preset(struct config *c)
 	c->prepare_timeout_ms = 1000;
 	c->grace_ms = 5000;
 	c->epoch_grace_ms = 5000;
+	c->fallback = true;
+	c->fallback_after_ms = 15000;
 	c->auth_fail = (struct config_rule){ 100, 10, ACTION_REKEY };
 	c->replay = (struct config_rule){ 100, 10, ACTION_REKEY };
 	c->clone = (struct config_rule){ 1, 60, ACTION_REKEY };

@@ -28,10 +28,13 @@
  *               grace = MS, 0 … 3600000, how long a replaced generation is still received (manager; 5000)
  *               epoch_interval = MS, 0 or 1000 … 2^31-1, 0: no timer (manager; 0)
  *               epoch_grace = MS, 0 … 3600000 (manager; 5000)
+ *               fallback = yes|no, does a new ATR have one? (manager; yes)
  *   [policy]    auth_fail, replay, clone, unknown_key = COUNT/SECONDS:alert|rekey or off (manager)
  *               (auth_fail, replay: 100/10:rekey; clone: 1/60:rekey; unknown_key: 100/10:alert)
  *               hold_down = SECONDS, 0 … 86400, between two automatic rekeys of an ATR (manager; 60)
- *               file = PATH of a policy, in place of all these, see akm-policy(5) (manager; none)
+ *               fallback_after = MS, 1000 … 3600000, for how long the manager has to be away before a fallback is
+ *                                entered (node; 15000)
+ *               file = PATH of a policy, in place of all these, see akm-policy(5) (manager, node; none)
  */
 #ifndef AKM_CONFIG_H
 #define AKM_CONFIG_H
@@ -58,7 +61,8 @@ struct config {
 	bool roaming;
 	uint32_t link_next_s;
 	uint32_t heartbeat_ms, heartbeat_missed;
-	uint32_t prepare_timeout_ms, grace_ms, epoch_interval_ms, epoch_grace_ms;
+	uint32_t prepare_timeout_ms, grace_ms, epoch_interval_ms, epoch_grace_ms, fallback_after_ms;
+	bool fallback;
 	struct config_rule auth_fail, replay, clone, unknown_key;
 	uint32_t hold_down_s;
 };

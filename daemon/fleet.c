@@ -105,6 +105,7 @@ static int load_generation(const struct store_generation *g, void *ctx)
 	}
 	l->plan->generations[n] = (struct rekey_generation){
 		.number = g->number, .state = g->state, .urgent = fleet_reason_urgent(g->reason),
+		.fallback = fleet_reason_fallback(g->reason),
 		.lost = g->state != GEN_RETIRED && !g->secret.len, .decided_ms = now_ms(), .since_ms = now_ms(),
 	};
 	l->plan->n_generations = n + 1;
@@ -329,6 +330,8 @@ static int journal_step(struct fleet_atr *a, size_t g, size_t m, enum store_step
 		return r;
 	}
 	a->plan.members[m].step[g] = step;
+	if (step == STEP_NONE && a->plan.members[m].armed == a->generations[g].number)
+		a->plan.members[m].armed = 0;
 	return 0;
 }
 
@@ -352,6 +355,10 @@ static void take_success(struct fleet_atr *a, size_t m, const struct request *q)
 	a->members[m].failures = 0;
 	a->members[m].retry_ms = 0;
 	a->members[m].failure[0] = '\0';
+	if (q->type == MSG_ATR_ARM) {
+		r->armed = q->generation;	/* in memory: it is said again after our restart */
+		return;
+	}
 	if (q->type == MSG_ATR_PREPARE && q->definition == a->def.definition)
 		r->stale = false;
 	for (size_t g = 0; g < a->plan.n_generations; g++) {
@@ -381,8 +388,8 @@ static void take_failure(struct fleet_atr *a, size_t m, const struct request *q,
 		     "%s refused to %s generation %u of #%u: %s", f->name, msg_type_name(q->type), q->generation,
 		     a->def.id, f->failure);
 	/* It does not have what it should: begin again with it. */
-	for (size_t g = 0; q->type == MSG_ATR_ACTIVATE && r == -ENOENT && g < a->plan.n_generations; g++)
-		if (a->generations[g].number == q->generation)
+	for (size_t g = 0; r == -ENOENT && g < a->plan.n_generations; g++)
+		if ((q->type == MSG_ATR_ACTIVATE || q->type == MSG_ATR_ARM) && a->generations[g].number == q->generation)
 			(void)journal_step(a, g, m, STEP_NONE);	/* logged; its next heartbeat says it again */
 }
 
@@ -417,6 +424,10 @@ static int build(struct fleet_atr *a, const struct rekey_action *action, struct 
 	case REKEY_RETIRE:
 		m->type = MSG_ATR_RETIRE;
 		m->retire = (struct msg_atr_retire){ a->def.id, number };
+		return 0;
+	case REKEY_ARM:
+		m->type = MSG_ATR_ARM;
+		m->arm = (struct msg_atr_arm){ a->def.id, number };
 		return 0;
 	case REKEY_STATE:
 		break;
@@ -529,12 +540,14 @@ static uint64_t min_ms(uint64_t a, uint64_t b)
 
 void fleet_kick(struct fleet_atr *a)
 {
+	struct rekey_plan plan = {};
 	uint64_t now = now_ms(), wake, failed;
-	struct rekey_plan plan = { .max = a->plan.n_members + 1 };
 
 	a->kick_ms = 0;
 	if (!a->fleet->peers)
 		return;
+	fleet_arm(a);
+	plan.max = a->plan.n_members + 1;
 	plan.actions = calloc(plan.max, sizeof(*plan.actions));
 	if (!plan.actions) {
 		fleet_kick_soon(a, FLEET_STORE_RETRY_MS);
@@ -746,6 +759,7 @@ static void beat_atr(struct fleet_atr *a, size_t m, struct peer *p)
 	if (now)
 		fleet_watch(a, m, now);
 	fleet_kick(a);
+	fleet_watch_fallback(a);
 }
 
 void fleet_peer_heartbeat(struct fleet *f, struct peer *p)

@@ -154,6 +154,24 @@ int fleet_rekey(struct fleet_atr *a, const char *reason, uint32_t *ret_number)
 	return fleet_atr_copy(&a->def, &def) ?: change(a, &def, reason, NULL, ret_number);
 }
 
+void fleet_arm(struct fleet_atr *a)
+{
+	uint32_t number;
+	int r;
+
+	if (!a->def.fallback || !rekey_wants_fallback(&a->plan))
+		return;
+	if (now_ms() < a->arm_ms) {
+		fleet_kick_soon(a, a->arm_ms - now_ms());
+		return;
+	}
+	r = fleet_rekey(a, "fallback", &number);
+	if (!r)
+		return;
+	log_err("cannot make a fallback atr=%u error=%s", a->def.id, strerror(-r));
+	a->arm_ms = now_ms() + FLEET_STORE_RETRY_MS;
+}
+
 void fleet_outrun(struct fleet_atr *a, size_t m, uint32_t number)
 {
 	_cleanup_(store_atr_free) struct store_atr def = {};
@@ -295,6 +313,7 @@ static int define(struct fleet *f, const struct fleet_create *c, struct store_at
 	def->epoch_interval_ms = c->epoch_interval_ms;
 	def->epoch_grace_ms = c->epoch_grace_ms;
 	def->freshness = c->freshness;
+	def->fallback = c->fallback;
 	r = pick_id(f, c->id, &def->id, err) ?: pick_label(f, c, def, err);
 	if (r < 0)
 		return r;

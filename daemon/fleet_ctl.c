@@ -172,6 +172,7 @@ static int create_args(struct fleet *f, struct json_object *args, struct fleet_c
 {
 	const struct config *cfg = f->c.config;
 	const char *suite = ctl_str(args, "suite"), *freshness = ctl_str(args, "freshness");
+	const char *fallback = ctl_str(args, "fallback");
 	int64_t id = 0, port = 0, interval = 0, grace = 0;
 	int r;
 
@@ -182,6 +183,9 @@ static int create_args(struct fleet *f, struct json_object *args, struct fleet_c
 		return akm_error_set(err, -EINVAL, "suite", "must be aes-256-gcm, chacha20-poly1305 or aes-128-gcm");
 	if (freshness && report_parse_freshness(freshness, &c->freshness) < 0)
 		return akm_error_set(err, -EINVAL, "freshness", "must be strict or epoch");
+	c->fallback = fallback ? !strcmp(fallback, "armed") : cfg->fallback;
+	if (fallback && !c->fallback && strcmp(fallback, "off"))
+		return akm_error_set(err, -EINVAL, "fallback", "must be armed or off");
 	r = number_arg(args, "id", 1, UINT32_MAX, 0, &id, err) ?:
 	    number_arg(args, "port", 1, UINT16_MAX, AKM_DEFAULT_PORT, &port, err) ?:
 	    number_arg(args, "epoch_interval", 1000, INT32_MAX, cfg->epoch_interval_ms, &interval, err) ?:
@@ -324,8 +328,10 @@ void fleet_ctl_atr_rekey(struct fleet *f, struct ctl_request *req, struct json_o
 	uint32_t number;
 	int r = find_atr(f, args, &a, &err);
 
-	if (!r && reason && (!wire_name_ok(reason, strlen(reason)) || fleet_reason_urgent(reason)))
-		r = akm_error_set(&err, -EINVAL, "reason", "must be one word of A-Z a-z 0-9 . _ -, not evict or remove");
+	if (!r && reason && (!wire_name_ok(reason, strlen(reason)) || fleet_reason_urgent(reason) ||
+			     fleet_reason_fallback(reason)))
+		r = akm_error_set(&err, -EINVAL, "reason",
+				  "must be one word of A-Z a-z 0-9 . _ -, not evict, remove or fallback");
 	r = r ?: fleet_rekey(a, reason ?: "rekey", &number);
 	if (r < 0) {
 		fail(req, r, &err);

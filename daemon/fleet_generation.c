@@ -13,6 +13,12 @@ bool fleet_reason_urgent(const char *reason)
 	return !strcmp(reason, "evict") || !strcmp(reason, "remove");
 }
 
+/* It lies ready with the members, who enter it by themselves. */
+bool fleet_reason_fallback(const char *reason)
+{
+	return !strcmp(reason, "fallback");
+}
+
 static void aad_of(uint32_t atr_id, uint32_t number, char ret[64])
 {
 	snprintf(ret, 64, "generation %u %u", atr_id, number);

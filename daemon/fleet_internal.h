@@ -40,6 +40,8 @@ struct fleet_atr {
 	uint64_t define_ms;		/* monotonic: make a new definition then; 0: not wanted */
 	uint64_t kick_ms;		/* kick again then; 0: not wanted */
 	uint64_t outrun_ms;		/* monotonic: the next fleet_outrun() not before that */
+	uint64_t arm_ms;		/* monotonic: the next fleet_arm() not before that; after one that failed */
+	uint32_t entered;		/* the fallback of which it was told that members entered it */
 };
 
 /* A node that must leave an ATR, or an ATR that is deleted: told, not yet confirmed. */
@@ -111,6 +113,7 @@ bool fleet_endpoint_fixed(struct fleet *f, const uint8_t node[AKM_ID_LEN]);
 
 /* fleet_generation.c */
 bool fleet_reason_urgent(const char *reason);
+bool fleet_reason_fallback(const char *reason);
 /* Writes a new generation of @a->def for @reason; inside a transaction. *ret_number is durable with it. */
 int fleet_generation_make(struct fleet *f, struct store_atr *def, const char *reason, uint32_t *ret_number);
 /* Members may use @number, whose secret is not ours: rekey.h. Inside a transaction. */
@@ -129,11 +132,14 @@ struct fleet_create {
 	struct msg_prefix subnet4, subnet6;	/* addr_len 0: the default */
 	uint32_t epoch_interval_ms, epoch_grace_ms;
 	uint32_t freshness;
+	bool fallback;
 	size_t n_members;
 	const struct store_node *members;
 };
 int fleet_create(struct fleet *f, const struct fleet_create *c, struct fleet_atr **ret, struct akm_error *err);
 int fleet_rekey(struct fleet_atr *a, const char *reason, uint32_t *ret_number);
+/* Makes a fallback if there should be one. */
+void fleet_arm(struct fleet_atr *a);
 /* Member @m holds generation @number, which we never made: our records are older than the fleet. Go beyond it. */
 void fleet_outrun(struct fleet_atr *a, size_t m, uint32_t number);
 /* Overlay addresses of @m, by its index. */
@@ -146,6 +152,7 @@ int fleet_evict(struct fleet *f, const struct store_node *n, struct fleet_wait *
 
 /* fleet_watch.c */
 void fleet_watch(struct fleet_atr *a, size_t m, const struct msg_atr_state *now);
+void fleet_watch_fallback(struct fleet_atr *a);		/* have members entered one? */
 
 /* fleet_policy.c */
 int fleet_policy_new(struct fleet *f, struct akm_error *err);

@@ -113,6 +113,8 @@ static int act(const struct deciding *in, const struct policy_decision *d, struc
 	case POLICY_NOTHING:
 	case POLICY_DO_ALERT:
 		return 0;
+	case POLICY_DO_FALLBACK:
+		break;				/* refused when the policy was loaded */
 	case POLICY_DO_REKEY:
 		return rekey(in, d, err);
 	case POLICY_DO_QUARANTINE:

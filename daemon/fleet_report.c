@@ -79,8 +79,21 @@ static struct json_object *report_definition(struct fleet_atr *a)
 	report_put_int(o, "epoch_interval", a->def.epoch_interval_ms);
 	report_put_int(o, "epoch_grace", a->def.epoch_grace_ms);
 	report_put_text(o, "freshness", report_freshness(a->def.freshness));
+	report_put_text(o, "fallback", a->def.fallback ? "armed" : "off");
 	json_object_object_add(o, "definition", json_object_new_uint64(a->def.definition));
 	return o;
+}
+
+/* How far it is with what "fallback" wants */
+static void report_fallback(const struct fleet_atr *a, struct json_object *o)
+{
+	int current = rekey_current(&a->plan), fallback = rekey_fallback(&a->plan);
+	bool entered = current >= 0 && a->plan.generations[current].fallback;
+
+	report_put_text(o, "fallback_state", fallback >= 0 ? rekey_armed(&a->plan) ? "armed" : "arming" :
+			entered ? "in use" : "none");
+	report_put_int(o, "fallback_generation", fallback >= 0 ? a->generations[fallback].number :
+		       entered ? a->generations[current].number : 0);
 }
 
 struct json_object *fleet_report_atr(struct fleet_atr *a)
@@ -97,6 +110,7 @@ struct json_object *fleet_report_atr(struct fleet_atr *a)
 		json_object_object_add(o, "since", report_time(a->generations[g].created_ms));
 	}
 	report_put_text(o, "state", fleet_atr_state(a));
+	report_fallback(a, o);
 	for (size_t i = 0; i < a->plan.n_members; i++)
 		json_object_array_add(members, report_member(a, i));
 	json_object_object_add(o, "members", members);

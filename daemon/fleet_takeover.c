@@ -95,6 +95,16 @@ static int freshness_of(struct json_object *o, uint32_t *ret, struct akm_error *
 	return 0;
 }
 
+static int fallback_of(struct json_object *o, bool *ret, struct akm_error *err)
+{
+	const char *fallback = json_object_get_string(json_object_object_get(o, "fallback"));
+
+	*ret = !fallback || !strcmp(fallback, "armed");
+	if (!*ret && strcmp(fallback, "off"))
+		return akm_error_set(err, -EBADMSG, "fallback", "is neither armed nor off");
+	return 0;
+}
+
 static int parse_definition(const struct msg_inventory_atr *a, struct store_atr *def, struct akm_error *err)
 {
 	struct json_object *o = json_tokener_parse(a->json);
@@ -107,6 +117,7 @@ static int parse_definition(const struct msg_inventory_atr *a, struct store_atr 
 	}
 	r = suite_of(o, &def->suite, err) ?:
 	    freshness_of(o, &def->freshness, err) ?:
+	    fallback_of(o, &def->fallback, err) ?:
 	    number_of(o, "port", 1, UINT16_MAX, &port, err) ?:
 	    number_of(o, "epoch_interval", 0, INT32_MAX, &interval, err) ?:
 	    number_of(o, "epoch_grace", 0, 3600000, &grace, err) ?:

@@ -92,3 +92,25 @@ void fleet_watch(struct fleet_atr *a, size_t m, const struct msg_atr_state *now)
 	fleet_policy_count(a, m, POLICY_PREFIX, policy_delta(before.rx_prefix, now->rx_prefix));
 	fleet_policy_due(a);
 }
+
+/*
+ * A fallback in use that no other generation follows yet: its members did what their policy says, and the ATR has none
+ * that lies ready. Told once; after a restart of ours once more, if it still is so.
+ */
+void fleet_watch_fallback(struct fleet_atr *a)
+{
+	int g = rekey_current(&a->plan);
+	size_t m = 0;
+
+	if (g < 0 || !a->plan.generations[g].fallback || rekey_next(&a->plan) >= 0 || a->entered == a->generations[g].number)
+		return;
+	while (m < a->plan.n_members && a->plan.members[m].step[g] != STEP_ACTIVATED)
+		m++;
+	if (m == a->plan.n_members)
+		return;
+	a->entered = a->generations[g].number;
+	evidence_add(a->fleet->c.evidence,
+		     EVIDENCE_ABOUT("fallback-entered", SEV_ALERT, a->members[m].index, .atr_id = a->def.id),
+		     "#%u %s is on its fallback, generation %u: members entered it without us, first seen at %s", a->def.id,
+		     a->def.label, a->entered, a->members[m].name);
+}

@@ -16,6 +16,7 @@ static const struct msg_codec *const codecs[] = {
 	[MSG_LINK_NEXT] = &msg_codec_link_next,
 	[MSG_INVENTORY] = &msg_codec_inventory,
 	[MSG_TAKEOVER] = &msg_codec_takeover,
+	[MSG_ATR_ARM] = &msg_codec_arm,
 };
 _Static_assert(ARRAY_SIZE(codecs) == MSG_TYPE_MAX + 1, "a codec for every message");
 

@@ -28,7 +28,8 @@ enum msg_type {
 	MSG_LINK_NEXT = 10,		/* downwards: the next n of the link key */
 	MSG_INVENTORY = 11,		/* manager → root: nodes (wrapped key blobs) and ATR definitions */
 	MSG_TAKEOVER = 12,		/* root → manager: the inventory of the one that it replaces */
-	MSG_TYPE_MAX = MSG_TAKEOVER
+	MSG_ATR_ARM = 13,		/* manager → node: all members hold this fallback, it may be entered */
+	MSG_TYPE_MAX = MSG_ATR_ARM
 };
 
 enum msg_role { ROLE_ROOT = 1, ROLE_MANAGER = 2, ROLE_NODE = 3 };
@@ -122,6 +123,7 @@ struct msg_atr_prepare {
 struct msg_atr_activate { uint32_t atr_id, generation; uint32_t grace_ms; };
 struct msg_atr_retire { uint32_t atr_id, generation; };
 struct msg_atr_delete { uint32_t atr_id; };
+struct msg_atr_arm { uint32_t atr_id, generation; };
 struct msg_link_next { uint64_t n; };
 
 struct msg_inventory_node {
@@ -174,6 +176,7 @@ struct msg {
 		struct msg_atr_activate activate;
 		struct msg_atr_retire retire;
 		struct msg_atr_delete del;
+		struct msg_atr_arm arm;
 		struct msg_link_next next;
 		struct msg_inventory inventory;
 		struct msg_takeover takeover;

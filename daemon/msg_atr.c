@@ -268,3 +268,20 @@ static int get_delete(struct wire_reader *c, struct msg *m)
 }
 
 const struct msg_codec msg_codec_delete = { "atr-delete", put_delete, get_delete, NULL };
+
+/* ---- arm ---- */
+
+static void put_arm(struct wire_writer *w, const struct msg *m)
+{
+	wr_map(w, 2);
+	wr_key_range(w, 1, m->arm.atr_id, 1, UINT32_MAX);
+	wr_key_range(w, 2, m->arm.generation, 1, UINT32_MAX);
+}
+
+static int get_arm(struct wire_reader *c, struct msg *m)
+{
+	return rd_key_u32(c, 1, "atr-id", 1, UINT32_MAX, &m->arm.atr_id) ?:
+	       rd_key_u32(c, 2, "generation", 1, UINT32_MAX, &m->arm.generation);
+}
+
+const struct msg_codec msg_codec_arm = { "atr-arm", put_arm, get_arm, NULL };

@@ -22,7 +22,8 @@ extern const struct msg_codec msg_codec_hello, msg_codec_ok, msg_codec_error, ms
 /* msg_report.c */
 extern const struct msg_codec msg_codec_heartbeat, msg_codec_events;
 /* msg_atr.c */
-extern const struct msg_codec msg_codec_prepare, msg_codec_activate, msg_codec_retire, msg_codec_delete;
+extern const struct msg_codec msg_codec_prepare, msg_codec_activate, msg_codec_retire, msg_codec_delete,
+	msg_codec_arm;
 /* msg_inventory.c */
 extern const struct msg_codec msg_codec_inventory, msg_codec_takeover;
 

@@ -78,6 +78,8 @@ int nl_generation_pairs(struct nl *n, const char *ifname, const struct msg_atr_p
 /* Steps the active generation once; -ESTALE: @number is not the active one. */
 int nl_epoch_roll(struct nl *n, const char *ifname, uint32_t number, struct akm_error *err);
 int nl_generation_activate(struct nl *n, const char *ifname, uint32_t number, uint32_t grace_ms, struct akm_error *err);
+/* Every member is sent something under @number, which is active already. */
+int nl_generation_announce(struct nl *n, const char *ifname, uint32_t number, struct akm_error *err);
 int nl_generation_retire(struct nl *n, const char *ifname, uint32_t number, struct akm_error *err);
 int nl_generation_each(struct nl *n, const char *ifname, int (*fn)(const struct nl_generation *g, void *ctx), void *ctx,
 		       struct akm_error *err);

@@ -26,7 +26,7 @@ static const char *const generation_name[] = {
 	[AKM_A_GENERATION_IFINDEX] = "ifindex", [AKM_A_GENERATION_IFNAME] = "ifname", [AKM_A_GENERATION_NUMBER] = "number",
 	[AKM_A_GENERATION_KEY_ID] = "key-id", [AKM_A_GENERATION_EPOCH] = "epoch", [AKM_A_GENERATION_CHAIN] = "chain",
 	[AKM_A_GENERATION_PAIR] = "pair", [AKM_A_GENERATION_EXPECT] = "expect", [AKM_A_GENERATION_GRACE] = "grace",
-	[AKM_A_GENERATION_UNUSED] = "unused",
+	[AKM_A_GENERATION_UNUSED] = "unused", [AKM_A_GENERATION_ANNOUNCE] = "announce",
 };
 
 static const struct nl_names dev_names = { .name = dev_name, .n = ARRAY_SIZE(dev_name) };
@@ -484,6 +484,16 @@ int nl_generation_activate(struct nl *n, const char *ifname, uint32_t number, ui
 
 	nl_put_u32(&q, AKM_A_GENERATION_NUMBER, number);
 	nl_put_u32(&q, AKM_A_GENERATION_GRACE, grace_ms);
+	return nl_transact(n, n->genl, &q, err);
+}
+
+int nl_generation_announce(struct nl *n, const char *ifname, uint32_t number, struct akm_error *err)
+{
+	struct nl_request q = request(n, AKM_CMD_GENERATION_ACTIVATE, 0, 256, ifname, &generation_names);
+
+	nl_put_u32(&q, AKM_A_GENERATION_NUMBER, number);
+	nl_put_u32(&q, AKM_A_GENERATION_EXPECT, number);
+	nl_put(&q, AKM_A_GENERATION_ANNOUNCE, NULL, 0);
 	return nl_transact(n, n->genl, &q, err);
 }
 

@@ -4,6 +4,7 @@
 #include "calls.h"
 #include "clock.h"
 #include "log.h"
+#include "node_fallback.h"
 #include "node_kernel.h"
 #include "shown.h"
 #include "vault.h"
@@ -36,10 +37,14 @@ struct node_atrs {
 	struct event *retry;
 	uint64_t retry_ms;
 	struct event *follow;		/* epochs are left to follow */
+	struct node_fallback *fallback;
+	struct event *enter;		/* one may be due, or an announcement is */
 };
 
 static void flush(struct node_atrs *a);
 static void progress(struct node_atrs *a);
+static void look_after_fallbacks(struct node_atrs *a);
+static void announce_soon(struct node_atrs *a, struct node_atr *atr);
 
 /* ---- answers ---- */
 
@@ -90,8 +95,15 @@ static int op_add(struct node_atrs *a, struct link *l, uint32_t request, enum ms
 	return 0;
 }
 
+void node_atrs_link_up(struct node_atrs *a)
+{
+	node_fallback_manager(a->fallback, true, now_ms());
+}
+
 void node_atrs_link_down(struct node_atrs *a)
 {
+	node_fallback_manager(a->fallback, false, now_ms());
+	look_after_fallbacks(a);
 	for (struct op *op = a->first; op; op = op->next)
 		op->link = NULL;
 }
@@ -514,6 +526,7 @@ static int take_activate(struct node_atrs *a, struct link *l, const struct msg *
 	if (!g->active) {
 		node_atr_drop_older(atr, m->activate.generation);
 		node_atr_generation(atr, m->activate.generation)->active = true;
+		announce_soon(a, atr);
 		touch(a);
 	}
 	return op_add(a, l, m->request, m->type, m->activate.atr_id, m->activate.generation);
@@ -551,12 +564,26 @@ static int take_delete(struct node_atrs *a, struct link *l, const struct msg *m,
 	return op_add(a, l, m->request, m->type, m->del.atr_id, 0);
 }
 
+static int take_arm(struct node_atrs *a, struct link *l, const struct msg *m, struct akm_error *err)
+{
+	struct node_atr *atr = node_state_find(&a->state, m->arm.atr_id);
+	struct node_generation *g = atr ? node_atr_generation(atr, m->arm.generation) : NULL;
+
+	if (!g)
+		return akm_error_set(err, -ENOENT, "generation", "%u is not prepared here", m->arm.generation);
+	if (!g->armed && !g->active) {
+		g->armed = true;
+		touch(a);
+	}
+	return op_add(a, l, m->request, m->type, m->arm.atr_id, m->arm.generation);
+}
+
 int node_atrs_message(struct node_atrs *a, struct link *l, struct msg *m)
 {
 	struct akm_error err = {};
 	int r;
 
-	if (m->type < MSG_ATR_PREPARE || m->type > MSG_ATR_DELETE)
+	if ((m->type < MSG_ATR_PREPARE || m->type > MSG_ATR_DELETE) && m->type != MSG_ATR_ARM)
 		return -EPROTO;
 	if (!a->ready || a->n_ops >= NODE_ATRS_OPS_MAX)
 		r = akm_error_set(&err, -EBUSY, "node", "too many requests are under way");
@@ -566,6 +593,8 @@ int node_atrs_message(struct node_atrs *a, struct link *l, struct msg *m)
 		r = take_activate(a, l, m, &err);
 	else if (m->type == MSG_ATR_RETIRE)
 		r = take_retire(a, l, m, &err);
+	else if (m->type == MSG_ATR_ARM)
+		r = take_arm(a, l, m, &err);
 	else
 		r = take_delete(a, l, m, &err);
 	if (r < 0) {
@@ -640,6 +669,110 @@ static void on_follow(evutil_socket_t fd, short what, void *arg)
 		flush(a);
 }
 
+/* ---- the fallback ---- */
+
+static void announce_soon(struct node_atrs *a, struct node_atr *atr)
+{
+	atr->announces = NODE_FALLBACK_ANNOUNCES;
+	atr->announce_ms = now_ms();
+	timer_set(a->enter, 0);
+}
+
+static void go_over(struct node_atrs *a, struct node_atr *atr, uint32_t generation)
+{
+	struct akm_error err = {};
+	int r = node_kernel_enter(a->c.nl, atr, generation, NODE_FALLBACK_GRACE_MS, &err);
+
+	if (r < 0) {
+		report_kernel(a, atr->def.atr_id, r, &err);
+		timer_set(a->enter, NODE_ATRS_RETRY_MIN_MS);
+		return;
+	}
+	announce_soon(a, atr);
+	touch(a);
+	a->c.changed(a->c.ctx);
+}
+
+/*
+ * Who receives and is sent nothing has no other way to hear of a generation that is used now; packets get lost, so it
+ * is said more than once. The manager, if it is there, tells everybody better than we can; if it goes meanwhile, it
+ * may not have told them all.
+ */
+static void announce(struct node_atrs *a, struct node_atr *atr, uint64_t now)
+{
+	const struct node_generation *g = node_atr_active(atr);
+	struct akm_error err = {};
+
+	if (!atr->announces || now < atr->announce_ms)
+		return;
+	if (node_fallback_alone(a->fallback) && (!g || node_kernel_announce(a->c.nl, atr, g->number, &err) < 0))
+		log_warning("a generation is not announced atr=%u field=%s reason=%s", atr->def.atr_id, err.field, err.reason);
+	atr->announce_ms = now + ((uint64_t)NODE_FALLBACK_ANNOUNCE_MS << (NODE_FALLBACK_ANNOUNCES - atr->announces));
+	atr->announces--;
+}
+
+static void enter_if_due(struct node_atrs *a, struct node_atr *atr, uint64_t now)
+{
+	const char *word = "";
+	uint32_t generation = node_fallback_due(a->fallback, atr, now, &word);
+
+	if (!generation)
+		return;
+	evidence_add(a->c.evidence, EVIDENCE_NOTE("fallback", SEV_ALERT, .atr_id = atr->def.atr_id, .limit = "enter"),
+		     "ATR #%u enters its fallback, generation %u: %s, and the manager is away", atr->def.atr_id, generation,
+		     word);
+	go_over(a, atr, generation);
+}
+
+static void look_after_fallbacks(struct node_atrs *a)
+{
+	uint64_t now = now_ms(), wake = node_fallback_wake_ms(a->fallback, now);
+
+	for (struct node_atr *atr = a->state.first; atr; atr = atr->next) {
+		if (!atr->in_kernel)
+			continue;
+		enter_if_due(a, atr, now);
+		announce(a, atr, now);
+		if (atr->announces && atr->announce_ms < wake)
+			wake = atr->announce_ms;
+	}
+	if (wake != UINT64_MAX)
+		timer_set(a->enter, wake > now ? wake - now : 0);
+	flush(a);
+}
+
+static void on_enter(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	look_after_fallbacks(arg);
+}
+
+/* Authentic, under what is pending here: P9 is to go along. */
+static void take_pending_used(struct node_atrs *a, struct node_atr *atr, const struct nl_event *e)
+{
+	if (!atr->in_kernel || !node_fallback_follows(a->fallback, atr, e->generation, now_ms()))
+		return;
+	evidence_add(a->c.evidence, EVIDENCE_ABOUT("fallback", SEV_WARNING, e->member, .atr_id = atr->def.atr_id,
+						   .limit = "follow"),
+		     "ATR #%u follows member %d into generation %u", atr->def.atr_id, e->member, e->generation);
+	go_over(a, atr, e->generation);
+	look_after_fallbacks(a);
+}
+
+static void take_evidence(struct node_atrs *a, struct node_atr *atr, const struct nl_event *e)
+{
+	struct policy_time now = { now_ms(), (uint32_t)(wall_ms() / 60000 % 1440) };
+	const char *word = "";
+	enum node_fallback_verdict v = node_fallback_event(a->fallback, atr, e, now, &word);
+
+	/* What it is about has its own record already, and entering the fallback gets one. */
+	if (v == NODE_FALLBACK_ALERT)
+		evidence_add(a->c.evidence, EVIDENCE_NOTE("alert", SEV_ALERT, .atr_id = atr->def.atr_id, .limit = word),
+			     "Breach attempt on #%u %s: %s", atr->def.atr_id, atr->def.label, word);
+	if (v == NODE_FALLBACK_WANTED)
+		look_after_fallbacks(a);
+}
+
 /* Everything of another provisioning relationship goes. */
 static void forget_all(struct node_atrs *a)
 {
@@ -686,7 +819,9 @@ int node_atrs_new(const struct node_atrs_config *cfg, struct node_atrs **ret)
 	a->retry_ms = NODE_ATRS_RETRY_MIN_MS;
 	a->retry = evtimer_new(cfg->base, on_retry, a);
 	a->follow = evtimer_new(cfg->base, on_follow, a);
-	r = a->retry && a->follow ? vault_new(cfg->q, cfg->dir, on_open, a, &a->vault) : -ENOMEM;
+	a->enter = evtimer_new(cfg->base, on_enter, a);
+	a->fallback = node_fallback_new(cfg->policy, cfg->fallback_after_ms, now_ms());
+	r = a->retry && a->follow && a->enter && a->fallback ? vault_new(cfg->q, cfg->dir, on_open, a, &a->vault) : -ENOMEM;
 	if (r < 0) {
 		node_atrs_free(a);
 		return r;
@@ -713,6 +848,9 @@ void node_atrs_free(struct node_atrs *a)
 		event_free(a->retry);
 	if (a->follow)
 		event_free(a->follow);
+	if (a->enter)
+		event_free(a->enter);
+	node_fallback_free(a->fallback);
 	free(a);
 }
 
@@ -819,6 +957,10 @@ void node_atrs_event(struct node_atrs *a, const struct nl_event *e)
 		want_incarnation(a, atr);
 	else if (e->type == AKM_EVENT_EPOCH)
 		take_epoch(a, atr, e);
+	else if (e->type == AKM_EVENT_PENDING_USED)
+		take_pending_used(a, atr, e);
+	else
+		take_evidence(a, atr, e);
 }
 
 static void look_again_at(struct node_atrs *a, struct node_atr *atr)

@@ -9,6 +9,7 @@
  *             what it replaced leaves the sealed store in the same write. P4
  *   retire    erased in the kernel, then in the sealed store, then answered
  *   delete    likewise
+ *   arm       sealed, then answered
  *
  *   epoch     the kernel stepped: the sealed chains step as far and replace the old. P4
  *
@@ -20,6 +21,7 @@
 #ifndef AKM_NODE_ATRS_H
 #define AKM_NODE_ATRS_H
 
+#include "../include/akm-policy.h"
 #include "evidence.h"
 #include "link.h"
 #include "nl.h"
@@ -35,6 +37,8 @@ struct node_atrs_config {
 	struct evidence *evidence;
 	const char *dir;		/* of the sealed store */
 	const uint8_t *id;		/* provisioning ATR ID; NULL: not provisioned */
+	const struct policy *policy;	/* of a node; outlives us */
+	uint32_t fallback_after_ms;
 	/* The store is open and the kernel has what it holds (r 0), or the store cannot be used. Once. */
 	void (*ready)(void *ctx, int r, const struct akm_error *err);
 	void (*changed)(void *ctx);	/* what a heartbeat says has changed */
@@ -50,6 +54,7 @@ void node_atrs_free(struct node_atrs *a);	/* the kernel keeps what it has; NULL 
 
 /* Takes what it needs from @m; answers on @l now or later. Return: 0, -EPROTO: not a message for this. */
 int node_atrs_message(struct node_atrs *a, struct link *l, struct msg *m);
+void node_atrs_link_up(struct node_atrs *a);	/* the manager is there */
 void node_atrs_link_down(struct node_atrs *a);	/* nobody is left to answer */
 int node_atrs_heartbeat(struct node_atrs *a, struct msg_heartbeat *h);
 void node_atrs_event(struct node_atrs *a, const struct nl_event *e);

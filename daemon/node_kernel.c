@@ -184,27 +184,12 @@ int node_kernel_install(struct nl *nl, const struct node_atr *a, struct node_gen
 	return nl_generation_each(nl, ifname, note_held, &h, err) ?: install(nl, ifname, &h, a, g, err);
 }
 
-/* What is older than the active one and never was active itself has no deadline: it goes here. */
-static int retire_leftovers(struct nl *nl, const char *ifname, const struct held *h, uint32_t active,
-			    struct akm_error *err)
-{
-	int r = 0;
-
-	for (size_t i = 0; !r && i < h->n; i++)
-		if (h->g[i].state == AKM_GEN_PENDING && h->g[i].number < active)
-			r = nl_generation_retire(nl, ifname, h->g[i].number, err);
-	return r;
-}
-
 int node_kernel_activate(struct nl *nl, uint32_t atr_id, uint32_t number, uint32_t grace_ms, struct akm_error *err)
 {
 	char ifname[NODE_IFNAME_MAX];
-	struct held h = {};
 
 	node_ifname(atr_id, ifname);
-	return nl_generation_activate(nl, ifname, number, grace_ms, err) ?:
-	       nl_generation_each(nl, ifname, note_held, &h, err) ?:
-	       retire_leftovers(nl, ifname, &h, number, err);
+	return nl_generation_activate(nl, ifname, number, grace_ms, err);
 }
 
 /* The kernel activated what the sealed store calls pending: the power went in between. */
@@ -215,8 +200,30 @@ static bool note_active(struct node_atr *a, uint32_t number)
 	if (!g || g->active)
 		return false;
 	node_atr_drop_older(a, number);
-	node_atr_generation(a, number)->active = true;
+	g = node_atr_generation(a, number);
+	g->active = true;
+	g->armed = false;
 	return true;
+}
+
+int node_kernel_enter(struct nl *nl, struct node_atr *a, uint32_t number, uint32_t grace_ms, struct akm_error *err)
+{
+	char ifname[NODE_IFNAME_MAX];
+	int r;
+
+	node_ifname(a->def.atr_id, ifname);
+	r = nl_generation_activate(nl, ifname, number, grace_ms, err);
+	if (!r)
+		note_active(a, number);
+	return r;
+}
+
+int node_kernel_announce(struct nl *nl, const struct node_atr *a, uint32_t number, struct akm_error *err)
+{
+	char ifname[NODE_IFNAME_MAX];
+
+	node_ifname(a->def.atr_id, ifname);
+	return nl_generation_announce(nl, ifname, number, err);
 }
 
 /* Its traffic keys are derived from older chains than ours: nobody else uses them any more. */
@@ -294,7 +301,7 @@ int node_kernel_sync(struct nl *nl, struct node_atr *a, struct node_kernel_noted
 		return r;
 	if (h.active)
 		ret->changed = note_active(a, h.active);
-	r = follow(nl, ifname, &h, a, ret, err) ?: retire_leftovers(nl, ifname, &h, h.active, err);
+	r = follow(nl, ifname, &h, a, ret, err);
 	for (size_t i = 0; !r && i < a->n_generations; i++)
 		r = bring(nl, &h, a, &a->generations[i], err);
 	return r;

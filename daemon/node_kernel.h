@@ -38,8 +38,14 @@ int node_kernel_follow(struct nl *nl, struct node_atr *a, struct node_kernel_not
 #define NODE_KERNEL_ROLLS	256	/* steps of a kernel at a time: a request each */
 /* Makes room by retiring the oldest that is not active, if it must. Repeating it is fine, also epochs later. */
 int node_kernel_install(struct nl *nl, const struct node_atr *a, struct node_generation *g, struct akm_error *err);
-/* Older ones that are still pending are erased with it. */
+/* Older ones are received for @grace_ms. */
 int node_kernel_activate(struct nl *nl, uint32_t atr_id, uint32_t number, uint32_t grace_ms, struct akm_error *err);
+/*
+ * The node goes over to @number by itself: the kernel sends with it, what is older is received for @grace_ms, and @a
+ * says the same. Then the others are to be told.
+ */
+int node_kernel_enter(struct nl *nl, struct node_atr *a, uint32_t number, uint32_t grace_ms, struct akm_error *err);
+int node_kernel_announce(struct nl *nl, const struct node_atr *a, uint32_t number, struct akm_error *err);
 int node_kernel_delete(struct nl *nl, uint32_t atr_id, struct akm_error *err);	/* absent is fine */
 /* As the kernel has it; zeros where it has none, or not the whole of what @a wants there. */
 int node_kernel_state(struct nl *nl, struct node_atr *a, struct msg_atr_state *ret, struct akm_error *err);

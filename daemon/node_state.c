@@ -136,6 +136,7 @@ static void prune_pairs(const struct node_atr *a, struct node_generation *g)
 	}
 	if (n == g->n_pairs)
 		return;
+	g->armed = false;		/* who left holds it: it is nothing to go to any more. P5 */
 	OPENSSL_cleanse(g->pair_chains.data + n * AKM_KEY_LEN, (g->n_pairs - n) * AKM_KEY_LEN);
 	g->pair_chains.len = n * AKM_KEY_LEN;
 	g->n_pairs = n;
@@ -239,7 +240,7 @@ void node_generation_renew(struct node_generation *g, struct msg_atr_prepare *p)
 	p->n_pairs = 0;
 }
 
-/* ---- encoding: { 1: version, 2: id, 3: term, 4: [ [ [active, prepare message], … ], … ] } ---- */
+/* ---- encoding: { 1: version, 2: id, 3: term, 4: [ [ [active, prepare message, ? armed], … ], … ] } ---- */
 
 static size_t count_stored(const struct node_state *s)
 {
@@ -262,9 +263,11 @@ static void put_generation(struct wire_writer *w, const struct node_atr *a, cons
 		wr_fail(w, r);
 		return;
 	}
-	wr_array(w, 2);
+	wr_array(w, g->armed ? 3 : 2);
 	wr_bool(w, g->active);
 	wr_bytes(w, encoded.data, encoded.len);
+	if (g->armed)
+		wr_bool(w, true);
 }
 
 int node_state_encode(const struct node_state *s, struct akm_secret *ret)
@@ -290,18 +293,26 @@ int node_state_encode(const struct node_state *s, struct akm_secret *ret)
 	return r;
 }
 
+static int get_armed(struct wire_reader *c, size_t len, bool *ret)
+{
+	int r = len == 3 ? rd_bool(c, "armed", ret) : 0;
+
+	return r ?: len == 3 && !*ret ? rd_refuse(c, "armed", "is false, which goes without saying") : 0;
+}
+
 static int get_generation(struct wire_reader *c, struct node_atr *a)
 {
 	_cleanup_msg_ struct msg m = {};
 	const uint8_t *p;
-	size_t len, two;
-	bool active;
+	bool active, armed = false;
+	size_t len, n;
 	int r;
 
-	r = rd_array(c, "generation", 2, 2, &two) ?:
+	r = rd_array(c, "generation", 2, 3, &n) ?:
 	    rd_bool(c, "active", &active) ?:
 	    rd_view(c, "message", 1, LINK_MESSAGE_MAX, &p, &len) ?:
 	    msg_decode(p, len, &m, c->err) ?:
+	    get_armed(c, n, &armed) ?:
 	    rd_leave(c);
 	if (r < 0)
 		return r;
@@ -310,9 +321,11 @@ static int get_generation(struct wire_reader *c, struct node_atr *a)
 		return rd_refuse(c, "message", "not one of this ATR's");
 	node_atr_define(a, &m.prepare);
 	r = node_atr_add(a, &m.prepare);
-	if (!r)
-		node_atr_generation(a, m.prepare.generation)->active = active;
-	return r;
+	if (r < 0)
+		return r;
+	node_atr_generation(a, m.prepare.generation)->active = active;
+	node_atr_generation(a, m.prepare.generation)->armed = armed;
+	return 0;
 }
 
 static int get_atr(struct wire_reader *c, struct node_state *s)

@@ -16,6 +16,7 @@ struct node_generation {
 	uint32_t number, key_id;
 	uint64_t epoch;			/* at which the chains stand */
 	bool active;			/* else pending */
+	bool armed;			/* a fallback that all members hold: it may be entered */
 	struct akm_secret chain;
 	size_t n_pairs;
 	struct msg_pair *pairs;		/* owned */
@@ -31,6 +32,8 @@ struct node_atr {
 	/* Not stored: */
 	bool in_kernel;			/* device and all generations are there */
 	bool wants_incarnation;		/* asked for, not there yet */
+	unsigned int announces;		/* of the active generation that are left to be made */
+	uint64_t announce_ms;		/* when the next one is due */
 };
 
 struct node_state {

@@ -47,7 +47,7 @@ struct policy_state {
 	uint32_t atr_id, budget;
 	size_t n;
 	struct rule_state *rules;
-	struct hold hold[POLICY_ACTIONS];	/* rekey and stronger */
+	struct hold hold[POLICY_ACTIONS];	/* of what is more than an alert */
 	struct ring done;			/* the same, of all rules */
 	struct rule_state *owed;		/* whose rekey is, or NULL */
 	enum policy_kind owed_kind;

@@ -35,11 +35,13 @@ static const struct kind kinds[] = {
 	[POLICY_GENERATION_AHEAD] = { "generation-ahead", POLICY_SELF, POLICY_WARNING, true, false, true },
 	[POLICY_EXHAUSTED] = { "exhausted", POLICY_SELF, POLICY_ALERT, true, false, false },
 	[POLICY_STATE_LOST] = { "state-lost", POLICY_SELF, POLICY_WARNING, true, false, false },
+	[POLICY_FALLBACK_ENTERED] = { "fallback-entered", POLICY_MEMBER, POLICY_ALERT, true, false, true },
 };
 _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == POLICY_KINDS, "a kind without a line");
 
 static const char *const actions[] = {
-	[POLICY_NOTHING] = "nothing", [POLICY_DO_ALERT] = "alert", [POLICY_DO_REKEY] = "rekey",
+	[POLICY_NOTHING] = "nothing", [POLICY_DO_ALERT] = "alert", [POLICY_DO_FALLBACK] = "fallback",
+	[POLICY_DO_REKEY] = "rekey",
 	[POLICY_DO_QUARANTINE] = "quarantine", [POLICY_DO_EVICT] = "evict",
 };
 
@@ -148,11 +150,13 @@ const char *policy_forbids(enum policy_kind kind, enum policy_action action)
 {
 	const struct kind *k = &kinds[kind];
 
+	if (action == POLICY_DO_FALLBACK && k->origin == POLICY_WIRE)
+		return "can be caused by anybody on the wire: it must not use up the fallback";
 	if (action >= POLICY_DO_QUARANTINE && k->origin == POLICY_WIRE)
 		return "can be caused by anybody on the wire: it must not cost a member its place";
 	if (action >= POLICY_DO_QUARANTINE && k->origin == POLICY_MEMBER)
 		return "can be forged by one member in the name of another: it must not cost a member its place";
-	if ((action == POLICY_DO_REKEY || action == POLICY_DO_QUARANTINE) && !k->of_atr)
+	if (action > POLICY_DO_ALERT && action < POLICY_DO_EVICT && !k->of_atr)
 		return "concerns no single ATR: alert and evict are all there is to do";
 	return NULL;
 }

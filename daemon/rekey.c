@@ -24,7 +24,18 @@ int rekey_next(const struct rekey_atr *a)
 	for (size_t i = a->n_generations; i-- > 0;) {
 		if (in_use(&a->generations[i]))
 			return -1;
-		if (a->generations[i].state == GEN_PREPARING)
+		if (a->generations[i].state == GEN_PREPARING && !a->generations[i].fallback)
+			return (int)i;
+	}
+	return -1;
+}
+
+int rekey_fallback(const struct rekey_atr *a)
+{
+	for (size_t i = a->n_generations; i-- > 0;) {
+		if (in_use(&a->generations[i]))
+			return -1;
+		if (a->generations[i].state == GEN_PREPARING && a->generations[i].fallback)
 			return (int)i;
 	}
 	return -1;
@@ -101,6 +112,53 @@ static bool is_quiet(const struct rekey_atr *a, int current)
 	return true;
 }
 
+bool rekey_wants_fallback(const struct rekey_atr *a)
+{
+	int current = rekey_current(a);
+
+	return current >= 0 && is_quiet(a, current) && rekey_next(a) < 0 && rekey_fallback(a) < 0 && a->n_members > 1 &&
+	       !a->generations[current].lost && !a->generations[current].fallback;
+}
+
+/* Do all who send on @current hold the fallback? Who is away does, or sends nothing that the others hear. */
+static bool is_everywhere(const struct rekey_atr *a, size_t current, size_t fallback)
+{
+	for (size_t i = 0; i < a->n_members; i++)
+		if (a->members[i].step[current] == STEP_ACTIVATED && !holds(a->members[i].step[fallback]))
+			return false;
+	return true;
+}
+
+bool rekey_armed(const struct rekey_atr *a)
+{
+	int current = rekey_current(a), fallback = rekey_fallback(a);
+
+	if (current < 0 || fallback < 0)
+		return false;
+	for (size_t i = 0; i < a->n_members; i++)
+		if (a->members[i].step[current] == STEP_ACTIVATED &&
+		    a->members[i].armed != a->generations[fallback].number)
+			return false;
+	return true;
+}
+
+/* Members entered the fallback, so it is what the ATR talks with, whoever decided that. */
+static bool is_entered(const struct rekey_atr *a, int fallback)
+{
+	for (size_t i = 0; fallback >= 0 && i < a->n_members; i++)
+		if (a->members[i].step[fallback] == STEP_ACTIVATED)
+			return true;
+	return false;
+}
+
+/* Made, and not to be used any more. A fallback that others may have entered is received as long as what it was for. */
+static bool is_superseded(const struct rekey_atr *a, size_t g, int current, int next, int fallback)
+{
+	if (a->generations[g].state != GEN_PREPARING || (int)g == next || (int)g == fallback)
+		return false;
+	return !a->generations[g].fallback || (int)g > current;
+}
+
 /* May the generation that is PREPARING be used? */
 static bool may_activate(const struct rekey_atr *a, size_t next, uint64_t now, struct rekey_plan *plan)
 {
@@ -168,11 +226,13 @@ static bool may_retire(const struct rekey_atr *a, size_t old, size_t current, ui
 /* At most one change of state. Return: is there one? */
 static bool plan_state(const struct rekey_atr *a, uint64_t now, struct rekey_plan *plan)
 {
-	int current = rekey_current(a), next = rekey_next(a);
+	int current = rekey_current(a), next = rekey_next(a), fallback = rekey_fallback(a);
 
+	if (is_entered(a, fallback))
+		return set_state(plan, (size_t)fallback, GEN_ACTIVATING);
 	for (size_t i = 0; i < a->n_generations; i++)
-		if (a->generations[i].state == GEN_PREPARING && (int)i != next)
-			return set_state(plan, i, GEN_RETIRED);		/* superseded */
+		if (is_superseded(a, i, current, next, fallback))
+			return set_state(plan, i, GEN_RETIRED);
 	if (next >= 0 && may_activate(a, next, now, plan))
 		return set_state(plan, next, GEN_ACTIVATING);
 	if (current < 0)
@@ -236,7 +296,7 @@ static uint32_t kernel_grace(const struct rekey_atr *a, const struct rekey_gener
 static bool plan_member(const struct rekey_atr *a, const struct rekey_member *m, uint64_t now,
 			struct rekey_action *action)
 {
-	int current = rekey_current(a), next = rekey_next(a);
+	int current = rekey_current(a), next = rekey_next(a), fallback = rekey_fallback(a);
 
 	/* What was superseded goes first: the kernel holds only so many. */
 	if (plan_retire(a, m, (size_t)(current + 1), action))
@@ -244,6 +304,12 @@ static bool plan_member(const struct rekey_atr *a, const struct rekey_member *m,
 	if (current >= 0 && a->generations[current].lost)
 		current = -1;			/* nothing of it can be given */
 	if (current >= 0 && m->step[current] == STEP_PREPARED) {
+		/* The others may have been told that whoever sends holds it. */
+		if (fallback >= 0 && may_prepare(a, m, (size_t)fallback)) {
+			action->type = REKEY_PREPARE;
+			action->generation = (size_t)fallback;
+			return true;
+		}
 		action->type = REKEY_ACTIVATE;
 		action->generation = (size_t)current;
 		action->grace_ms = kernel_grace(a, &a->generations[current], now);
@@ -264,6 +330,22 @@ static bool plan_member(const struct rekey_atr *a, const struct rekey_member *m,
 	return m->stale && current >= 0 && m->step[current] == STEP_ACTIVATED;
 }
 
+/* What can wait until there is nothing else to do */
+static bool plan_fallback(const struct rekey_atr *a, const struct rekey_member *m, struct rekey_action *action)
+{
+	int current = rekey_current(a), fallback = rekey_fallback(a);
+
+	if (current < 0 || fallback < 0 || rekey_next(a) >= 0 || m->step[current] != STEP_ACTIVATED)
+		return false;
+	action->generation = (size_t)fallback;
+	action->type = REKEY_PREPARE;
+	if (may_prepare(a, m, (size_t)fallback))
+		return true;
+	action->type = REKEY_ARM;
+	return m->step[fallback] == STEP_PREPARED && m->armed != a->generations[fallback].number &&
+	       is_everywhere(a, (size_t)current, (size_t)fallback);
+}
+
 void rekey_plan(const struct rekey_atr *a, uint64_t now_ms, struct rekey_plan *plan)
 {
 	plan->n = 0;
@@ -273,7 +355,8 @@ void rekey_plan(const struct rekey_atr *a, uint64_t now_ms, struct rekey_plan *p
 	for (size_t i = 0; i < a->n_members; i++) {
 		struct rekey_action action = { .member = i };
 
-		if (a->members[i].up && !a->members[i].busy && plan_member(a, &a->members[i], now_ms, &action))
+		if (a->members[i].up && !a->members[i].busy &&
+		    (plan_member(a, &a->members[i], now_ms, &action) || plan_fallback(a, &a->members[i], &action)))
 			add(plan, action);
 	}
 }
@@ -292,10 +375,10 @@ bool rekey_reached(const struct rekey_atr *a, uint32_t number)
 
 bool rekey_settled(const struct rekey_atr *a)
 {
-	int current = rekey_current(a);
+	int current = rekey_current(a), fallback = rekey_fallback(a);
 
 	for (size_t i = 0; i < a->n_generations; i++)
-		if (a->generations[i].state != GEN_RETIRED && (int)i != current)
+		if (a->generations[i].state != GEN_RETIRED && (int)i != current && (int)i != fallback)
 			return false;
 	if (current >= 0 && a->generations[current].state != GEN_ACTIVE)
 		return false;

@@ -21,6 +21,10 @@
  *    does not wait. A newer generation supersedes one that is still PREPARING.
  *  - A member that was away gets the generation in use, then is told to erase the old.
  *  - Numbers only grow at a member: it is never given one below what it holds.
+ *  - A fallback is one more generation, made when a change has come through, and given to those who
+ *    send on what is in use, before anybody else does: it lies ready (PREPARING), and is never
+ *    activated from here. When all who send hold it they are told so (ARM), and may enter it. If one
+ *    did, it is in use, as if it had been activated: the others follow, older ones retire.
  *  - A generation whose secret another manager made and took along (lost) is what members
  *    may talk with. It is given to nobody and activated nowhere, only retired.
  */
@@ -40,6 +44,7 @@ struct rekey_generation {
 	enum store_gen_state state;
 	bool urgent;
 	bool lost;			/* its secret is another manager's */
+	bool fallback;			/* PREPARING: lies ready; else members entered it */
 	uint64_t decided_ms;		/* monotonic, when it was made (or the program started) */
 	uint64_t since_ms;		/* monotonic, when this state was entered (or the program started) */
 };
@@ -48,6 +53,7 @@ struct rekey_member {
 	bool up;			/* the link is there, and what the node has is known */
 	bool busy;			/* a request is under way, or its last failure is too fresh */
 	bool stale;			/* does not have the newest definition */
+	uint32_t armed;			/* number of the fallback of which it knows that everybody holds it */
 	uint64_t away_ms;		/* monotonic, since when it is not up (our own start at the earliest) */
 	enum store_step step[REKEY_GENERATIONS];
 };
@@ -65,6 +71,7 @@ enum rekey_type {
 	REKEY_PREPARE,			/* send @member … */
 	REKEY_ACTIVATE,
 	REKEY_RETIRE,
+	REKEY_ARM,			/* everybody holds it */
 };
 
 struct rekey_action {
@@ -87,6 +94,12 @@ void rekey_plan(const struct rekey_atr *a, uint64_t now_ms, struct rekey_plan *p
 int rekey_current(const struct rekey_atr *a);
 /* Position of the newest one that is PREPARING and newer than the current one, or -1. */
 int rekey_next(const struct rekey_atr *a);
+/* Position of the fallback that lies ready, newer than the current one, or -1. */
+int rekey_fallback(const struct rekey_atr *a);
+/* Should there be one, and there is none? */
+bool rekey_wants_fallback(const struct rekey_atr *a);
+/* Everybody who sends on what is in use knows that all of them hold the fallback. */
+bool rekey_armed(const struct rekey_atr *a);
 /* Every member that is up sends on generation @number (or a newer one). */
 bool rekey_reached(const struct rekey_atr *a, uint32_t number);
 /* Nothing is left to do for the members that are up. */

@@ -466,7 +466,7 @@ static const struct ctl_command commands[] = {
 			  { "suite", CTL_STRING, false }, { "port", CTL_INT, false },
 			  { "subnet4", CTL_STRING, false }, { "subnet6", CTL_STRING, false },
 			  { "epoch_interval", CTL_INT, false }, { "epoch_grace", CTL_INT, false },
-			  { "freshness", CTL_STRING, false } }, ctl_atr_create },
+			  { "freshness", CTL_STRING, false }, { "fallback", CTL_STRING, false } }, ctl_atr_create },
 	{ "atr-list", { { .name = NULL } }, ctl_atr_list },
 	{ "atr-show", { { "atr", CTL_STRING, true } }, ctl_atr_show },
 	{ "atr-add", { { "atr", CTL_STRING, true }, { "node", CTL_STRING, true } }, ctl_atr_add },

@@ -13,6 +13,7 @@
 #include "nl.h"
 #include "node_atrs.h"
 #include "node_kernel.h"
+#include "policy_load.h"
 #include "record.h"
 #include "status.h"
 #include "superior.h"
@@ -30,6 +31,7 @@ struct node {
 	struct ctl *ctl;
 	struct event *look;
 	struct blind blind;
+	struct policy policy;
 	bool provisioned;
 	struct record record;
 	char record_path[PATH_MAX], log_path[PATH_MAX], sealed_path[PATH_MAX];
@@ -67,7 +69,10 @@ static int on_accept(const struct msg_hello *h, struct akm_error *err, void *ctx
 
 static void on_up(struct link *l, void *ctx)
 {
-	(void)l, (void)ctx;		/* the heartbeat that follows says what we have */
+	struct node *n = ctx;
+
+	(void)l;
+	node_atrs_link_up(n->atrs);	/* the heartbeat that follows says what we have */
 }
 
 static void on_down(void *ctx)
@@ -287,6 +292,15 @@ static void on_look(evutil_socket_t fd, short what, void *arg)
 
 /* ---- control socket ---- */
 
+/* The one that may be entered, 0: none */
+static uint32_t armed_fallback(const struct node_atr *a)
+{
+	for (size_t i = 0; i < a->n_generations; i++)
+		if (a->generations[i].armed && !a->generations[i].active)
+			return a->generations[i].number;
+	return 0;
+}
+
 static void put_atr(const struct node_atr *atr, void *ctx)
 {
 	struct node_atr *a = (struct node_atr *)atr;
@@ -302,6 +316,7 @@ static void put_atr(const struct node_atr *atr, void *ctx)
 	json_object_object_add(o, "self", json_object_new_int(a->def.self));
 	json_object_object_add(o, "members", json_object_new_uint64(a->def.n_members));
 	json_object_object_add(o, "generation", json_object_new_int64(g ? g->number : 0));
+	json_object_object_add(o, "fallback_generation", json_object_new_int64(armed_fallback(a)));
 	json_object_object_add(o, "state", json_object_new_string(a->in_kernel ? "in kernel" : "not in kernel"));
 	for (size_t i = 0; i < a->def.n_addresses; i++)
 		json_object_array_add(addresses, report_prefix(&a->def.addresses[i]));
@@ -471,7 +486,8 @@ static int open_parts(struct node *n, struct akm_error *err)
 	};
 	struct node_atrs_config atrs = {
 		.base = n->env->base, .q = n->env->q, .nl = n->nl, .evidence = n->evidence, .dir = n->sealed_path,
-		.id = provisioned_id(n), .ready = on_atrs_ready, .changed = on_changed, .ctx = n,
+		.id = provisioned_id(n), .policy = &n->policy,
+		.fallback_after_ms = n->env->config->fallback_after_ms, .ready = on_atrs_ready, .changed = on_changed, .ctx = n,
 	};
 
 	n->look = evtimer_new(n->env->base, on_look, n);
@@ -497,6 +513,7 @@ static void node_stop(void *role)
 	eventlog_close(n->log);
 	nl_free(n->nl);
 	record_free(&n->record);
+	policy_free(&n->policy);
 	free(n);
 }
 
@@ -511,7 +528,8 @@ static int node_start(struct role_env *env, void **ret, struct akm_error *err)
 	snprintf(n->record_path, sizeof(n->record_path), "%s/provision", env->config->state);
 	snprintf(n->log_path, sizeof(n->log_path), "%s/events", env->config->state);
 	snprintf(n->sealed_path, sizeof(n->sealed_path), "%s/sealed", env->config->state);
-	r = load_record(n, err);
+	r = policy_load(env->config, &n->policy, err);
+	r = r ?: load_record(n, err);
 	r = r ?: open_evidence(n, err);
 	r = r ?: nl_open(env->base, on_kernel_event, on_kernel_change, n, &n->nl, err);
 	if (!r)

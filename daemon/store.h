@@ -75,6 +75,7 @@ struct store_atr {
 	struct msg_prefix subnet4, subnet6;	/* addr_len 0: none */
 	uint32_t epoch_interval_ms, epoch_grace_ms;
 	uint32_t freshness;		/* enum akm_freshness */
+	bool fallback;			/* one lies armed with the members */
 	uint64_t definition;		/* version, monotonic */
 	uint32_t last_generation;	/* highest number ever handed out: durable before use */
 	bool deleted;			/* the row stays: numbers are never reused */
@@ -97,7 +98,7 @@ struct store_generation {
 	uint64_t epoch;			/* at which the wrapped chain stands */
 	struct akm_blob secret;		/* wrapped: C_epoch | pair root; empty once retired (erased) */
 	uint64_t created_ms;
-	char reason[64];		/* "create", "add", "evict", "rekey", "auth-fail", … */
+	char reason[64];		/* "create", "add", "evict", "rekey", "fallback", "auth-fail", … */
 };
 void store_generation_free(struct store_generation *g);
 /* Insert or replace; a retired one is stored without its secret, and the old bytes are overwritten. */

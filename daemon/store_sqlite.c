@@ -6,12 +6,14 @@
 #include <sys/stat.h>
 
 #define APPLICATION_ID	0x414b4d31	/* "AKM1" */
-#define SCHEMA_VERSION	2
+#define SCHEMA_VERSION	3
 #define PAGE_MIN	512		/* the SQLite file format's smallest page */
 
 /* What came later, by version: written as it changes a database of before, so that both end up the same to the letter. */
 #define SCHEMA_2 \
 	"ALTER TABLE atr ADD COLUMN freshness INTEGER NOT NULL DEFAULT 1 CHECK (freshness BETWEEN 1 AND 2);"
+#define SCHEMA_3 \
+	"ALTER TABLE atr ADD COLUMN fallback INTEGER NOT NULL DEFAULT 1 CHECK (fallback IN (0, 1));"
 
 /* All of it in STRICT tables with CHECKs: what does not fit is refused by the database as well. */
 static const char schema[] =
@@ -100,7 +102,7 @@ static const char schema[] =
 	" text TEXT NOT NULL,"
 	" UNIQUE (source, source_seq, time_ms)"
 	") STRICT;"
-	SCHEMA_2;
+	SCHEMA_2 SCHEMA_3;
 
 static int run(struct store *s, const char *sql)
 {
@@ -255,7 +257,7 @@ static int make_wal(struct store *s)
 
 static int change_schema(struct store *s, const char *sql)
 {
-	static const char ids[] = "PRAGMA application_id = 0x414b4d31; PRAGMA user_version = 2";
+	static const char ids[] = "PRAGMA application_id = 0x414b4d31; PRAGMA user_version = 3";
 	int r = store_begin(s);
 
 	if (r < 0)
@@ -384,8 +386,8 @@ static int open_store(struct store *s, const char *path, struct akm_error *err)
 		return r;
 	if (!id.tables)
 		return explain(s, change_schema(s, schema), path, err);
-	if (id.version < 2)
-		r = explain(s, change_schema(s, SCHEMA_2), path, err);
+	if (id.version < SCHEMA_VERSION)
+		r = explain(s, change_schema(s, id.version < 2 ? SCHEMA_2 SCHEMA_3 : SCHEMA_3), path, err);
 	return r ?: check_contents(s, path, err);
 }
 

@@ -139,6 +139,7 @@ static const struct akm_arg atr_create[] = {
 	{ DURATION("epoch-interval"), .json = "epoch_interval" },
 	{ DURATION("epoch-grace"), .json = "epoch_grace" },
 	{ .word = "freshness", .meta = "strict|epoch", .kind = AKM_ARG_FRESHNESS, .json = "freshness" },
+	{ .word = "fallback", .meta = "armed|off", .kind = AKM_ARG_NAME, .json = "fallback" },
 	{}
 };
 

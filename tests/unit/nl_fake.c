@@ -40,6 +40,7 @@ struct fake_kernel {
 	bool cutting;
 	unsigned int cut_after;
 	bool members_roam;
+	unsigned int announces;
 };
 
 struct nl {
@@ -268,6 +269,30 @@ void fake_kernel_event(struct fake_kernel *k, const struct nl_event *e)
 {
 	if (k->listener)
 		k->listener->event(k->listener->ctx, e);
+}
+
+/* @from sends @to a packet. */
+void fake_kernel_talk(struct fake_kernel *from, struct fake_kernel *to, const char *ifname)
+{
+	struct fake_device *d = find(from, ifname), *e = find(to, ifname);
+	struct nl_event used = { .type = AKM_EVENT_PENDING_USED };
+	const struct fake_generation *g;
+
+	if (why_deaf(d, e))
+		return;
+	g = generation(e, active(d)->number);
+	if (g->state != AKM_GEN_PENDING)
+		return;
+	used.atr_id = e->d.atr_id;
+	used.member = d->d.self;
+	used.generation = g->number;
+	used.key_id = g->key_id;
+	fake_kernel_event(to, &used);
+}
+
+unsigned int fake_kernel_announces(struct fake_kernel *k)
+{
+	return k->announces;
 }
 
 static void roll(struct fake_kernel *k, struct fake_device *d, struct fake_generation *g)
@@ -753,11 +778,26 @@ int nl_generation_activate(struct nl *n, const char *ifname, uint32_t number, ui
 	if (!d->d.incarnation)
 		return akm_error_set(err, -EINVAL, "INCARNATION", "none");
 	g->state = AKM_GEN_ACTIVE;
-	if (old) {
+	for (old = d->generations; old < d->generations + AKM_GENERATIONS_MAX; old++) {
+		if (!old->number || old->number >= number || old->state == AKM_GEN_RETIRING)
+			continue;
 		old->state = AKM_GEN_RETIRING;
 		old->deadline_ms = now_ms() + grace_ms;
 	}
 	n->k->changes++;
+	return 0;
+}
+
+int nl_generation_announce(struct nl *n, const char *ifname, uint32_t number, struct akm_error *err)
+{
+	struct fake_device *d = find(n->k, ifname);
+	int r = planned_failure(n, 0, err);
+
+	if (!d || r < 0)
+		return r ?: absent(n, err);
+	if (!active(d) || active(d)->number != number)
+		return akm_error_set(err, -ESTALE, "EXPECT", "is not the active one");
+	n->k->announces++;
 	return 0;
 }
 

@@ -18,6 +18,9 @@ void fake_kernel_use(struct fake_kernel *k);		/* the next nl_open() is on this o
 
 /* Can what @from sends now on device @ifname be read by @to? Why not: *ret_why. */
 bool fake_kernel_hears(struct fake_kernel *from, struct fake_kernel *to, const char *ifname, const char **ret_why);
+/* @from sends something to @to, who tells its daemon what a kernel tells. */
+void fake_kernel_talk(struct fake_kernel *from, struct fake_kernel *to, const char *ifname);
+unsigned int fake_kernel_announces(struct fake_kernel *k);
 /* Whether @k could read what is sent under any generation that @other holds there */
 bool fake_kernel_shares_key(struct fake_kernel *k, struct fake_kernel *other, const char *ifname);
 bool fake_kernel_holds(struct fake_kernel *k, const char *ifname, uint32_t generation);

@@ -130,6 +130,9 @@ struct msg sample_msg(enum msg_type type)
 		sample_inventory(&m.takeover.inventory);
 		snprintf(m.takeover.from, sizeof(m.takeover.from), "MgmtMod");
 		break;
+	case MSG_ATR_ARM:
+		m.arm = (struct msg_atr_arm) { 1, 4 };
+		break;
 	}
 	return m;
 }

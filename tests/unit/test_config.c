@@ -97,6 +97,7 @@ static void test_defaults_manager(void **state)
 	assert_int_equal(c.auth_fail.action, ACTION_REKEY);
 	assert_int_equal(c.clone.count, 1);
 	assert_int_equal(c.unknown_key.action, ACTION_ALERT);
+	assert_true(c.fallback);
 	assert_int_equal(c.hold_down_s, 60);
 	config_free(&c);
 }
@@ -162,6 +163,10 @@ static void test_policy_file(void **state)
 	accept_text(MANAGER "[policy]\nfile = /etc/akm/policy\n", &c);
 	assert_string_equal(c.policy_file, "/etc/akm/policy");
 	config_free(&c);
+	accept_text(NODE "[policy]\nfile = /etc/akm/policy\nfallback_after = 3600000\n", &c);
+	assert_string_equal(c.policy_file, "/etc/akm/policy");
+	assert_int_equal(c.fallback_after_ms, 3600000);
+	config_free(&c);
 }
 
 static void test_everything_manager(void **state)
@@ -171,7 +176,7 @@ static void test_everything_manager(void **state)
 	(void)state;
 	accept_text(MANAGER "[tpm]\nek_ca = /etc/akm/ek.pem\n[link]\nlisten = 192.0.2.1:1\nannounce = manager.example:7646,[2001:db8::1]:7646\n"
 		    "next_n = 60\n[provision]\nlisten = unix-listen:/run/p\n"
-		    "[atr]\nprepare_timeout = 100\ngrace = 0\nepoch_interval = 2147483647\nepoch_grace = 3600000\n"
+		    "[atr]\nprepare_timeout = 100\ngrace = 0\nepoch_interval = 2147483647\nepoch_grace = 3600000\nfallback = no\n"
 		    "[policy]\nauth_fail = 1/1:alert\nreplay = off\nclone = 1000000/86400:rekey\nunknown_key = 5/60:alert\nhold_down = 0\n", &c);
 	assert_string_equal(c.ek_ca, "/etc/akm/ek.pem");
 	assert_string_equal(c.listen, "192.0.2.1:1");
@@ -184,6 +189,7 @@ static void test_everything_manager(void **state)
 	assert_int_equal(c.grace_ms, 0);
 	assert_int_equal(c.epoch_interval_ms, 2147483647);
 	assert_int_equal(c.epoch_grace_ms, 3600000);
+	assert_false(c.fallback);
 	assert_int_equal(c.auth_fail.count, 1);
 	assert_int_equal(c.auth_fail.action, ACTION_ALERT);
 	assert_int_equal(c.replay.count, 0);
@@ -299,7 +305,9 @@ static const struct refusal { const char *text, *field, *reason; } refusals[] = 
 	{ MANAGER "[policy]\nunknown_key = Off\n", ":5: [policy] unknown_key", NOT_RULE("Off") },
 	{ MANAGER "[policy]\nhold_down = 86401\n", ":5: [policy] hold_down", "86401 is not within 0 … 86400" },
 	{ MANAGER "[policy]\nfile = policy\n", ":5: [policy] file", "'policy' is not an absolute path" },
-	{ NODE "[policy]\nfile = /etc/akm/policy\n", ":5: [policy] file", "means nothing for this role" },
+	{ NODE "[atr]\nfallback = no\n", ":5: [atr] fallback", "means nothing for this role" },
+	{ MANAGER "[policy]\nfallback_after = 1000\n", ":5: [policy] fallback_after", "means nothing for this role" },
+	{ NODE "[policy]\nfallback_after = 999\n", ":5: [policy] fallback_after", "999 is not within 1000 … 3600000" },
 	{ MANAGER "[policy]\nfile = /etc/akm/policy\nhold_down = 5\n", ":6: [policy] hold_down",
 	  "has no effect beside [policy] file: say it there" },
 	{ MANAGER "[policy]\nclone = off\nfile = /etc/akm/policy\n", ":5: [policy] clone",

@@ -50,6 +50,9 @@
 #define REQ_ACTIVATE \
 	"0801000009000200616b6d310000000008000300090000000800090088130000"
 
+#define REQ_ANNOUNCE \
+	"0801000009000200616b6d31000000000800030009000000080008000900000004000f00"
+
 #define REQ_RETIRE \
 	"0901000009000200616b6d31000000000800030009000000"
 
@@ -518,6 +521,8 @@ static void test_install(void **state)
 	p.pair_chains.len = 32;
 	assert_int_equal(nl_generation_pairs(nl, "akm1", &p, &err), 0);
 	expect_request(4, FAMILY, 0, REQ_PAIRS);
+	assert_int_equal(nl_generation_announce(nl, "akm1", 9, &err), 0);
+	expect_request(5, FAMILY, 0, REQ_ANNOUNCE);
 	p.pair_chains.len = 31;
 	expect_error(nl_generation_pairs(nl, "akm1", &p, &err), -EINVAL, "chain", "32 and 31 bytes for 1 pairs");
 }

@@ -83,8 +83,11 @@ static void test_there_and_back(void **state)
 
 	(void)state;
 	make_state(&s);
+	node_state_find(&s, 7)->generations[1].armed = true;
 	assert_int_equal(node_state_encode(&s, &content), 0);
 	assert_int_equal(node_state_decode(&content, &t, &err), 0);
+	assert_true(node_state_find(&t, 7)->generations[1].armed);
+	assert_false(node_state_find(&t, 7)->generations[0].armed || node_state_find(&t, 9)->generations[1].armed);
 	assert_memory_equal(t.id, s.id, sizeof(s.id));
 	assert_int_equal(t.term, 3);
 	a = node_state_find(&t, 7);
@@ -146,12 +149,15 @@ static void test_pairs_of_leavers_are_wiped(void **state)
 	make_state(&s);
 	a = node_state_find(&s, 7);
 	chains = a->generations[0].pair_chains.data;
+	a->generations[1].armed = true;
 	fill_prepare(&m.prepare, 7, 3, MEMBERS);
 	/* The member with index 4 is gone. */
 	m.prepare.members[2] = m.prepare.members[3];
 	m.prepare.n_members = 3;
 	node_atr_define(a, &m.prepare);
 	msg_free(&m);
+	/* and the fallback, which it has, too, is nothing to go to any more */
+	assert_false(a->generations[1].armed);
 	for (size_t g = 0; g < 2; g++) {
 		assert_int_equal(a->generations[g].n_pairs, 2);
 		assert_int_equal(a->generations[g].pairs[0].index, 2);

@@ -434,6 +434,175 @@ static void test_lost(void **state)
 	assert_int_equal(f.plan.n, 0);
 }
 
+/* ---- a fallback ---- */
+
+static void test_fallback_is_wanted_when_all_is_done(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f, 3);
+	assert_false(rekey_wants_fallback(&f.atr));
+	add_generation(&f, 1, GEN_ACTIVATING, 0);
+	assert_false(rekey_wants_fallback(&f.atr));
+	f.atr.generations[0].state = GEN_ACTIVE;
+	assert_true(rekey_wants_fallback(&f.atr));
+	add_generation(&f, 2, GEN_PREPARING, 0);
+	assert_false(rekey_wants_fallback(&f.atr));
+	f.atr.generations[1].state = GEN_ACTIVE;
+	assert_false(rekey_wants_fallback(&f.atr));
+	f.atr.generations[0].state = GEN_RETIRED;
+	assert_true(rekey_wants_fallback(&f.atr));
+	f.atr.n_members = 1;
+	assert_false(rekey_wants_fallback(&f.atr));
+	f.atr.n_members = 3;
+	f.atr.generations[1].lost = true;
+	assert_false(rekey_wants_fallback(&f.atr));
+	f.atr.generations[1].lost = false;
+	f.atr.generations[1].fallback = true;
+	assert_false(rekey_wants_fallback(&f.atr));
+}
+
+/* Given to all who send, then all are told; who is away has it, or keeps the others waiting. */
+static void test_fallback_is_armed_everywhere_or_nowhere(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f, 3);
+	add_generation(&f, 1, GEN_ACTIVE, 0);
+	all_at(&f, 0, STEP_ACTIVATED);
+	add_generation(&f, 2, GEN_PREPARING, 0);
+	f.atr.generations[1].fallback = true;
+	f.members[2].up = false;
+	plan(&f, 100000);
+	assert_int_equal(f.plan.n, 2);
+	assert_member(&f, 0, 0, REKEY_PREPARE, 1);
+	assert_member(&f, 1, 1, REKEY_PREPARE, 1);
+	f.members[0].step[1] = f.members[1].step[1] = STEP_PREPARED;
+	plan(&f, 200000);
+	assert_int_equal(f.plan.n, 0);
+	assert_true(rekey_settled(&f.atr));
+	f.members[2].up = true;
+	plan(&f, 200000);
+	assert_int_equal(f.plan.n, 1);
+	assert_member(&f, 0, 2, REKEY_PREPARE, 1);
+	f.members[2].step[1] = STEP_PREPARED;
+	plan(&f, 200000);
+	assert_int_equal(f.plan.n, 3);
+	for (size_t i = 0; i < 3; i++) {
+		assert_false(rekey_armed(&f.atr));
+		assert_member(&f, i, i, REKEY_ARM, 1);
+		f.members[i].armed = 2;
+	}
+	assert_true(rekey_armed(&f.atr));
+	plan(&f, 10000000);
+	assert_int_equal(f.plan.n, 0);
+	assert_int_equal(rekey_fallback(&f.atr), 1);
+	assert_int_equal(rekey_current(&f.atr), 0);
+}
+
+/* Once others may enter it, nobody sends who does not hold it. */
+static void test_who_returns_gets_the_fallback_first(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f, 3);
+	add_generation(&f, 3, GEN_ACTIVE, 0);
+	all_at(&f, 0, STEP_ACTIVATED);
+	add_generation(&f, 4, GEN_PREPARING, 0);
+	f.atr.generations[1].fallback = true;
+	all_at(&f, 1, STEP_PREPARED);
+	f.members[0].armed = f.members[1].armed = 4;
+	f.members[2] = (struct rekey_member){ .up = true };
+	plan(&f, 0);
+	assert_int_equal(f.plan.n, 1);
+	assert_member(&f, 0, 2, REKEY_PREPARE, 0);
+	f.members[2].step[0] = STEP_PREPARED;
+	plan(&f, 0);
+	assert_int_equal(f.plan.n, 1);
+	assert_member(&f, 0, 2, REKEY_PREPARE, 1);
+	f.members[2].step[1] = STEP_PREPARED;
+	plan(&f, 0);
+	assert_member(&f, 0, 2, REKEY_ACTIVATE, 0);
+	f.members[2].step[0] = STEP_ACTIVATED;
+	plan(&f, 0);
+	assert_int_equal(f.plan.n, 1);
+	assert_member(&f, 0, 2, REKEY_ARM, 1);
+}
+
+/* One member entered it: it is in use; the others follow, the one before retires, and it is nothing to arm beside. */
+static void test_fallback_is_entered(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f, 3);
+	add_generation(&f, 1, GEN_ACTIVE, 0);
+	all_at(&f, 0, STEP_ACTIVATED);
+	add_generation(&f, 2, GEN_PREPARING, 0);
+	f.atr.generations[1].fallback = true;
+	all_at(&f, 1, STEP_PREPARED);
+	f.members[1].step[1] = STEP_ACTIVATED;
+	f.members[1].up = false;
+	assert_state(&f, 50, 1, GEN_ACTIVATING);
+	f.atr.generations[1].state = GEN_ACTIVATING;
+	f.atr.generations[1].since_ms = 50;
+	plan(&f, 50);
+	assert_int_equal(f.plan.n, 2);
+	assert_member(&f, 0, 0, REKEY_ACTIVATE, 1);
+	assert_member(&f, 1, 2, REKEY_ACTIVATE, 1);
+	all_at(&f, 1, STEP_ACTIVATED);
+	assert_state(&f, 60, 1, GEN_ACTIVE);
+	f.atr.generations[1].state = GEN_ACTIVE;
+	f.atr.generations[1].since_ms = 60;
+	plan(&f, 5059);
+	assert_int_equal(f.plan.n, 0);
+	assert_state(&f, 5060, 0, GEN_RETIRED);
+	assert_false(rekey_wants_fallback(&f.atr));
+}
+
+/* A newer generation is on its way: what lies ready is given to nobody, received by all, and retired with the rest. */
+static void test_fallback_is_superseded(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f, 3);
+	add_generation(&f, 1, GEN_ACTIVE, 0);
+	all_at(&f, 0, STEP_ACTIVATED);
+	add_generation(&f, 2, GEN_PREPARING, 0);
+	f.atr.generations[1].fallback = true;
+	f.members[0].step[1] = f.members[1].step[1] = STEP_PREPARED;
+	add_generation(&f, 3, GEN_PREPARING, 0);
+	plan(&f, 0);
+	assert_int_equal(f.plan.n, 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_member(&f, i, i, REKEY_PREPARE, 2);
+	all_at(&f, 2, STEP_PREPARED);
+	assert_state(&f, 10, 2, GEN_ACTIVATING);
+	f.atr.generations[2].state = GEN_ACTIVE;
+	f.atr.generations[2].since_ms = 10;
+	all_at(&f, 2, STEP_ACTIVATED);
+	assert_int_equal(rekey_fallback(&f.atr), -1);
+	plan(&f, 5009);
+	assert_int_equal(f.plan.n, 0);
+	assert_state(&f, 5010, 0, GEN_RETIRED);
+	f.atr.generations[0].state = GEN_RETIRED;
+	assert_state(&f, 5010, 1, GEN_RETIRED);
+	f.atr.generations[1].state = GEN_RETIRED;
+	plan(&f, 5010);
+	assert_int_equal(f.plan.n, 3);
+	assert_true(rekey_wants_fallback(&f.atr));
+	/* Whoever entered it all the same, and was away, goes on to the newer one. */
+	f.members[1].step[1] = STEP_ACTIVATED;
+	f.members[1].step[2] = STEP_PREPARED;
+	plan(&f, 5010);
+	assert_member(&f, 1, 1, REKEY_ACTIVATE, 2);
+	assert_int_equal(rekey_current(&f.atr), 2);
+}
+
 static void test_observed(void **state)
 {
 	(void)state;
@@ -463,6 +632,7 @@ struct node {
 	bool up, member;
 	struct wire to, from;		/* one request and its answer under way */
 	int result;
+	uint32_t armed;			/* the fallback that it may enter */
 	uint64_t reports_at;		/* the heartbeat after a (re)connect */
 };
 
@@ -473,6 +643,7 @@ struct world {
 	uint64_t now;
 	uint32_t random, latency, reconnect, last;
 	bool manager_away;
+	bool fallbacks;
 };
 
 static uint32_t dice(struct world *w, uint32_t sides)
@@ -513,18 +684,18 @@ static void make_room(struct kernel *k)
 	kernel_erase(k, oldest);
 }
 
-/* Likewise: what is older than the active one and never was active goes with its activation. */
-static void drop_pending(struct kernel *k, uint32_t below)
+/* What is older than the active one retires, whether or not it ever was active. */
+static void retire_older(struct kernel *k, uint32_t below, uint64_t deadline)
 {
 	for (int i = 0; i < HELD; i++)
-		if (k->held[i].number < below && k->held[i].number != k->active && !k->held[i].deadline)
-			k->held[i].number = 0;
+		if (k->held[i].number && k->held[i].number < below && !k->held[i].deadline)
+			k->held[i].deadline = deadline;
 }
 
 /* kernel/generation.c's rules */
 static int kernel_do(struct kernel *k, const struct wire *m, uint64_t now)
 {
-	int i = held_at(k, m->number), old = held_at(k, k->active);
+	int i = held_at(k, m->number);
 
 	switch (m->type) {
 	case REKEY_PREPARE:
@@ -545,14 +716,14 @@ static int kernel_do(struct kernel *k, const struct wire *m, uint64_t now)
 			return 0;
 		if (m->number < k->active)
 			return -ESTALE;
-		drop_pending(k, m->number);
-		if (old >= 0)
-			k->held[old].deadline = now + m->grace + 1;
+		retire_older(k, m->number, now + m->grace + 1);
 		k->active = m->number;
 		return 0;
 	case REKEY_RETIRE:
 		kernel_erase(k, m->number);
 		return 0;
+	case REKEY_ARM:
+		return i < 0 ? -ENOENT : 0;
 	case REKEY_STATE:
 		break;
 	}
@@ -589,7 +760,7 @@ static void world_init(struct world *w, uint32_t seed, uint32_t latency)
 }
 
 /* What fleet.c does when a generation is made: forget those that nobody can hold any more. */
-static void new_generation(struct world *w, bool urgent)
+static void add_to_world(struct world *w, bool urgent, bool fallback)
 {
 	struct rekey_atr *a = &w->atr;
 
@@ -608,8 +779,14 @@ static void new_generation(struct world *w, bool urgent)
 	}
 	assert_true(a->n_generations < REKEY_GENERATIONS);
 	a->generations[a->n_generations++] = (struct rekey_generation){
-		.number = ++w->last, .state = GEN_PREPARING, .urgent = urgent, .decided_ms = w->now, .since_ms = w->now,
+		.number = ++w->last, .state = GEN_PREPARING, .urgent = urgent, .fallback = fallback, .decided_ms = w->now,
+		.since_ms = w->now,
 	};
+}
+
+static void new_generation(struct world *w, bool urgent)
+{
+	add_to_world(w, urgent, false);
 }
 
 static void deliver(struct world *w, size_t i)
@@ -620,6 +797,8 @@ static void deliver(struct world *w, size_t i)
 
 	if (n->to.used && w->now >= n->to.at) {
 		n->result = kernel_do(&n->kernel, &n->to, w->now);
+		if (n->to.type == REKEY_ARM)
+			n->armed = n->to.number;
 		n->from = n->to;
 		n->from.at = w->now + dice(w, w->latency);
 		n->to.used = false;
@@ -632,7 +811,9 @@ static void deliver(struct world *w, size_t i)
 	g = position(w, n->from.number);
 	if (g < 0)
 		return;				/* forgotten meanwhile */
-	if (n->from.type == REKEY_PREPARE && m->step[g] == STEP_NONE)
+	if (n->from.type == REKEY_ARM)
+		m->armed = n->from.number;
+	else if (n->from.type == REKEY_PREPARE && m->step[g] == STEP_NONE)
 		m->step[g] = STEP_PREPARED;
 	else if (n->from.type == REKEY_ACTIVATE)
 		m->step[g] = STEP_ACTIVATED;
@@ -656,6 +837,8 @@ static void manager(struct world *w)
 	struct rekey_action actions[MEMBERS + 1];
 	struct rekey_plan p = { .actions = actions, .max = MEMBERS + 1 };
 
+	if (w->fallbacks && rekey_wants_fallback(&w->atr))
+		add_to_world(w, false, true);
 	for (unsigned int rounds = 0;; rounds++) {
 		assert_true(rounds < 100);
 		rekey_plan(&w->atr, w->now, &p);
@@ -706,6 +889,7 @@ static void manager_restart(struct world *w)
 		bool was_up = w->nodes[i].up;
 
 		link_down(w, i);
+		w->members[i].armed = 0;
 		if (was_up)
 			link_up(w, i);
 	}
@@ -713,9 +897,32 @@ static void manager_restart(struct world *w)
 		w->atr.generations[g].since_ms = w->now;
 }
 
+/* What node_fallback.c decides when @j hears @i: armed, or the manager is away for it */
+static void talk(struct world *w, size_t i, size_t j)
+{
+	struct node *to = &w->nodes[j];
+	struct wire follow = { .type = REKEY_ACTIVATE, .number = w->nodes[i].kernel.active, .grace = 60000 };
+
+	if (follow.number <= to->kernel.active || held_at(&to->kernel, follow.number) < 0)
+		return;
+	if (to->armed == follow.number || w->manager_away)
+		assert_int_equal(kernel_do(&to->kernel, &follow, w->now), 0);
+}
+
+static void enter(struct world *w, size_t i)
+{
+	struct node *n = &w->nodes[i];
+	struct wire go = { .type = REKEY_ACTIVATE, .number = n->armed, .grace = 60000 };
+
+	if (n->armed > n->kernel.active && held_at(&n->kernel, n->armed) >= 0)
+		assert_int_equal(kernel_do(&n->kernel, &go, w->now), 0);
+}
+
 static void tick(struct world *w)
 {
 	w->now++;
+	if (w->fallbacks)
+		talk(w, dice(w, MEMBERS), dice(w, MEMBERS));
 	for (size_t i = 0; i < MEMBERS; i++) {
 		kernel_tick(&w->nodes[i].kernel, w->now);
 		if (w->nodes[i].reports_at && w->now >= w->nodes[i].reports_at) {
@@ -965,6 +1172,97 @@ static void test_world_node_loses_everything(void **state)
 	assert_all_on(&w, 2);
 }
 
+static bool all_on_one(const struct world *w)
+{
+	for (size_t i = 1; i < MEMBERS; i++)
+		if (w->nodes[i].kernel.active != w->nodes[0].kernel.active)
+			return false;
+	return true;
+}
+
+/*
+ * The manager goes at any moment of a rekey, or of arming, and members enter what they were told is everywhere: all
+ * hear all, they end on one generation without it, and it accepts that when it returns.
+ */
+static void test_world_fallback_while_the_manager_is_away(void **state)
+{
+	unsigned int entered = 0, mixed = 0;
+
+	(void)state;
+	for (uint32_t seed = 1; seed <= 600; seed++) {
+		struct world w;
+		uint32_t before;
+
+		world_init(&w, seed, 60);
+		w.fallbacks = true;
+		w.reconnect = 5000;
+		new_generation(&w, false);
+		run_until_settled(&w, 20000, true);
+		for (uint32_t t = dice(&w, 400); t; t--)
+			tick(&w);
+		if (dice(&w, 3))
+			new_generation(&w, false);
+		for (uint32_t t = dice(&w, 600); t; t--) {
+			tick(&w);
+			assert_all_hear_all(&w);
+		}
+		w.manager_away = true;
+		manager_restart(&w);
+		before = w.nodes[0].kernel.active;
+		for (uint32_t t = 0; t < 3000; t++) {
+			if (t % 50 == 0 && t < 500)
+				enter(&w, dice(&w, MEMBERS));
+			tick(&w);
+			assert_all_hear_all(&w);
+			mixed += !all_on_one(&w);
+		}
+		assert_true(all_on_one(&w));
+		entered += w.nodes[0].kernel.active != before;
+		w.now += 70000;		/* graces end, and nobody is lost */
+		tick(&w);
+		assert_all_hear_all(&w);
+		w.manager_away = false;
+		manager_restart(&w);
+		for (uint32_t t = 0; t < 30000; t++) {
+			tick(&w);
+			assert_all_hear_all(&w);
+		}
+		assert_true(all_on_one(&w));
+		new_generation(&w, false);
+		before = w.last;
+		run_until_settled(&w, 60000, true);
+		for (uint32_t t = 0; t < 500; t++)
+			tick(&w);
+		assert_true(all_on_one(&w) && w.nodes[0].kernel.active == before);
+		assert_true(rekey_armed(&w.atr));
+	}
+	print_message("%u of 600 entered or followed, %u ms on several generations\n", entered, mixed);
+	assert_true(entered > 100 && mixed > 1000);
+}
+
+/* An insider enters each fallback as soon as it is there: it costs generations, and nobody a packet. */
+static void test_world_spite(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, 5, 60);
+	w.fallbacks = true;
+	new_generation(&w, false);
+	for (int round = 0; round < 50; round++) {
+		run_until_settled(&w, 60000, true);
+		for (uint32_t t = 0; t < 20000; t++) {
+			enter(&w, 3);
+			tick(&w);
+			assert_all_hear_all(&w);
+		}
+		assert_true(all_on_one(&w));
+		new_generation(&w, dice(&w, 2));
+	}
+	run_until_settled(&w, 60000, true);
+	assert_true(all_on_one(&w));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -986,6 +1284,11 @@ int main(void)
 		cmocka_unit_test(test_numbers_only_grow),
 		cmocka_unit_test(test_a_stale_definition_is_sent_again),
 		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_fallback_is_wanted_when_all_is_done),
+		cmocka_unit_test(test_fallback_is_armed_everywhere_or_nowhere),
+		cmocka_unit_test(test_who_returns_gets_the_fallback_first),
+		cmocka_unit_test(test_fallback_is_entered),
+		cmocka_unit_test(test_fallback_is_superseded),
 		cmocka_unit_test(test_observed),
 		cmocka_unit_test(test_world_rekeys_lose_nothing),
 		cmocka_unit_test(test_world_impatient_operator),
@@ -994,6 +1297,8 @@ int main(void)
 		cmocka_unit_test(test_world_chaos),
 		cmocka_unit_test(test_world_manager_killed_anywhere),
 		cmocka_unit_test(test_world_node_loses_everything),
+		cmocka_unit_test(test_world_fallback_while_the_manager_is_away),
+		cmocka_unit_test(test_world_spite),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

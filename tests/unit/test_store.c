@@ -113,7 +113,7 @@ static struct store_atr atr(uint32_t id, struct store_member *members, size_t n)
 {
 	struct store_atr a = {
 		.id = id, .suite = 1, .port = 7645, .epoch_interval_ms = UINT32_MAX, .epoch_grace_ms = 5000,
-		.freshness = 2, .definition = 9, .last_generation = 4, .n_members = n, .members = members,
+		.freshness = 2, .fallback = false, .definition = 9, .last_generation = 4, .n_members = n, .members = members,
 		.subnet4 = { .addr = { 10, 77, 0, 0 }, .addr_len = 4, .prefix_len = 16 },
 		.subnet6 = { .addr = { 0xfd, 1 }, .addr_len = 16, .prefix_len = 64 },
 	};
@@ -257,8 +257,8 @@ static void test_other_program(void **state)
 static void test_versions(void **state)
 {
 	(void)state;
-	tamper("PRAGMA user_version = 3");
-	refuse_open(-EBADMSG, "has schema version 3, this akmd knows 2: use the newer akmd");
+	tamper("PRAGMA user_version = 4");
+	refuse_open(-EBADMSG, "has schema version 4, this akmd knows 3: use the newer akmd");
 	tamper("PRAGMA user_version = 0");
 	refuse_open(-EBADMSG, "damaged: schema version 0");
 	tamper("PRAGMA user_version = -1");
@@ -652,6 +652,7 @@ static void test_atr(void **state)
 	assert_int_equal(got.epoch_interval_ms, UINT32_MAX);
 	assert_int_equal(got.epoch_grace_ms, 5000);
 	assert_int_equal(got.freshness, 2);
+	assert_false(got.fallback);
 	assert_int_equal(got.definition, 9);
 	assert_int_equal(got.last_generation, 4);
 	assert_false(got.deleted);
@@ -666,7 +667,7 @@ static void test_atr(void **state)
 	store_atr_free(&got);
 }
 
-/* A database of version 1 is brought up to date where it lies, and is the same as a new one afterwards. */
+/* A database of an older version is brought up to date where it lies, and is the same as a new one afterwards. */
 static void test_upgrade(void **state)
 {
 	struct store_member m[1] = { member(0, 1) };
@@ -675,12 +676,17 @@ static void test_upgrade(void **state)
 	(void)state;
 	three_nodes();
 	assert_int_equal(store_atr_put(st, &a), 0);
-	tamper("ALTER TABLE atr DROP COLUMN freshness; PRAGMA user_version = 1");
-	for (int i = 0; i < 2; i++) {
+	for (int version = 1; version <= 3; version++) {
+		if (version == 1)
+			tamper("ALTER TABLE atr DROP COLUMN fallback; ALTER TABLE atr DROP COLUMN freshness;"
+			       "PRAGMA user_version = 1");
+		if (version == 2)
+			tamper("ALTER TABLE atr DROP COLUMN fallback; PRAGMA user_version = 2");
 		reopen();
 		assert_int_equal(store_atr_get(st, 1, &got), 0);
 		assert_int_equal(got.definition, 9);
 		assert_int_equal(got.freshness, 1);	/* as it was: strict */
+		assert_true(got.fallback);		/* as every new one has it */
 		store_atr_free(&got);
 	}
 	assert_int_equal(store_atr_put(st, &a), 0);
