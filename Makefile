@@ -9,7 +9,7 @@ KREL		?= $(shell tests/lib/kernels.sh default)
 VM_KERNELS	?= 6.1 6.12
 # Lanes joined by + run at the same time: those that use one processor, or wait, for most of their time.
 VM_LANES	= $(subst $(space),+,$(addprefix check-vm-,$(VM_KERNELS)))
-LANES		= check-unit+check-model check-static+check-fuzz+check-kunit $(VM_LANES)
+LANES		= check-unit+check-model+check-life-short check-static+check-fuzz+check-kunit $(VM_LANES)
 ifeq ($(origin CC),default)
 CC		:= gcc
 endif
@@ -46,12 +46,12 @@ DAEMON_OBJ	= $(call objects,daemon)
 TOOLS_OBJ	= $(call objects,tools)
 SUPPORT_OBJ	= $(patsubst %.c,$(U)/%.o,$(wildcard tests/unit/support*.c))
 UNIT_TESTS	= $(patsubst %.c,$(U)/%,$(wildcard tests/unit/test_*.c))
-VM_TOOLS	= $(addprefix $(U)/tests/vm/,inject noncelog storm nlbad relay keysearch oracle)
+VM_TOOLS	= $(addprefix $(U)/tests/vm/,inject noncelog storm nlbad relay keysearch oracle gossip)
 MODULE_SRC	= Kbuild kernel include $(wildcard tests/kunit)
 
 .PHONY: all module modules test-module daemon tools unit-tests vm-tools deps demo demo-shell install clean help \
 	check check-unit check-kunit check-kunit-debug check-uml check-vm check-static check-fuzz check-model \
-	check-bench bench lanes FORCE
+	check-life check-life-short check-bench bench lanes FORCE
 .DELETE_ON_ERROR:
 
 all: module daemon tools		## module, daemon and tool
@@ -141,6 +141,14 @@ check-model:				## spin: generations, epochs and freshness, every state
 	@tests/model/model.sh
 check-fuzz:				## every fuzz target for a short time
 	@tests/fuzz/run.sh
+check-life:				## the long lives: epochs for days, generations for minutes; figures
+	@mkdir -p build
+	@flock build/.vm-build $(MAKE) --no-print-directory -j$(JOBS) daemon tools vm-tools
+	@tests/life/life.sh long
+check-life-short:			## the same, in short
+	@mkdir -p build
+	@flock build/.vm-build $(MAKE) --no-print-directory -j$(JOBS) daemon tools vm-tools
+	@tests/life/life.sh short
 check-bench:				## the bench lane, once and shortly: are there figures?
 	@tests/bench/bench.sh --smoke
 check-vm: $(addprefix check-vm-,$(VM_KERNELS))	## scenarios on Debian's own kernels, in QEMU

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# mutants.sh [PATTERN]: do the KUnit suites and the kernel scenarios notice faults?
+# mutants.sh [PATTERN]: do the KUnit suites, the kernel scenarios and the short lives notice faults?
 # Plants each fault of tests/kunit/mutants.txt (those whose line matches PATTERN)
-# in a copy, runs the suites, or the scenario, and demands that the one named there
+# in a copy, runs the suites, the scenario or the life, and demands that the one named there
 # fails.
 set -euo pipefail
 
@@ -56,11 +56,11 @@ try_suite() {
 	grep -qE "^failed +(suite )?$3\b" "$out/verdict" || echo "not noticed by $3"
 }
 
-# try_scenario FILE SED NAME
+# try_scenario FILE SED NAME [LIFE]
 try_scenario() {
 	plant "$out/akm" "$1" "$2" || { echo "changes nothing"; return; }
 	build "$out/akm" || { echo "does not compile"; return; }
-	! AKM_MODULE=$out/akm/akm.ko NONCE_PACKETS=50000 "$here/scenarios.sh" plain "$3" >"$out/verdict" 2>&1 ||
+	! LIFE=${4:-} AKM_MODULE=$out/akm/akm.ko NONCE_PACKETS=50000 "$here/scenarios.sh" plain "$3" >"$out/verdict" 2>&1 ||
 		echo "not noticed by $3"
 }
 
@@ -71,7 +71,7 @@ trim() {
 # What failed first, for who wants to judge whether it is what should have
 first_words() { # KIND
 	case $1 in
-	scenario*) grep -m 1 -oE 'FAIL .*|Kernel panic.*|(BUG|WARNING): .*|did not end' "$out/verdict" ;;
+	scenario* | life*) grep -m 1 -oE 'FAIL .*|Kernel panic.*|(BUG|WARNING): .*|did not end' "$out/verdict" ;;
 	*) grep -m 1 '^failed' "$out/verdict" ;;
 	esac
 }
@@ -85,6 +85,7 @@ while IFS= read -r line; do
 	script=$(trim <<<"${script%|*}")
 	case $suite in
 	scenario*) why=$(try_scenario "$file" "$script" "${suite#scenario }") ;;
+	life*) why=$(try_scenario "$file" "$script" "${suite#life }" short) ;;
 	*) why=$(try_suite "$file" "$script" "$suite") ;;
 	esac
 	unplant "$file"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Process 1 of tests/uml/scenarios.sh: what the scenarios of the VM lane expect of
-# a machine, laid over the read-only root, then the scenario named in akm_run=.
+# a machine, laid over the read-only root, then the scenario akm_run= (a path, without .sh).
 # Everything goes to the console; the time limit is run.sh's.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8
 mount -t proc proc /proc
@@ -24,8 +24,9 @@ word() {
 }
 
 top=$(word akm_top)
-name=$(word akm_run)
-bash "$top/tests/vm/scenarios/kernel/$name.sh" </dev/null
+run=$(word akm_run)
+name=$(basename "$run")
+bash "$top/$run.sh" </dev/null
 case $? in
 0) outcome=passed ;;
 77) outcome=skipped ;;

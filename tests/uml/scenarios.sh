@@ -5,8 +5,11 @@
 # (tests/vm/scenarios/kernel) on User-Mode Linux: at native speed, and with
 # "debug" under KASAN, UBSAN, lockdep and object debugging. A complaint of the
 # kernel is a failure. All scenarios, or those named. Runs JOBS of them at once (default: one per processor), with
-# the module AKM_MODULE where that is given.
-# Last line: "lane uml: N passed, N failed, N skipped".
+# the module AKM_MODULE where that is given. With LIFE=short or long, the scenarios are those of tests/life.
+#
+# A scenario's line "# boot: WORDS" gives its kernel these arguments as well. Where NAME-host stands beside NAME.sh,
+# that is run in place of run.sh, with the same arguments: what has to be done from outside the machine.
+# Last line: "lane uml: N passed, N failed, N skipped"; "lane life: ...".
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -14,6 +17,8 @@ top=$(cd "$here/../.." && pwd)
 variant=${1:-plain}
 [ $# -eq 0 ] || shift
 out=$top/build/uml/$variant
+lane=uml dir=tests/vm/scenarios/kernel logs=$out
+[ -z "${LIFE:-}" ] || lane=life dir=tests/life/scenarios logs=$top/build/life/$variant
 # As many packets as a machine with the checkers forwards without losing any in a full queue, or a million
 packets=1000000
 [ "$variant" = plain ] || packets=50000
@@ -23,13 +28,13 @@ complaint+='|unregister_netdevice: waiting|blocked for more than|DEBUG_LOCKS_WAR
 . "$top/tests/lib/lane.sh"
 
 kernel=$("$here/build-kernel.sh" "$variant")
-mkdir -p "$out"
+mkdir -p "$out" "$logs"
 if [ -z "${AKM_MODULE:-}" ]; then
 	"$here/kunit.sh" --build-only "$variant"
 	AKM_MODULE=$out/akm/akm.ko
 fi
 if [ $# -eq 0 ]; then
-	for f in "$top"/tests/vm/scenarios/kernel/*.sh; do
+	for f in "$top/$dir"/*.sh; do
 		set -- "$@" "$(basename "$f" .sh)"
 	done
 fi
@@ -42,21 +47,24 @@ explain() { # NAME VERDICT CONSOLE
 
 # Each in a machine of its own: one that crashes does not hide the others. Its outcome goes to NAME.outcome.
 run_one() { # NAME
-	local name=$1 begin=$SECONDS console=$out/scenario-$1.log verdict
-	UML_TIMEOUT=${UML_TIMEOUT:-900} UML_MEM=${UML_MEM:-1024M} "$here/run.sh" "$kernel" \
-		"$here/scenario-init.sh" akm_top="$top" akm_run="$name" \
+	local name=$1 begin=$SECONDS console=$logs/scenario-$1.log run=$here/run.sh words verdict
+	read -ra words < <(sed -n 's/^# boot: //p' "$top/$dir/$name.sh") || true
+	[ ! -e "$top/$dir/$name-host" ] || run=$top/$dir/$name-host
+	UML_TIMEOUT=${UML_TIMEOUT:-900} UML_MEM=${UML_MEM:-1024M} "$run" "$kernel" \
+		"$here/scenario-init.sh" akm_top="$top" akm_run="$dir/$name" ${LIFE:+LIFE="$LIFE"} "${words[@]}" \
 		AKM_MODULE="$AKM_MODULE" NONCE_PACKETS="${NONCE_PACKETS:-$packets}" >"$console" 2>&1 || true
 	verdict=$(sed -n "s/^akm-lane: \(passed\|failed\|skipped\) $name\r*$/\1/p" "$console")
 	if [[ ${verdict:-failed} = failed ]] || grep -qE "$complaint" "$console"; then
 		explain "$name" "$verdict" "$console"
 		verdict=failed
 	fi
-	echo "$verdict" >"$out/scenario-$name.outcome"
+	echo "$verdict" >"$logs/scenario-$name.outcome"
 	printf '%-8s %s (%d claims, %d s)\n' "$verdict" "$name" "$(grep -c '^  ok ' "$console")" $((SECONDS - begin))
+	sed -n 's/^figure: \(.*[^\r]\)\r*$/         \1/p' "$console"
 }
 
 for name; do
-	rm -f "$out/scenario-$name.outcome"
+	rm -f "$logs/scenario-$name.outcome"
 	while [ "$(jobs -pr | wc -l)" -ge "${JOBS:-$(nproc)}" ]; do
 		wait -n || true
 	done
@@ -64,10 +72,10 @@ for name; do
 done
 wait
 for name; do
-	case $(cat "$out/scenario-$name.outcome" 2>/dev/null) in
+	case $(cat "$logs/scenario-$name.outcome" 2>/dev/null) in
 	passed) lane_add 1 0 0 ;;
 	skipped) lane_add 0 0 1 ;;
 	*) lane_add 0 1 0 ;;
 	esac
 done
-lane_end uml
+lane_end "$lane"

@@ -4,8 +4,10 @@
  * at every offset, are tried as the key of a message whose HMAC is known.
  *
  *   keysearch MESSAGE-HEX HMAC-HEX WHERE…
+ *   keysearch -k KEYS WHERE…
  *
- * WHERE is a file, or pid:N for all writable memory of a process. One line for each says how much was
+ * With -k it looks for the keys of file KEYS, which are known: lines of 64 hexadecimal digits and a name.
+ * It says of each whether it was found. WHERE is a file, or pid:N for all writable memory of a process. One line for each says how much was
  * searched. Exit status: 0 the key is nowhere there, 1 it was found, 2 the search could not be made.
  * The SHA-256 here (FIPS 180-4) is scalar on purpose: under emulation it outruns vector code.
  */
@@ -29,9 +31,21 @@
 #define ZEROS_MAX	4
 #define HIGH_MIN	3
 
+#define NAME_LEN	64
+#define PREFIXES	(1U << 24)
+
+struct key {
+	uint8_t bytes[DIGEST];
+	char name[NAME_LEN];
+	uint64_t hits;
+};
+
 struct oracle {
 	uint32_t message[16];		/* padded, as the second block of the inner hash */
 	uint32_t mac[8];
+	struct key *keys;		/* sorted; or NULL: the two above */
+	size_t key_count;
+	uint8_t *prefix;		/* a bit for each first three bytes that one of the keys has */
 };
 
 struct found {
@@ -124,8 +138,35 @@ static bool is_key(const struct oracle *o, const uint8_t *key, size_t len)
 	return !memcmp(outer, o->mac, sizeof(outer));
 }
 
+static int compare_keys(const void *a, const void *b)
+{
+	return memcmp(a, b, DIGEST);
+}
+
+static uint32_t prefix_of(const uint8_t *b)
+{
+	return (uint32_t)b[0] << 16 | (uint32_t)b[1] << 8 | b[2];
+}
+
+static void search_known(const struct oracle *o, const uint8_t *data, size_t n, struct found *f)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint32_t p = prefix_of(data + i);
+		struct key *k;
+
+		if (!(o->prefix[p / 8] >> p % 8 & 1))
+			continue;
+		k = bsearch(data + i, o->keys, o->key_count, sizeof(*k), compare_keys);
+		if (k) {
+			k->hits++;
+			f->hits++;
+		}
+	}
+	f->searched += n;
+}
+
 /* Tries every offset below @n; @data holds BLOCK bytes more than that, or zeros. */
-static void search(const struct oracle *o, const uint8_t *data, size_t n, const char *where, uint64_t base, struct found *f)
+static void search_unknown(const struct oracle *o, const uint8_t *data, size_t n, const char *where, uint64_t base, struct found *f)
 {
 	int zeros = 0, high = 0;
 
@@ -158,7 +199,10 @@ static void search_range(const struct oracle *o, int fd, const char *where, uint
 		if (n <= 0)
 			return;		/* the end of a file; a region that cannot be read */
 		memset(data + n, 0, sizeof(data) - (size_t)n);
-		search(o, data, (size_t)n < CHUNK ? (size_t)n : CHUNK, where, at, f);
+		if (o->keys)
+			search_known(o, data, (size_t)n < CHUNK ? (size_t)n : CHUNK, f);
+		else
+			search_unknown(o, data, (size_t)n < CHUNK ? (size_t)n : CHUNK, where, at, f);
 	}
 }
 
@@ -225,16 +269,55 @@ static void parse_oracle(const char *message, const char *mac, struct oracle *o)
 		o->mac[i] = load32(digest + 4 * i);
 }
 
+static void load_keys(const char *path, struct oracle *o)
+{
+	char hex[2 * DIGEST + 1], name[NAME_LEN];
+	FILE *f = fopen(path, "re");
+	struct key *k;
+
+	o->prefix = calloc(PREFIXES / 8, 1);
+	if (!f || !o->prefix)
+		die(path);
+	while (fscanf(f, "%64s %63[^\n]", hex, name) == 2) {
+		o->keys = realloc(o->keys, (o->key_count + 1) * sizeof(*k));
+		if (!o->keys)
+			die("memory");
+		k = &o->keys[o->key_count++];
+		*k = (struct key) {};
+		if (unhex(hex, k->bytes, DIGEST) != DIGEST) {
+			fprintf(stderr, "keysearch: %s: no key: %s\n", path, hex);
+			exit(2);
+		}
+		memcpy(k->name, name, sizeof(k->name));
+		o->prefix[prefix_of(k->bytes) / 8] |= (uint8_t)(1 << prefix_of(k->bytes) % 8);
+	}
+	if (!feof(f) || !o->key_count) {
+		fprintf(stderr, "keysearch: %s: not a list of keys\n", path);
+		exit(2);
+	}
+	fclose(f);
+	qsort(o->keys, o->key_count, sizeof(*o->keys), compare_keys);
+}
+
+static void show_keys(const struct oracle *o)
+{
+	for (size_t i = 0; i < o->key_count; i++)
+		printf("%s: %" PRIu64 "\n", o->keys[i].name, o->keys[i].hits);
+}
+
 int main(int argc, char **argv)
 {
+	struct oracle o = {};
 	uint64_t hits = 0;
-	struct oracle o;
 
 	if (argc < 4) {
-		fprintf(stderr, "usage: keysearch MESSAGE-HEX HMAC-HEX {FILE|pid:N}…\n");
+		fprintf(stderr, "usage: keysearch {MESSAGE-HEX HMAC-HEX | -k KEYS} {FILE|pid:N}…\n");
 		return 2;
 	}
-	parse_oracle(argv[1], argv[2], &o);
+	if (strcmp(argv[1], "-k"))
+		parse_oracle(argv[1], argv[2], &o);
+	else
+		load_keys(argv[2], &o);
 	for (int i = 3; i < argc; i++) {
 		struct found f = {};
 
@@ -245,5 +328,8 @@ int main(int argc, char **argv)
 		printf("%s: %" PRIu64 " bytes, %s\n", argv[i], f.searched, f.hits ? "FOUND" : "nothing");
 		hits += f.hits;
 	}
+	show_keys(&o);
+	free(o.keys);
+	free(o.prefix);
 	return hits ? 1 : 0;
 }
