@@ -6,16 +6,6 @@
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/../../lib.sh"
 
-twin_up() { # x has copied a's secrets, index and incarnation
-	ip -n x route del 10.77.0.0/24 dev eth0
-	on x akmctl dev add akm0 && on x akmctl dev set akm0 atr-id 1 self 1 suite aes-256-gcm incarnation 1 &&
-		member_set x a && member_set x b &&
-		ip -n x addr add 10.77.0.1/24 dev akm0 && ip -n x link set akm0 up &&
-		on x akmctl generation install akm0 number 1 key-id 1001 unused \
-			chain-file "$scratch/a-1.chain" pair-file "$scratch/a-1.pairs" &&
-		on x akmctl generation activate akm0 number 1
-}
-
 group_up "a b"
 start "$scratch/events" on b akmctl -j monitor
 capture_start "$scratch/wire.pcap" wire br0
