@@ -20,6 +20,8 @@ static const struct { const char *kind, *id; } ids[] = {
 	{ "eventlog", "043acff079ce4b43869bbf1aebab203e" },
 	{ "evict", "7e2429b5870a4c5aa78b162555806781" },
 	{ "exhausted", "1a4553efe47548a096ddb28210821ed8" },
+	{ "fallback", "b3f36d2a6b4c4be98344c9b202ec8d47" },
+	{ "fallback-entered", "5a379d1fbbf1471da53d3dd3664221ef" },
 	{ "generation-ahead", "b0f63e19b800499ebbed5be199a9aa1b" },
 	{ "hardware", "4f8e1f75d57b4dd1bb8f8bcd0a372408" },
 	{ "hardware-mismatch", "8d0a3fe15af6417598c1c246ac937644" },
