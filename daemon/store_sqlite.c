@@ -109,9 +109,10 @@ static int run(struct store *s, const char *sql)
 	return store_errno(sqlite3_exec(s->db, sql, NULL, NULL, NULL));
 }
 
+/* A rollback that succeeds is SQLite's last word, and not the reason. */
 const char *store_strerror(struct store *s)
 {
-	return sqlite3_errmsg(s->db);
+	return sqlite3_errcode(s->db) == SQLITE_OK && s->why[0] ? s->why : sqlite3_errmsg(s->db);
 }
 
 /* Transactions */
@@ -146,6 +147,7 @@ int store_commit(struct store *s)
 	int r = run(s, "COMMIT");
 
 	if (r < 0) {
+		snprintf(s->why, sizeof(s->why), "%s", sqlite3_errmsg(s->db));
 		store_rollback(s);
 		return r;
 	}
@@ -174,6 +176,7 @@ int store_leave(struct store *s, bool own, int r)
 	if (own && !r)
 		return store_commit(s);
 	if (own) {
+		snprintf(s->why, sizeof(s->why), "%s", sqlite3_errmsg(s->db));
 		store_rollback(s);
 		return r;
 	}

@@ -18,6 +18,7 @@ struct store {
 	struct { const char *sql; sqlite3_stmt *st; } cache[STORE_STATEMENTS];
 	size_t n_cached;
 	bool erasing;			/* a secret was overwritten in the transaction that runs */
+	char why[200];			/* what a transaction was rolled back for */
 };
 
 struct query {

@@ -411,6 +411,11 @@ bool ask_done(struct asked *q)
 	return q->answer;
 }
 
+bool ask_granted(struct asked *q)
+{
+	return ask_done(q) && json_object_get_boolean(json_object_object_get(q->answer, "ok"));
+}
+
 void ask_drop(struct asked *q)
 {
 	close(q->fd);

@@ -67,6 +67,7 @@ void actor_set_hardware(struct actor *a, const char *text);
 struct asked;
 struct asked *ask_begin(struct actor *a, const char *cmd, const char *args_fmt, ...) __attribute__((format(printf, 3, 4)));
 bool ask_done(struct asked *q);			/* also reads; call it between turns */
+bool ask_granted(struct asked *q);		/* done, and it was not refused */
 /* The whole last line: json_object_put() it. Turns the world until it comes. @q is gone. */
 struct json_object *ask_end(struct asked *q);
 void ask_drop(struct asked *q);			/* the client goes away */

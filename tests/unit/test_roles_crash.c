@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Manager and root die, or lose power, at every write and every sync of their databases while an ATR is changed:
+ * rekeyed, a member added, a member removed, created and deleted. Started again all agree, what had been
+ * acknowledged is there, nothing is half there, and no generation's number is used for another one. P10, P9.
+ * CRASH_EVERY says of how many places one is tried.
+ *
+ * Seen failing with synchronous=OFF: an acknowledged change was gone after a power cut.
+ */
+#include "support_world.h"
+
+#include <stdlib.h>
+
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "clock.h"
+#include "support_disk.h"
+
+#include "keystore_fake.c"		/* instead of keystore_tpm.c */
+#include "nl_fake.c"			/* instead of nl.c */
+
+#define B (&world.nodes[1])
+#define C (&world.nodes[2])
+#define D (&world.nodes[3])
+#define M (&world.manager)
+#define R (&world.root)
+
+#define SECOND "{\"atr\":\"second\"}"
+#define PLACES_MAX 2000
+
+/* What there is: #1 of A, B and C, perhaps with D; and perhaps a second ATR of B and C */
+struct fleet {
+	uint32_t generation;		/* of #1 */
+	bool has_d, has_second;
+};
+
+struct change {
+	const char *cmd, *args;
+	struct fleet (*apply)(struct fleet f);
+	struct fleet (*before)(struct fleet f);		/* what it needs; NULL: anything */
+};
+
+static struct {
+	struct fleet fleet;		/* at the last agreement */
+	int64_t second;			/* ID of the latest second ATR */
+	unsigned int runs;
+	uint64_t ms_max;
+} seen;
+
+static unsigned int every(void)
+{
+	const char *text = getenv("CRASH_EVERY");
+	int n = text ? atoi(text) : 0;
+
+	return n > 0 ? (unsigned int)n : 199;
+}
+
+static void begin(void)
+{
+	disk_begin();
+	world_begin(4);
+	world_provision();
+	create_abc();
+	seen.fleet = (struct fleet){ .generation = 1 };
+	seen.second = 0;
+}
+
+static void end(void)
+{
+	world_end();
+	disk_end();
+}
+
+/* ---- what everybody has agreed on ---- */
+
+static bool is_member(struct json_object *answer, const char *name)
+{
+	struct json_object *members = at(answer, "members");
+	bool found = false;
+
+	for (size_t i = 0; members && i < json_object_array_length(members); i++)
+		found |= !strcmp(json_object_get_string(json_object_object_get(json_object_array_get_idx(members, i),
+									       "node")), name);
+	return found;
+}
+
+/* The manager is done with #1, its members hear each other on what it says, and D has nothing it should not have. */
+static bool is_first_agreed(struct fleet *ret)
+{
+	struct json_object *answer = ask(M, "atr-show", "{\"atr\":\"1\"}");
+	bool stable = !strcmp(text_at(answer, "state"), "stable");
+	int64_t generation = number_at(answer, "generation");
+
+	ret->has_d = is_member(answer, D->name);
+	json_object_put(answer);
+	if (!stable || generation <= 0 || !all_only_on(ret->has_d ? 4 : 3, (uint32_t)generation))
+		return false;
+	ret->generation = (uint32_t)generation;
+	return ret->has_d || !fake_kernel_active(D->kernel, "akm1");
+}
+
+static bool is_second_agreed(struct fleet *ret)
+{
+	struct json_object *answer = ask(M, "atr-show", SECOND);
+	bool stable = !strcmp(text_at(answer, "state"), "stable");
+	int64_t id = number_at(answer, "id");
+	char ifname[24];
+	const char *why;
+
+	json_object_put(answer);
+	ret->has_second = id > 0;
+	if (ret->has_second)
+		seen.second = id;
+	snprintf(ifname, sizeof(ifname), "akm%lld", (long long)seen.second);
+	if (!ret->has_second)
+		return !fake_kernel_active(B->kernel, ifname) && !fake_kernel_active(C->kernel, ifname);
+	return stable && fake_kernel_hears(B->kernel, C->kernel, ifname, &why) &&
+	       fake_kernel_hears(C->kernel, B->kernel, ifname, &why);
+}
+
+static bool is_agreed(struct fleet *ret)
+{
+	return is_first_agreed(ret) && is_second_agreed(ret);
+}
+
+static bool root_is_told(void)
+{
+	static const char *const kinds[] = { "rekey", "atr-create", "atr-add", "atr-remove", "atr-delete" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (events_of(R, kinds[i]) != events_of(M, kinds[i]))
+			return false;
+	return true;
+}
+
+static void agree(void)
+{
+	uint64_t begun = now_ms(), took;
+
+	until(is_agreed(&seen.fleet));
+	took = now_ms() - begun;
+	if (took > seen.ms_max)
+		seen.ms_max = took;
+	until(root_is_told());
+	/* A number that is used twice is another generation the second time, and refused. */
+	assert_int_equal(events_of(M, "node-refused"), 0);
+}
+
+static bool is_same(struct fleet a, struct fleet b)
+{
+	return a.generation == b.generation && a.has_d == b.has_d && a.has_second == b.has_second;
+}
+
+/* ---- the changes ---- */
+
+static struct fleet next(struct fleet f)
+{
+	f.generation++;
+	return f;
+}
+
+static struct fleet with_d(struct fleet f)
+{
+	f.generation += !f.has_d;
+	f.has_d = true;
+	return f;
+}
+
+static struct fleet without_d(struct fleet f)
+{
+	f.generation += f.has_d;
+	f.has_d = false;
+	return f;
+}
+
+static struct fleet with_second(struct fleet f)
+{
+	f.has_second = true;
+	return f;
+}
+
+static struct fleet without_second(struct fleet f)
+{
+	f.has_second = false;
+	return f;
+}
+
+/* In this order each finds, the first time, what it needs. */
+static const struct change changes[] = {
+	{ "atr-rekey", "{\"atr\":\"1\"}", next, NULL },
+	{ "atr-add", "{\"atr\":\"1\",\"node\":\"EdgeNodeD\"}", with_d, without_d },
+	{ "atr-remove", "{\"atr\":\"1\",\"node\":\"EdgeNodeD\"}", without_d, with_d },
+	{ "atr-create", "{\"members\":[\"EdgeNodeB\",\"EdgeNodeC\"],\"label\":\"second\"}", with_second, without_second },
+	{ "atr-delete", SECOND, without_second, with_second },
+};
+
+/* Undisturbed, until it is as @c needs it */
+static void prepare(const struct change *c)
+{
+	struct fleet want;
+
+	if (!c->before)
+		return;
+	want = c->before(seen.fleet);
+	for (size_t i = 0; i < ARRAY_SIZE(changes) && !is_same(seen.fleet, want); i++) {
+		if (changes[i].apply != c->before)
+			continue;
+		ask_ok(M, changes[i].cmd, "%s", changes[i].args);
+		agree();
+	}
+	assert_true(is_same(seen.fleet, want));
+}
+
+/* Return: was there a place to die at? */
+static bool crash_once(const struct change *c, struct actor *victim, unsigned int place, enum disk_loss loss)
+{
+	struct fleet before = seen.fleet, after = c->apply(before), now;
+	bool came, acknowledged;
+	struct asked *q;
+
+	disk_cut_after(victim->dir, place);
+	q = ask_begin(M, c->cmd, "%s", c->args);
+	until(disk_is_cut() || (ask_done(q) && is_agreed(&now) && root_is_told()));
+	came = disk_is_cut();
+	acknowledged = ask_granted(q);
+	actor_stop(victim);
+	disk_mend(loss, place);
+	ask_drop(q);
+	assert_int_equal(actor_start(victim), 0);
+	until(victim->ready);
+	agree();
+	seen.runs++;
+	if (!is_same(seen.fleet, after) && (acknowledged || !is_same(seen.fleet, before)))
+		fail_msg("%s, %s dies at step %u: generation %u%s%s", c->cmd, victim->name, place, seen.fleet.generation,
+			 seen.fleet.has_d ? ", D is in it" : "", seen.fleet.has_second ? ", the second is there" : "");
+	return came;
+}
+
+static void crash_everywhere(const struct change *c, struct actor *victim, enum disk_loss loss)
+{
+	unsigned int place = 0;
+	bool came;
+
+	do {
+		prepare(c);
+		came = crash_once(c, victim, place, loss);
+		assert_true(came || place);
+		place += every();
+		assert_true(place < PLACES_MAX);
+	} while (came);
+}
+
+/* A new world for each change: what it remembers grows with every run, and with it the time that asking takes. */
+static void everything(struct actor *victim, enum disk_loss loss)
+{
+	memset(&seen, 0, sizeof(seen));
+	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+		begin();
+		crash_everywhere(&changes[i], victim, loss);
+		end();
+	}
+	print_message("%u runs, agreed again after %llu ms at most\n", seen.runs, (unsigned long long)seen.ms_max);
+}
+
+static void test_manager_killed(void **state)
+{
+	(void)state;
+	everything(M, DISK_KILLED);
+}
+
+static void test_manager_without_power(void **state)
+{
+	(void)state;
+	everything(M, DISK_POWER);
+}
+
+static void test_root_killed(void **state)
+{
+	(void)state;
+	everything(R, DISK_KILLED);
+}
+
+static void test_root_without_power(void **state)
+{
+	(void)state;
+	everything(R, DISK_POWER);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_manager_killed),
+		cmocka_unit_test(test_manager_without_power),
+		cmocka_unit_test(test_root_killed),
+		cmocka_unit_test(test_root_without_power),
+	};
+
+	if (argc > 1 && !strcmp(argv[1], "--list")) {
+		for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
+			printf("%s\n", tests[i].name);
+		return 0;
+	}
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
