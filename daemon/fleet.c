@@ -7,6 +7,15 @@
 #include "report.h"
 #include "wire.h"
 
+struct fleet_request {			/* one under way, or answered with success */
+	struct fleet_request *next;
+	struct fleet *fleet;
+	enum msg_type type;
+	uint32_t atr_id, generation;
+	uint64_t definition;
+	uint8_t node[AKM_ID_LEN];
+};
+
 /* ---- ATRs in memory ---- */
 
 struct fleet_atr *fleet_find(struct fleet *f, uint32_t id)
@@ -133,6 +142,7 @@ static int load_member(struct fleet_atr *a, const struct store_member *m, struct
 	to->index = m->index;
 	memcpy(to->node, m->node, AKM_ID_LEN);
 	memcpy(to->name, node.name, sizeof(to->name));
+	to->endpoint = node.endpoint;
 	if (a->fleet->peers) {
 		const struct peer *peer = peers_find(a->fleet->peers, m->node);
 
@@ -249,6 +259,7 @@ int fleet_new(const struct fleet_config *cfg, struct fleet **ret, struct akm_err
 
 	if (!f)
 		return -ENOMEM;
+	f->answered_tail = &f->answered;
 	f->c = *cfg;
 	f->inventory = wall_ms();
 	f->wait_timer = evtimer_new(cfg->base, on_wait_timer, f);
@@ -271,6 +282,12 @@ void fleet_free(struct fleet *f)
 	if (!f)
 		return;
 	fleet_wait_free_all(f);
+	while (f->answered) {
+		struct fleet_request *q = f->answered;
+
+		f->answered = q->next;
+		free(q);
+	}
 	while (f->first)
 		fleet_atr_detach(f->first);
 	while (f->leaves) {
@@ -335,20 +352,12 @@ static int journal_step(struct fleet_atr *a, size_t g, size_t m, enum store_step
 	return 0;
 }
 
-struct request {			/* one under way */
-	struct fleet *fleet;
-	enum msg_type type;
-	uint32_t atr_id, generation;
-	uint64_t definition;
-	uint8_t node[AKM_ID_LEN];
-};
-
 static enum store_step step_after(enum msg_type type)
 {
 	return type == MSG_ATR_PREPARE ? STEP_PREPARED : type == MSG_ATR_ACTIVATE ? STEP_ACTIVATED : STEP_RETIRED;
 }
 
-static void take_success(struct fleet_atr *a, size_t m, const struct request *q)
+static void take_success(struct fleet_atr *a, size_t m, const struct fleet_request *q)
 {
 	struct rekey_member *r = &a->plan.members[m];
 
@@ -372,7 +381,7 @@ static void take_success(struct fleet_atr *a, size_t m, const struct request *q)
 	}
 }
 
-static void take_failure(struct fleet_atr *a, size_t m, const struct request *q, int r, const struct akm_error *err)
+static void take_failure(struct fleet_atr *a, size_t m, const struct fleet_request *q, int r, const struct akm_error *err)
 {
 	struct fleet_member *f = &a->members[m];
 	uint64_t delay = (uint64_t)FLEET_RETRY_MIN_MS << (f->failures < 8 ? f->failures : 8);
@@ -393,21 +402,69 @@ static void take_failure(struct fleet_atr *a, size_t m, const struct request *q,
 			(void)journal_step(a, g, m, STEP_NONE);	/* logged; its next heartbeat says it again */
 }
 
-static void on_answer(void *ctx, int r, const struct akm_error *err)
+static void take_answer(struct fleet_request *q, int r, const struct akm_error *err)
 {
-	struct request *q = ctx;
 	struct fleet_atr *a = fleet_find(q->fleet, q->atr_id);
 	int m = a ? fleet_member_of(a, q->node) : -1;
 
-	if (m >= 0) {
-		a->members[m].in_flight = false;
-		if (!r)
-			take_success(a, (size_t)m, q);
-		else if (r != -ENOTCONN)
-			take_failure(a, (size_t)m, q, r, err);
-		fleet_kick_soon(a, 0);
+	if (m < 0)
+		return;
+	a->members[m].in_flight = false;
+	if (!r)
+		take_success(a, (size_t)m, q);
+	else if (r != -ENOTCONN)
+		take_failure(a, (size_t)m, q, r, err);
+	fleet_kick_soon(a, 0);
+}
+
+/* The journal could not be written: what it has is what there is, and nobody is asked again at once. */
+static void take_back(struct fleet *f)
+{
+	for (struct fleet_atr *a = f->first; a; a = a->next) {
+		if (fleet_atr_reload(a) < 0)
+			log_err("cannot reload an ATR atr=%u: restart akmd", a->def.id);
+		for (size_t m = 0; m < a->plan.n_members; m++)
+			a->members[m].retry_ms = now_ms() + FLEET_STORE_RETRY_MS;
 	}
-	free(q);
+}
+
+/*
+ * Members that answered since the last time, in one transaction: each costs the disk a sync, and there may be
+ * thousands. Where there is no transaction each step is one by itself, as it is when only one answered.
+ */
+static void journal_answers(struct fleet *f)
+{
+	bool together = f->answered && f->answered->next && !store_begin(f->c.store);
+	struct fleet_request *q;
+
+	while ((q = f->answered)) {
+		f->answered = q->next;
+		take_answer(q, 0, NULL);
+		free(q);
+	}
+	f->answered_tail = &f->answered;
+	if (!together || !store_commit(f->c.store))
+		return;
+	log_err("cannot journal the answers of members error=%s", store_strerror(f->c.store));
+	take_back(f);
+}
+
+static void on_answer(void *ctx, int r, const struct akm_error *err)
+{
+	struct fleet_request *q = ctx;
+	struct fleet_atr *a;
+
+	if (r < 0) {
+		take_answer(q, r, err);
+		free(q);
+		return;
+	}
+	q->next = NULL;
+	*q->fleet->answered_tail = q;
+	q->fleet->answered_tail = &q->next;
+	a = fleet_find(q->fleet, q->atr_id);
+	if (a)
+		fleet_kick_soon(a, 0);
 }
 
 static int build(struct fleet_atr *a, const struct rekey_action *action, struct msg *m)
@@ -440,7 +497,7 @@ static int send_action(struct fleet_atr *a, const struct rekey_action *action)
 	struct fleet_member *f = &a->members[action->member];
 	struct peer *peer = peers_find(a->fleet->peers, f->node);
 	_cleanup_msg_ struct msg m = {};
-	struct request *q;
+	struct fleet_request *q;
 	int r;
 
 	if (!peer)
@@ -451,7 +508,7 @@ static int send_action(struct fleet_atr *a, const struct rekey_action *action)
 	q = calloc(1, sizeof(*q));
 	if (!q)
 		return -ENOMEM;
-	*q = (struct request){ .fleet = a->fleet, .type = m.type, .atr_id = a->def.id,
+	*q = (struct fleet_request){ .fleet = a->fleet, .type = m.type, .atr_id = a->def.id,
 			       .generation = a->generations[action->generation].number,
 			       .definition = a->def.definition };
 	memcpy(q->node, f->node, AKM_ID_LEN);
@@ -475,7 +532,12 @@ static uint64_t send_all(struct fleet_atr *a, const struct rekey_plan *plan, uin
 
 		if (action->type == REKEY_PREPARE && heavy++ >= FLEET_TURN)
 			return now;
+		/* What was sent before frees it, and what is not sent costs nothing but this look. */
+		if (action->type == REKEY_PREPARE && akm_secret_scarce())
+			return now + FLEET_MEMORY_MS;
 		r = send_action(a, action);
+		if (r == -ENOMEM)
+			return now + FLEET_MEMORY_MS;
 		if (r < 0 && r != -ENOTCONN) {
 			log_warning("cannot send to a node yet node=%s error=%s", a->members[action->member].name,
 				    strerror(-r));
@@ -540,12 +602,13 @@ static uint64_t min_ms(uint64_t a, uint64_t b)
 
 void fleet_kick(struct fleet_atr *a)
 {
-	struct rekey_plan plan = {};
 	uint64_t now = now_ms(), wake, failed;
+	struct rekey_plan plan = {};
 
 	a->kick_ms = 0;
 	if (!a->fleet->peers)
 		return;
+	journal_answers(a->fleet);
 	fleet_arm(a);
 	plan.max = a->plan.n_members + 1;
 	plan.actions = calloc(plan.max, sizeof(*plan.actions));
@@ -613,7 +676,7 @@ static struct fleet_leave **find_leave(struct fleet *f, const uint8_t node[AKM_I
 
 static void on_left(void *ctx, int r, const struct akm_error *err)
 {
-	struct request *q = ctx;
+	struct fleet_request *q = ctx;
 	struct fleet_leave **p = find_leave(q->fleet, q->node, q->atr_id), *l = *p;
 
 	if (l) {
@@ -631,14 +694,14 @@ void fleet_tell_leave(struct fleet *f, struct peer *p, uint32_t atr_id)
 {
 	struct msg m = { .type = MSG_ATR_DELETE, .del = { atr_id } };
 	struct fleet_leave *l;
-	struct request *q;
+	struct fleet_request *q;
 
 	if (*find_leave(f, p->id, atr_id))
 		return;
 	l = calloc(1, sizeof(*l));
 	q = calloc(1, sizeof(*q));
 	if (l && q) {
-		*q = (struct request){ .fleet = f, .atr_id = atr_id };
+		*q = (struct fleet_request){ .fleet = f, .atr_id = atr_id };
 		memcpy(q->node, p->id, AKM_ID_LEN);
 		memcpy(l->node, p->id, AKM_ID_LEN);
 		l->atr_id = atr_id;
@@ -694,9 +757,14 @@ static void take_endpoint(struct fleet *f, const struct peer *p)
 		log_err("cannot store an endpoint node=%s error=%s", n.name, store_strerror(f->c.store));
 		return;
 	}
-	for (struct fleet_atr *a = f->first; a; a = a->next)
-		if (fleet_member_of(a, p->id) >= 0)
-			fleet_define_soon(a);
+	for (struct fleet_atr *a = f->first; a; a = a->next) {
+		int m = fleet_member_of(a, p->id);
+
+		if (m < 0)
+			continue;
+		a->members[m].endpoint = *e;
+		fleet_define_soon(a);
+	}
 }
 
 void fleet_peer_up(struct fleet *f, struct peer *p)

@@ -124,23 +124,17 @@ static void host_prefix(const struct msg_prefix *address, struct msg_prefix *ret
 	ret->prefix_len = (uint8_t)(address->addr_len * 8);
 }
 
-static int put_member(const struct fleet_atr *a, const struct store_member *m, const struct fleet_member *f,
-		      struct msg_member *ret)
+static void put_member(const struct fleet_atr *a, const struct store_member *m, const struct fleet_member *f,
+		       struct msg_member *ret)
 {
-	_cleanup_(store_node_free) struct store_node n = {};
-	int r = store_node_get(a->fleet->c.store, m->node, &n);
-
-	if (r < 0)
-		return r;
 	ret->index = m->index;
 	memcpy(ret->name, f->name, sizeof(ret->name));
 	ret->n_prefixes = m->n_addresses;
 	for (size_t i = 0; i < m->n_addresses; i++)
 		host_prefix(&m->addresses[i], &ret->prefixes[i]);
-	ret->endpoint = n.endpoint;
+	ret->endpoint = f->endpoint;
 	if (ret->endpoint.addr_len && !ret->endpoint.port)
 		ret->endpoint.port = a->def.port;
-	return 0;
 }
 
 static const struct store_member *stored_member(const struct fleet_atr *a, uint16_t index)
@@ -151,32 +145,31 @@ static const struct store_member *stored_member(const struct fleet_atr *a, uint1
 	return NULL;
 }
 
+/* Both lists are in the same order, and the stored one also has those that were removed. */
 static int put_members(const struct fleet_atr *a, struct msg_atr_prepare *p)
 {
-	int r = 0;
+	size_t s = 0;
 
 	p->members = calloc(a->plan.n_members, sizeof(*p->members));
 	if (!p->members)
 		return -ENOMEM;
-	for (size_t i = 0; !r && i < a->plan.n_members; i++) {
-		const struct store_member *m = stored_member(a, a->members[i].index);
-
-		r = m ? put_member(a, m, &a->members[i], &p->members[i]) : -ENOENT;
+	for (size_t i = 0; i < a->plan.n_members; i++) {
+		while (s < a->def.n_members && a->def.members[s].index != a->members[i].index)
+			s++;
+		if (s == a->def.n_members)
+			return -ENOENT;
+		put_member(a, &a->def.members[s], &a->members[i], &p->members[i]);
 		p->n_members++;
 	}
-	return r;
+	return 0;
 }
 
 /* R_ij at @epoch */
-static int pair_chain(const struct kdf_ctx *ctx, const uint8_t *root, uint16_t i, uint16_t j, uint64_t epoch,
+static int pair_chain(struct kdf_pairs *pairs, const struct kdf_ctx *ctx, uint16_t i, uint16_t j, uint64_t epoch,
 		      uint8_t ret[AKM_KEY_LEN])
 {
-	_cleanup_secret_ struct akm_secret pairwise = {};
-	int r;
+	int r = kdf_pairs_start(pairs, i, j, ret);
 
-	r = akm_secret_new(AKM_KEY_LEN, &pairwise) ?:
-	    kdf_pairwise(ctx, root, i, j, pairwise.data) ?:
-	    kdf_pair_start(pairwise.data, ret);
 	for (; !r && epoch; epoch--)
 		r = kdf_next(ctx, ret, ret);
 	return r;
@@ -185,6 +178,7 @@ static int pair_chain(const struct kdf_ctx *ctx, const uint8_t *root, uint16_t i
 static int put_pairs(const struct fleet_atr *a, const struct kdf_ctx *ctx, const uint8_t *root, size_t m,
 		     struct msg_atr_prepare *p)
 {
+	_cleanup_(kdf_pairs_free) struct kdf_pairs *pairs = NULL;
 	size_t n = a->plan.n_members - 1;
 	int r;
 
@@ -193,12 +187,12 @@ static int put_pairs(const struct fleet_atr *a, const struct kdf_ctx *ctx, const
 	p->pairs = calloc(n, sizeof(*p->pairs));
 	if (!p->pairs)
 		return -ENOMEM;
-	r = akm_secret_new(n * AKM_KEY_LEN, &p->pair_chains);
+	r = akm_secret_new(n * AKM_KEY_LEN, &p->pair_chains) ?: kdf_pairs_new(ctx, root, &pairs);
 	for (size_t i = 0; !r && i < a->plan.n_members; i++) {
 		if (i == m)
 			continue;
 		p->pairs[p->n_pairs].index = a->members[i].index;
-		r = pair_chain(ctx, root, a->members[m].index, a->members[i].index, p->epoch,
+		r = pair_chain(pairs, ctx, a->members[m].index, a->members[i].index, p->epoch,
 			       p->pair_chains.data + p->n_pairs * AKM_KEY_LEN);
 		p->n_pairs++;
 	}

@@ -12,6 +12,7 @@
 #define FLEET_RETRY_MAX_MS	30000
 #define FLEET_DEFINE_MS		100	/* endpoints that change together make one definition */
 #define FLEET_STORE_RETRY_MS	1000
+#define FLEET_MEMORY_MS		20	/* until some of the locked memory has been sent away */
 #define FLEET_GENERATION_SECRET	(2 * AKM_KEY_LEN)	/* C_epoch | pair root */
 #define FLEET_AHEAD_MAX		4096	/* a node's word moves the numbers by as much at a time … */
 #define FLEET_AHEAD_MS		10000	/* … and as often: they must not be used up by one that lies */
@@ -20,6 +21,7 @@ struct fleet_member {			/* beside the rekey_member of the same position */
 	uint16_t index;
 	uint8_t node[AKM_ID_LEN];
 	char name[AKM_NAME_LEN];
+	struct msg_endpoint endpoint;	/* as the database has it */
 	bool in_flight;
 	uint64_t retry_ms;		/* monotonic; 0: no failure */
 	unsigned int failures;
@@ -80,6 +82,8 @@ struct fleet_wait {
 struct fleet {
 	struct fleet_config c;
 	struct peers *peers;
+	struct fleet_request *answered;	/* not yet in the journal; oldest first */
+	struct fleet_request **answered_tail;
 	struct fleet_atr *first;	/* ascending IDs */
 	struct fleet_leave *leaves;
 	struct fleet_wait *waits;

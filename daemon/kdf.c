@@ -9,7 +9,7 @@
 #include <openssl/kdf.h>
 
 #define KEY_LEN		32
-#define INFO_MAX	32	/* longest label (13) | ctx (12) | two member indices (4) */
+#define INFO_MAX	32	/* longest label (13) | ctx (12) | two member indices (4) | a counter (1) */
 
 struct info {
 	uint8_t bytes[INFO_MAX];
@@ -92,11 +92,6 @@ int kdf_chain_start(const uint8_t secret[32], uint8_t ret[32])
 	return extract("akm1 chain", secret, ret);
 }
 
-int kdf_pair_start(const uint8_t pairwise[32], uint8_t ret[32])
-{
-	return extract("akm1 pair", pairwise, ret);
-}
-
 int kdf_next(const struct kdf_ctx *ctx, const uint8_t chain[32], uint8_t ret[32])
 {
 	struct info info;
@@ -105,17 +100,92 @@ int kdf_next(const struct kdf_ctx *ctx, const uint8_t chain[32], uint8_t ret[32]
 	return expand(chain, &info, ret);
 }
 
-int kdf_pairwise(const struct kdf_ctx *ctx, const uint8_t pair_root[32], uint16_t i, uint16_t j,
-		 uint8_t ret[32])
+/*
+ * RFC 5869: HKDF-Extract(salt, IKM) = HMAC(salt, IKM), and HKDF-Expand(PRK, info, 32) = HMAC(PRK, info | 0x01).
+ * Both keys are the same for all pairs of a generation, and a manager makes half a million at a time.
+ */
+struct kdf_pairs {
+	struct kdf_ctx ctx;
+	EVP_MAC_CTX *pairwise;		/* keyed with the pair root */
+	EVP_MAC_CTX *start;		/* keyed with the salt of R_ij,0 */
+};
+
+static EVP_MAC_CTX *hmac_new(EVP_MAC *mac, const void *key, size_t len)
 {
+	char digest[] = "SHA256";
+	const OSSL_PARAM params[] = {
+		OSSL_PARAM_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, sizeof(digest) - 1),
+		OSSL_PARAM_END
+	};
+	EVP_MAC_CTX *ctx = EVP_MAC_CTX_new(mac);
+
+	if (ctx && EVP_MAC_init(ctx, key, len, params) == 1)
+		return ctx;
+	EVP_MAC_CTX_free(ctx);
+	return NULL;
+}
+
+int kdf_pairs_new(const struct kdf_ctx *ctx, const uint8_t pair_root[32], struct kdf_pairs **ret)
+{
+	struct kdf_pairs *p = calloc(1, sizeof(*p));
+	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+
+	if (p && mac) {
+		p->ctx = *ctx;
+		p->pairwise = hmac_new(mac, pair_root, KEY_LEN);
+		p->start = hmac_new(mac, "akm1 pair", strlen("akm1 pair"));
+	}
+	EVP_MAC_free(mac);
+	if (!p || !p->pairwise || !p->start) {
+		ERR_clear_error();
+		kdf_pairs_free(&p);
+		return -ENOMEM;
+	}
+	*ret = p;
+	return 0;
+}
+
+void kdf_pairs_free(struct kdf_pairs **p)
+{
+	if (!*p)
+		return;
+	EVP_MAC_CTX_free((*p)->pairwise);
+	EVP_MAC_CTX_free((*p)->start);
+	free(*p);
+	*p = NULL;
+}
+
+/* With the key that @ctx has */
+static int hmac_again(EVP_MAC_CTX *ctx, const uint8_t *text, size_t len, uint8_t ret[KEY_LEN])
+{
+	size_t n = 0;
+
+	if (EVP_MAC_init(ctx, NULL, 0, NULL) == 1 && EVP_MAC_update(ctx, text, len) == 1 &&
+	    EVP_MAC_final(ctx, ret, &n, KEY_LEN) == 1 && n == KEY_LEN)
+		return 0;
+	ERR_clear_error();
+	return -EIO;
+}
+
+int kdf_pairs_start(struct kdf_pairs *p, uint16_t i, uint16_t j, uint8_t ret[32])
+{
+	uint8_t pairwise[KEY_LEN], out[KEY_LEN];
 	struct info info;
+	int r;
 
 	if (i == j)
 		return -EINVAL;
-	info_start(&info, "akm1 pairwise", ctx);
+	info_start(&info, "akm1 pairwise", &p->ctx);
 	info_u16(&info, i < j ? i : j);
 	info_u16(&info, i < j ? j : i);
-	return expand(pair_root, &info, ret);
+	info_bytes(&info, "\1", 1);
+	r = hmac_again(p->pairwise, info.bytes, info.len, pairwise);
+	r = r ?: hmac_again(p->start, pairwise, sizeof(pairwise), out);
+	if (!r)
+		memcpy(ret, out, sizeof(out));
+	OPENSSL_cleanse(pairwise, sizeof(pairwise));
+	OPENSSL_cleanse(out, sizeof(out));
+	return r;
 }
 
 void kdf_link_message(const uint8_t hw[32], uint64_t n, uint8_t ret[KDF_LINK_MSG_LEN])

@@ -9,6 +9,8 @@
 /* Smallest piece of the secure heap: one key. Fewer, larger pieces keep its bookkeeping small. */
 #define PIECE_MIN	32
 
+static size_t region;			/* bytes, 0: there is none */
+
 /* The locked region counts against RLIMIT_MEMLOCK where CAP_IPC_LOCK is missing: use all of it. */
 static void raise_memlock(void)
 {
@@ -31,13 +33,20 @@ int akm_secret_init(size_t bytes)
 		return -EINVAL;
 	raise_memlock();
 	r = CRYPTO_secure_malloc_init(bytes, PIECE_MIN);
-	if (r == 1)
+	if (r == 1) {
+		region = bytes;
 		return 0;
+	}
 	if (!r)
 		return -ENOMEM;
 	/* 2: there is a heap, but mlock, the guard pages or MADV_DONTDUMP failed. Not good enough. */
 	CRYPTO_secure_malloc_done();
 	return -EPERM;
+}
+
+bool akm_secret_scarce(void)
+{
+	return region - CRYPTO_secure_used() < region / 4;
 }
 
 void akm_secret_exit(void)

@@ -15,6 +15,7 @@ struct akm_secret {
 
 /* Once, before any other call, before privileges drop. @bytes: a power of two. Return: 0, -EPERM (memlock limit), -ENOMEM. */
 int akm_secret_init(size_t bytes);
+bool akm_secret_scarce(void);		/* less than a quarter of the region is free: what can wait should */
 /* Releases the region, unless OpenSSL's random generator still has its state in it. */
 void akm_secret_exit(void);
 

@@ -2,6 +2,10 @@
 /* The vectors in tests/vectors are made by an implementation of its own; the kernel's tests check the same file. */
 #include "kdf.h"
 
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
+
 #include <json-c/json.h>
 #include <setjmp.h>
 #include <cmocka.h>
@@ -79,12 +83,6 @@ static void test_chain_start(void **state)
 	starts("chain_start", "generation_secret", "chain", kdf_chain_start);
 }
 
-static void test_pair_start(void **state)
-{
-	(void)state;
-	starts("pair_start", "pairwise_secret", "pair_chain", kdf_pair_start);
-}
-
 static void test_next(void **state)
 {
 	uint8_t chain[32], want[32];
@@ -106,26 +104,85 @@ static void test_next(void **state)
 	}
 }
 
-static void test_pairwise(void **state)
+/* HKDF as OpenSSL has it, where the daemon has its two halves as HMACs */
+static void hkdf(int mode, uint8_t key[32], const char *param, void *text, size_t len, uint8_t ret[32])
 {
-	uint8_t root[32], want[32], got[32], keep[32];
+	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
+	EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(kdf);
+	char digest[] = "SHA256";
+	const OSSL_PARAM params[] = {
+		OSSL_PARAM_int(OSSL_KDF_PARAM_MODE, &mode),
+		OSSL_PARAM_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, sizeof(digest) - 1),
+		OSSL_PARAM_octet_string(OSSL_KDF_PARAM_KEY, key, 32),
+		OSSL_PARAM_octet_string(param, text, len),
+		OSSL_PARAM_END
+	};
+
+	assert_int_equal(EVP_KDF_derive(ctx, ret, 32, params), 1);
+	EVP_KDF_CTX_free(ctx);
+	EVP_KDF_free(kdf);
+}
+
+static void pair_start(uint8_t pairwise[32], uint8_t ret[32])
+{
+	char salt[] = "akm1 pair";
+
+	hkdf(EVP_KDF_HKDF_MODE_EXTRACT_ONLY, pairwise, OSSL_KDF_PARAM_SALT, salt, strlen(salt), ret);
+}
+
+/* The vectors for each half; then both at once, for members i and j in either order. */
+static void test_pair_start(void **state)
+{
+	uint8_t secret[32], want[32], got[32];
+	struct json_object *list, *v;
+	size_t n;
+
+	(void)state;
+	n = section("pair_start", &list);
+	for (size_t i = 0; i < n; i++) {
+		v = json_object_array_get_idx(list, i);
+		field(v, "pairwise_secret", secret);
+		field(v, "pair_chain", want);
+		pair_start(secret, got);
+		assert_memory_equal(got, want, 32);
+	}
+}
+
+static void test_pairs(void **state)
+{
+	uint8_t root[32], pairwise[32], want[32], got[32], keep[32];
+	struct kdf_pairs *pairs = NULL;
 	struct json_object *list, *v;
 	struct kdf_ctx ctx;
+	uint16_t i, j;
 	size_t n;
 
 	(void)state;
 	n = section("pairwise", &list);
-	for (size_t i = 0; i < n; i++) {
-		v = json_object_array_get_idx(list, i);
+	assert_true(n > 0);
+	for (size_t at = 0; at < n; at++) {
+		v = json_object_array_get_idx(list, at);
 		ctx = (struct kdf_ctx){ number(v, "atr_id"), number(v, "generation"), number(v, "key_id") };
+		i = (uint16_t)number(v, "i");
+		j = (uint16_t)number(v, "j");
 		field(v, "pair_root", root);
-		field(v, "pairwise_secret", want);
-		assert_int_equal(kdf_pairwise(&ctx, root, (uint16_t)number(v, "i"), (uint16_t)number(v, "j"), got), 0);
+		field(v, "pairwise_secret", pairwise);
+		pair_start(pairwise, want);
+		kdf_pairs_free(&pairs);
+		assert_int_equal(kdf_pairs_new(&ctx, root, &pairs), 0);
+		assert_int_equal(kdf_pairs_start(pairs, i, j, got), 0);
+		assert_memory_equal(got, want, 32);
+		/* The object has forgotten the pair before. */
+		assert_int_equal(kdf_pairs_start(pairs, 1, 65534, keep), 0);
+		assert_memory_not_equal(keep, want, 32);
+		assert_int_equal(kdf_pairs_start(pairs, j, i, got), 0);
 		assert_memory_equal(got, want, 32);
 	}
 	memcpy(keep, got, 32);
-	assert_int_equal(kdf_pairwise(&ctx, root, 3, 3, got), -EINVAL);
+	assert_int_equal(kdf_pairs_start(pairs, 3, 3, got), -EINVAL);
 	assert_memory_equal(got, keep, 32);
+	kdf_pairs_free(&pairs);
+	assert_null(pairs);
 }
 
 static void test_link_message(void **state)
@@ -165,7 +222,7 @@ int main(void)
 		cmocka_unit_test(test_chain_start),
 		cmocka_unit_test(test_pair_start),
 		cmocka_unit_test(test_next),
-		cmocka_unit_test(test_pairwise),
+		cmocka_unit_test(test_pairs),
 		cmocka_unit_test(test_link_message),
 		cmocka_unit_test(test_link_psk),
 	};

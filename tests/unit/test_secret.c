@@ -136,6 +136,24 @@ static void test_full_is_an_error(void **state)
 	assert_null(b.data);
 }
 
+static void test_scarce(void **state)
+{
+	_cleanup_secret_ struct akm_secret half = {}, quarter = {};
+
+	(void)state;
+	assert_false(akm_secret_scarce());
+	assert_int_equal(akm_secret_new(HEAP / 2, &half), 0);
+	assert_int_equal(akm_secret_new(HEAP / 4, &quarter), 0);
+	assert_false(akm_secret_scarce());		/* exactly a quarter is left */
+	{
+		_cleanup_secret_ struct akm_secret more = {};
+
+		assert_int_equal(akm_secret_new(32, &more), 0);
+		assert_true(akm_secret_scarce());
+	}
+	assert_false(akm_secret_scarce());
+}
+
 static void test_wiped(void **state)
 {
 	struct akm_secret s = {}, again = {};
@@ -195,6 +213,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_init_twice, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_locked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full_is_an_error, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_scarce, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wiped, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dup_take, setup, teardown),
 		/* Last: OpenSSL keeps the state of its random generator in the same heap, which then stays. */
