@@ -51,7 +51,7 @@ MODULE_SRC	= Kbuild kernel include $(wildcard tests/kunit)
 
 .PHONY: all module modules test-module daemon tools unit-tests vm-tools deps demo demo-shell install clean help \
 	check check-unit check-kunit check-kunit-debug check-uml check-vm check-static check-fuzz check-model \
-	check-life check-life-short check-bench check-crash bench lanes FORCE
+	check-life check-life-short check-bench check-crash check-scale bench lanes FORCE
 .DELETE_ON_ERROR:
 
 all: module daemon tools		## module, daemon and tool
@@ -152,6 +152,9 @@ check-life-short:			## the same, in short
 check-crash:				## manager and root die at every write and sync of a change: hundreds of times each
 	@$(MAKE) --no-print-directory -j$(JOBS) SAN=address$(comma)undefined build/userspace/$(notdir $(lastword $(CC)))-address-undefined/tests/unit/test_roles_crash
 	@tests/lib/crash.sh build/userspace/$(notdir $(lastword $(CC)))-address-undefined/tests/unit/test_roles_crash
+check-scale:				## one manager and 10, 100 and 1,000 nodes: time, CPU, TPM calls, memory
+	@$(MAKE) --no-print-directory -j$(JOBS) $(U)/tests/unit/test_scale
+	@tests/lib/scale.sh $(U)/tests/unit/test_scale
 check-bench:				## the bench lane, once and shortly: are there figures?
 	@tests/bench/bench.sh --smoke
 check-vm: $(addprefix check-vm-,$(VM_KERNELS))	## scenarios on Debian's own kernels, in QEMU
