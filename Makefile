@@ -32,7 +32,7 @@ HARDENING	= -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 SANITIZE	= -O1 -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all
 LIBRARIES	= libcbor libevent libevent_openssl libssl libcrypto tss2-esys tss2-mu tss2-rc \
 		  tss2-sys tss2-tctildr sqlite3 json-c inih libseccomp libcap-ng libnl-3.0 libnl-genl-3.0 \
-		  libnl-route-3.0
+		  libnl-route-3.0 libmicrohttpd
 # Asked of pkg-config once, at first use: `make deps` and `make help` must run without it.
 LIB_CFLAGS	= $(eval LIB_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES)))$(LIB_CFLAGS)
 LIB_LDLIBS	= $(eval LIB_LDLIBS := $(shell pkg-config --libs $(LIBRARIES)))$(LIB_LDLIBS)
@@ -51,7 +51,7 @@ MODULE_SRC	= Kbuild kernel include $(wildcard tests/kunit)
 
 .PHONY: all module modules test-module daemon tools unit-tests vm-tools deps demo demo-shell install clean help \
 	check check-unit check-kunit check-kunit-debug check-uml check-vm check-static check-fuzz check-model \
-	check-life check-life-short check-bench check-crash check-scale bench lanes FORCE
+	check-life check-life-short check-web check-bench check-crash check-scale bench lanes FORCE
 .DELETE_ON_ERROR:
 
 all: module daemon tools		## module, daemon and tool
@@ -85,6 +85,8 @@ $(U)/tests/unit/test_akmctl_%: $(U)/tests/unit/test_akmctl_%.o $(U)/libakmctl.a
 	$(call run,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIB_LDLIBS) -lm
 $(U)/tests/unit/test_%: $(U)/tests/unit/test_%.o $(U)/libsupport.a $(U)/libakmd.a
 	$(call run,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(U)/libsupport.a -lcmocka $(LIB_LDLIBS) -lm
+$(U)/tests/web/serve: $(U)/tests/web/serve.o $(U)/libsupport.a $(U)/libakmd.a
+	$(call run,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(U)/libsupport.a -lcmocka $(LIB_LDLIBS) -lm
 $(U)/tests/vm/inject $(U)/tests/vm/noncelog: $(U)/tests/vm/packet.o
 $(U)/tests/vm/oracle: $(U)/libakmd.a
 $(VM_TOOLS): $(U)/tests/vm/%: $(U)/tests/vm/%.o
@@ -92,6 +94,8 @@ $(VM_TOOLS): $(U)/tests/vm/%: $(U)/tests/vm/%.o
 
 $(U)/tests/unit/test_akmctl_%.o: ALL_CFLAGS += -iquote tools
 $(U)/tests/%.o: ALL_CFLAGS += -iquote daemon
+$(U)/tests/web/%.o: ALL_CFLAGS += -iquote tests/unit
+$(U)/daemon/web_files.o: $(wildcard daemon/web/*)
 $(U)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call run,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
@@ -155,6 +159,9 @@ check-crash:				## manager and root die at every write and sync of a change: hun
 check-scale:				## one manager and 10, 100 and 1,000 nodes: time, CPU, TPM calls, memory
 	@$(MAKE) --no-print-directory -j$(JOBS) $(U)/tests/unit/test_scale
 	@tests/lib/scale.sh $(U)/tests/unit/test_scale
+check-web:				## the page in headless Chromium (not part of check: a large package)
+	@$(MAKE) --no-print-directory -j$(JOBS) $(U)/tests/web/serve
+	@tests/web/web.sh $(U)/tests/web/serve
 check-bench:				## the bench lane, once and shortly: are there figures?
 	@tests/bench/bench.sh --smoke
 check-vm: $(addprefix check-vm-,$(VM_KERNELS))	## scenarios on Debian's own kernels, in QEMU

@@ -268,6 +268,39 @@ static int set_listen(struct config *c, const struct key *k, const char *value, 
 	return set_string(c, k, value, why);
 }
 
+static bool is_loopback(const char *host)
+{
+	struct in6_addr six;
+	struct in_addr four;
+
+	if (inet_pton(AF_INET, host, &four) == 1)
+		return ntohl(four.s_addr) >> 24 == 127;
+	return inet_pton(AF_INET6, host, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
+}
+
+/* The page knows no passwords: it is for who is on this machine already. */
+static int set_web(struct config *c, const struct key *k, const char *value, struct reason *why)
+{
+	static const char unix_[] = "unix:";
+	const size_t n = sizeof(unix_) - 1;
+	char host[64];
+	int port;
+
+	if (strncmp(value, unix_, n) == 0) {
+		if (value[n] != '/')
+			return refuse(why, "'%s' is not an absolute path", value + n);
+		if (strlen(value) - n > k->max)
+			return refuse(why, "is longer than %llu bytes", (unsigned long long)k->max);
+		return set_string(c, k, value, why);
+	}
+	if (split_port(value, host, sizeof(host), &port) < 0 || port <= 0)
+		return refuse(why, "'%s' is neither unix:/PATH nor 127.0.0.1:PORT nor [::1]:PORT", value);
+	if (!is_loopback(host))
+		return refuse(why, "'%s' is not a loopback address: the page knows no passwords. Reach it from "
+			      "elsewhere through ssh -L", host);
+	return set_string(c, k, value, why);
+}
+
 /* Calls @fn for each comma-separated item, blanks around it removed. */
 static int each_item(struct config *c, const char *value, struct reason *why,
 		     int (*fn)(struct config *c, const char *item, struct reason *why))
@@ -394,6 +427,7 @@ static const struct key keys[] = {
 	{ "atr", "epoch_interval", M, set_interval, AT(epoch_interval_ms), 1000, INT32_MAX },
 	{ "atr", "epoch_grace", M, set_u32, AT(epoch_grace_ms), 0, 3600000 },
 	{ "atr", "fallback", M, set_bool, AT(fallback), 0, 0 },
+	{ "web", "listen", R | M, set_web, AT(web), 0, SOCKET_MAX },
 	{ "policy", "auth_fail", M, set_rule, AT(auth_fail), 0, 0 },
 	{ "policy", "replay", M, set_rule, AT(replay), 0, 0 },
 	{ "policy", "clone", M, set_rule, AT(clone), 0, 0 },
@@ -707,7 +741,7 @@ void config_free(struct config *c)
 {
 	char **const owned[] = {
 		&c->state, &c->socket, &c->user, &c->tcti, &c->ek_ca, &c->sources, &c->listen, &c->provision,
-		&c->policy_file,
+		&c->policy_file, &c->web,
 	};
 	size_t i;
 

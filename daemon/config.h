@@ -29,6 +29,7 @@
  *               epoch_interval = MS, 0 or 1000 … 2^31-1, 0: no timer (manager; 0)
  *               epoch_grace = MS, 0 … 3600000 (manager; 5000)
  *               fallback = yes|no, does a new ATR have one? (manager; yes)
+ *   [web]       listen = unix:/PATH or a loopback ADDR:PORT for page and metrics (root, manager; nowhere)
  *   [policy]    auth_fail, replay, clone, unknown_key = COUNT/SECONDS:alert|rekey or off (manager)
  *               (auth_fail, replay: 100/10:rekey; clone: 1/60:rekey; unknown_key: 100/10:alert)
  *               hold_down = SECONDS, 0 … 86400, between two automatic rekeys of an ATR (manager; 60)
@@ -52,7 +53,7 @@ struct config_rule { uint32_t count, seconds; enum config_action action; };	/* c
 struct config {
 	enum msg_role role;
 	char name[AKM_NAME_LEN];
-	char *state, *socket, *user, *tcti, *ek_ca, *sources, *listen, *provision, *policy_file;	/* owned, NULL if absent */
+	char *state, *socket, *user, *tcti, *ek_ca, *sources, *listen, *provision, *policy_file, *web;	/* owned, NULL if absent */
 	int log_level;
 	size_t secret_memory;
 	uint32_t counter_nv, store_nv;

@@ -5,17 +5,14 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/listener.h>
-#include <libgen.h>
-#include <limits.h>
 #include <poll.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
 #include "bounds.h"
 #include "unixsock.h"
 
+#define BACKLOG	16
 #define ID_MAX	((INT64_C(1) << 53) - 1)	/* RFC 8259, 6: what every reader of JSON holds exactly */
 
 struct client {
@@ -45,9 +42,7 @@ struct ctl {
 	struct evconnlistener *listener;
 	LIST_HEAD(, client) clients;
 	unsigned int n_clients;
-	char path[sizeof_field(struct sockaddr_un, sun_path)];
-	dev_t dev;				/* of our socket: another one's is not removed */
-	ino_t ino;
+	struct unixsock_place place;
 };
 
 /* Clients */
@@ -663,82 +658,6 @@ static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct socka
 	bufferevent_enable(cl->bev, EV_READ | EV_WRITE);
 }
 
-/* The socket */
-
-static int prepare_dir(const char *path, struct akm_error *err)
-{
-	char copy[PATH_MAX];
-	struct stat st;
-	char *dir;
-
-	snprintf(copy, sizeof(copy), "%s", path);
-	dir = dirname(copy);
-	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
-		return akm_error_set(err, -errno, "socket", "%s cannot be made: %s", dir, strerror(errno));
-	if (stat(dir, &st) < 0)
-		return akm_error_set(err, -errno, "socket", "%s: %s", dir, strerror(errno));
-	if ((st.st_uid != 0 && st.st_uid != geteuid()) || ((st.st_mode & 022) && !(st.st_mode & S_ISVTX)))
-		return akm_error_set(err, -EPERM, "socket", "others may write to %s", dir);
-	return 0;
-}
-
-static int try_connect(const struct sockaddr_un *un)
-{
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0)
-		return -errno;
-	return connect(fd, (const struct sockaddr *)un, sizeof(*un)) < 0 ? -errno : 0;
-}
-
-/* What lies at the path goes only if it is a socket that refuses: its owner has died. */
-static int clear_path(const struct sockaddr_un *un, struct akm_error *err)
-{
-	struct stat st;
-	int r;
-
-	if (lstat(un->sun_path, &st) < 0)
-		return errno == ENOENT ? 0
-				       : akm_error_set(err, -errno, "socket", "%s: %s",
-						       un->sun_path, strerror(errno));
-	if (!S_ISSOCK(st.st_mode))
-		return akm_error_set(err, -EEXIST, "socket", "%s is there and is no socket", un->sun_path);
-	r = try_connect(un);
-	if (r != -ECONNREFUSED)
-		return akm_error_set(err, -EADDRINUSE, "socket", "%s is served by another process", un->sun_path);
-	return unlink(un->sun_path) < 0
-		       ? akm_error_set(err, -errno, "socket", "%s: %s", un->sun_path, strerror(errno))
-		       : 0;
-}
-
-static int listen_at(struct ctl *c, const char *path, int *ret_fd, struct akm_error *err)
-{
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	_cleanup_close_ int fd = -1;
-	struct stat st;
-	int r;
-
-	if (strlen(path) >= sizeof(un.sun_path))
-		return akm_error_set(err, -ENAMETOOLONG, "socket", "%s is longer than %zu bytes",
-				     path, sizeof(un.sun_path) - 1);
-	strcpy(un.sun_path, path);
-	r = prepare_dir(path, err);
-	r = r ?: clear_path(&un, err);
-	if (r < 0)
-		return r;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	r = fd < 0 ? -errno : unixsock_listen(fd, &un, 16);
-	if (!r && lstat(path, &st) < 0)
-		r = -errno;
-	if (r < 0)
-		return akm_error_set(err, r, "socket", "%s: %s", path, strerror(-r));
-	strcpy(c->path, path);
-	c->dev = st.st_dev;
-	c->ino = st.st_ino;
-	*ret_fd = TAKE_FD(fd);
-	return 0;
-}
-
 int ctl_new(struct event_base *base, const char *path, const struct ctl_command *table, void *ctx,
 	    struct ctl **ret, struct akm_error *err)
 {
@@ -751,7 +670,7 @@ int ctl_new(struct event_base *base, const char *path, const struct ctl_command 
 	c->table = table;
 	c->ctx = ctx;
 	LIST_INIT(&c->clients);
-	r = listen_at(c, path, &fd, err);
+	r = unixsock_serve(path, "socket", BACKLOG, &c->place, &fd, err);
 	if (r < 0) {
 		ctl_free(c);
 		return r;
@@ -770,7 +689,6 @@ int ctl_new(struct event_base *base, const char *path, const struct ctl_command 
 void ctl_free(struct ctl *c)
 {
 	struct client *cl;
-	struct stat st;
 
 	if (!c)
 		return;
@@ -778,7 +696,6 @@ void ctl_free(struct ctl *c)
 		client_free(cl);
 	if (c->listener)
 		evconnlistener_free(c->listener);
-	if (c->path[0] && lstat(c->path, &st) == 0 && st.st_dev == c->dev && st.st_ino == c->ino)
-		unlink(c->path);
+	unixsock_withdraw(&c->place);
 	free(c);
 }

@@ -15,6 +15,11 @@ struct limit {
 	struct msg_event last;		/* what the suppressed ones looked like */
 };
 
+struct kind_count {
+	char kind[sizeof_field(struct msg_event, kind)];
+	uint64_t n[SEV_ALERT + 1];	/* by severity */
+};
+
 struct follower {
 	struct follower *next;
 	struct evidence *evidence;
@@ -28,6 +33,7 @@ struct evidence {
 	struct limit limit[EVIDENCE_KEYS + 1];	/* the last one is for what does not fit */
 	struct follower *first;
 	struct alerts alerts;
+	struct kind_count kinds[EVIDENCE_KINDS + 1];	/* the last one is for what does not fit */
 	uint64_t last_seq;
 	int failure;			/* the last record could not be stored */
 	uint64_t failed_ms;
@@ -136,6 +142,16 @@ static void go_on_from(struct evidence *e, uint64_t seq)
 	e->last_seq = seq;
 }
 
+static void count(struct evidence *e, const struct msg_event *ev)
+{
+	size_t i = 0;
+
+	while (i < EVIDENCE_KINDS && e->kinds[i].kind[0] && strcmp(e->kinds[i].kind, ev->kind))
+		i++;
+	snprintf(e->kinds[i].kind, sizeof(e->kinds[i].kind), "%s", i < EVIDENCE_KINDS ? ev->kind : "other");
+	e->kinds[i].n[ev->severity]++;
+}
+
 static int keep(struct evidence *e, const struct msg_event *ev)
 {
 	uint64_t seq;
@@ -150,6 +166,7 @@ static int keep(struct evidence *e, const struct msg_event *ev)
 		return r;
 	log_event(ev);
 	go_on_from(e, seq);
+	count(e, ev);
 	if (ev->severity == SEV_ALERT)
 		alerts_add(&e->alerts, seq, ev);
 	for (struct follower *f = e->first, *next; f; f = next) {
@@ -288,6 +305,18 @@ void evidence_health(const struct evidence *e, struct health *h)
 			    "events cannot be stored: %s", strerror(-e->failure));
 }
 
+void evidence_metrics(const struct evidence *e, struct metrics *m)
+{
+	metrics_family(m, "akm_evidence_records_total", "counter", "Records of evidence since the start, by kind.");
+	for (size_t i = 0; i <= EVIDENCE_KINDS; i++)
+		for (enum msg_severity s = SEV_INFO; s <= SEV_ALERT; s++)
+			if (e->kinds[i].n[s])
+				metrics_put(m, e->kinds[i].n[s], "kind", e->kinds[i].kind, "severity", report_severity(s),
+					    NULL);
+	metrics_family(m, "akm_alerts_unacknowledged", "gauge", "Alerts that nobody has acknowledged.");
+	metrics_put(m, e->alerts.total, NULL);
+}
+
 void evidence_ctl_acknowledge(struct evidence *e, struct ctl_request *req, struct json_object *args)
 {
 	int64_t until = ctl_int(args, "until", INT64_MAX);
@@ -354,6 +383,25 @@ static int list_one(uint64_t seq, const struct msg_event *ev, void *ctx)
 static uint64_t newest(const struct evidence *e, uint64_t limit)
 {
 	return e->last_seq > limit ? e->last_seq - limit : 0;
+}
+
+static int add_newest(uint64_t seq, const struct msg_event *ev, void *ctx)
+{
+	struct json_object *o = report_event(seq, ev);
+
+	return o ? json_object_array_add(ctx, o) : -ENOMEM;
+}
+
+int evidence_newest(const struct evidence *e, size_t limit, struct json_object **ret)
+{
+	struct json_object *list = json_object_new_array();
+	int r = e->backend.each(e->backend.ctx, newest(e, limit), limit, add_newest, list);
+
+	if (r < 0)
+		json_object_put(list);
+	else
+		*ret = list;
+	return r;
 }
 
 /* Who follows must not miss what lies between the listing's end and what comes. */

@@ -61,6 +61,11 @@ int evidence_remote(struct evidence *e, const struct msg_event *event);
 struct json_object *evidence_alerts(const struct evidence *e);
 /* They, and whether records can be stored: a monitor that cannot write down what it sees is blind. */
 void evidence_health(const struct evidence *e, struct health *h);
+/* Records since our start, by kind and severity. */
+void evidence_metrics(const struct evidence *e, struct metrics *m);
+#define EVIDENCE_KINDS	64		/* counted one by one; beyond it, together */
+/* The newest @limit, oldest first, as JSON. Return: 0 or a negative errno. */
+int evidence_newest(const struct evidence *e, size_t limit, struct json_object **ret);
 
 /* The "events" command of the control socket, whole. */
 void evidence_ctl(struct evidence *e, struct ctl_request *req, struct json_object *args);

@@ -69,5 +69,7 @@ struct json_object *fleet_report_node(struct fleet *f, const struct store_node *
 void fleet_status(struct fleet *f, struct json_object *o);	/* adds nodes, atrs, alerts */
 
 void fleet_health(struct fleet *f, struct health *h);
+void fleet_metrics(struct fleet *f, struct metrics *m);
+int fleet_nodes(struct fleet *f, struct json_object **ret);	/* {nodes: […]}, as node-list has them */
 
 #endif /* AKM_FLEET_H */

@@ -70,20 +70,31 @@ static int list_node(const struct store_node *n, void *ctx)
 	return 0;
 }
 
-void fleet_ctl_node_list(struct fleet *f, struct ctl_request *req, struct json_object *args)
+int fleet_nodes(struct fleet *f, struct json_object **ret)
 {
 	struct list l = { f, json_object_new_array() };
-	struct json_object *o = json_object_new_object();
-	struct akm_error err = {};
 	int r = store_node_each(f->c.store, list_node, &l);
 
+	if (r < 0) {
+		json_object_put(l.array);
+		return r;
+	}
+	*ret = json_object_new_object();
+	json_object_object_add(*ret, "nodes", l.array);
+	return 0;
+}
+
+void fleet_ctl_node_list(struct fleet *f, struct ctl_request *req, struct json_object *args)
+{
+	struct json_object *o;
+	struct akm_error err = {};
+	int r = fleet_nodes(f, &o);
+
 	(void)args;
-	json_object_object_add(o, "nodes", l.array);
 	if (!r) {
 		ctl_ok(req, o);
 		return;
 	}
-	json_object_put(o);
 	akm_error_set(&err, r, "database", "%s", store_strerror(f->c.store));
 	fail(req, r, &err);
 }

@@ -174,6 +174,8 @@ void fleet_wait_free_all(struct fleet *f);
 
 /* fleet_report.c */
 struct json_object *fleet_report_atr(struct fleet_atr *a);
+struct fleet_nodes_count { size_t provisioned, evicted; };
+struct fleet_nodes_count fleet_count_nodes(struct fleet *f);
 const char *fleet_atr_state(const struct fleet_atr *a);
 
 #endif /* AKM_FLEET_INTERNAL_H */

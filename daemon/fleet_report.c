@@ -137,25 +137,30 @@ struct json_object *fleet_report_node(struct fleet *f, const struct store_node *
 	return o;
 }
 
-struct node_count { size_t total, evicted; };
-
 static int count_node(const struct store_node *n, void *ctx)
 {
-	struct node_count *c = ctx;
+	struct fleet_nodes_count *c = ctx;
 
-	c->total += n->state == NODE_PROVISIONED;
+	c->provisioned += n->state == NODE_PROVISIONED;
 	c->evicted += n->state == NODE_EVICTED;
 	return 0;
+}
+
+/* An unreadable database shows as zeros here, and by name in what is wrong. */
+struct fleet_nodes_count fleet_count_nodes(struct fleet *f)
+{
+	struct fleet_nodes_count c = {};
+
+	(void)store_node_each(f->c.store, count_node, &c);
+	return c;
 }
 
 void fleet_status(struct fleet *f, struct json_object *o)
 {
 	struct json_object *nodes = json_object_new_object(), *atrs = json_object_new_array();
-	struct node_count c = {};
+	struct fleet_nodes_count c = fleet_count_nodes(f);
 
-	/* An unreadable database shows as zeros here, and by name with every command that needs it. */
-	(void)store_node_each(f->c.store, count_node, &c);
-	report_put_int(nodes, "total", (int64_t)c.total);
+	report_put_int(nodes, "total", (int64_t)c.provisioned);
 	report_put_int(nodes, "up", f->peers ? (int64_t)peers_count(f->peers, true) : 0);
 	report_put_int(nodes, "evicted", (int64_t)c.evicted);
 	json_object_object_add(o, "nodes", nodes);
@@ -239,7 +244,7 @@ int fleet_inventory(struct fleet *f, struct msg *ret)
 	_cleanup_msg_ struct msg m = { .type = MSG_INVENTORY };
 	struct msg_inventory *v = &m.inventory;
 	struct adding adding = { f, v };
-	struct node_count c = {};
+	struct fleet_nodes_count c = {};
 	size_t n_atrs = 0;
 	int r;
 
@@ -249,7 +254,7 @@ int fleet_inventory(struct fleet *f, struct msg *ret)
 	if (r < 0)
 		return r;
 	v->version = ++f->inventory;
-	v->nodes = calloc(c.total + c.evicted + 1, sizeof(*v->nodes));
+	v->nodes = calloc(c.provisioned + c.evicted + 1, sizeof(*v->nodes));
 	v->atrs = calloc(n_atrs + 1, sizeof(*v->atrs));
 	if (!v->nodes || !v->atrs)
 		return -ENOMEM;

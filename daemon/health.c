@@ -86,3 +86,20 @@ void health_end(struct health *h, struct json_object *status)
 	json_object_object_add(status, "health", o);
 	memset(h, 0, sizeof(*h));
 }
+
+void health_metrics(const struct health *h, struct metrics *m)
+{
+	metrics_family(m, "akm_healthy", "gauge", "1 if akmctl status says that all is well.");
+	metrics_put(m, !h->n_checks, NULL);
+	metrics_family(m, "akm_findings", "gauge", "What is wrong now, by check.");
+	for (size_t i = 0; i < h->n_checks; i++)
+		metrics_put(m, h->checks[i].n, "check", h->checks[i].name, "severity",
+			    h->checks[i].worst == SEV_ALERT ? "alert" : "warning", NULL);
+}
+
+void health_drop(struct health *h)
+{
+	json_object_put(h->alerts);
+	json_object_put(h->warnings);
+	memset(h, 0, sizeof(*h));
+}

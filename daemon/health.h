@@ -8,6 +8,7 @@
 
 #include <json-c/json.h>
 
+#include "metrics.h"
 #include "msg.h"
 
 #define HEALTH_PER_CHECK	16	/* findings of one check that are told one by one */
@@ -42,5 +43,7 @@ void health_find(struct health *h, const struct health_finding *f, const char *f
  * findings: [{severity, check, subject?, since?, text, remedy}]}, alerts first. Ends @h.
  */
 void health_end(struct health *h, struct json_object *status);
+void health_metrics(const struct health *h, struct metrics *m);
+void health_drop(struct health *h);		/* in place of health_end() */
 
 #endif /* AKM_HEALTH_H */

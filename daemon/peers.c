@@ -496,6 +496,35 @@ void peers_health(const struct peers *p, struct health *h)
 	peers_each((struct peers *)p, find_ill, h);
 }
 
+static void put_up(struct peer *peer, void *ctx)
+{
+	metrics_put(ctx, peer->up, "peer", peer->name, NULL);
+}
+
+static void put_seen(struct peer *peer, void *ctx)
+{
+	if (peer->last_seen_ms)
+		metrics_put_ms(ctx, peer->last_seen_ms, "peer", peer->name, NULL);
+}
+
+static void put_blind(struct peer *peer, void *ctx)
+{
+	if (peer->reported)
+		metrics_put(ctx, peer->heartbeat.blind, "peer", peer->name, NULL);
+}
+
+void peers_metrics(const struct peers *p, struct metrics *m)
+{
+	struct peers *all = (struct peers *)p;
+
+	metrics_family(m, "akm_peer_up", "gauge", "1 while the link of a node (at a manager) or manager (at the root) is there.");
+	peers_each(all, put_up, m);
+	metrics_family(m, "akm_peer_last_seen_timestamp_seconds", "gauge", "When it was last heard.");
+	peers_each(all, put_seen, m);
+	metrics_family(m, "akm_peer_blind", "gauge", "1 if it does not hear its kernel.");
+	peers_each(all, put_blind, m);
+}
+
 /* ---- start and end ---- */
 
 static int load_one(const struct store_node *n, void *ctx)

@@ -74,6 +74,8 @@ void peers_each(struct peers *p, void (*fn)(struct peer *peer, void *ctx), void 
 size_t peers_count(const struct peers *p, bool up_only);
 /* Those that are silent, and those that do not hear their kernel. */
 void peers_health(const struct peers *p, struct health *h);
+/* Up, last seen and blind, of each. */
+void peers_metrics(const struct peers *p, struct metrics *m);
 const struct sockaddr_storage *peers_address(const struct peers *p);	/* where it listens */
 
 /* Return: 0 or -ENOTCONN, …; then @fn is not called. */

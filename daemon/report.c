@@ -40,7 +40,7 @@ struct json_object *report_time(uint64_t wall_ms)
 	return json_object_new_string(text);
 }
 
-static const char *severity_name(enum msg_severity s)
+const char *report_severity(enum msg_severity s)
 {
 	switch (s) {
 	case SEV_INFO:
@@ -62,7 +62,7 @@ struct json_object *report_event(uint64_t seq, const struct msg_event *e)
 	put(o, "seq", json_object_new_uint64(seq));
 	put(o, "time", report_time(e->time_ms));
 	put_text(o, "source", e->source);
-	put_text(o, "severity", severity_name(e->severity));
+	put_text(o, "severity", report_severity(e->severity));
 	put_text(o, "kind", e->kind);
 	if (e->atr_id)
 		put(o, "atr", json_object_new_int64(e->atr_id));

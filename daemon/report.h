@@ -16,6 +16,7 @@ struct json_object *report_prefix(const struct msg_prefix *p);	/* "10.77.1.1/24"
 struct json_object *report_endpoint(const struct msg_endpoint *e);
 struct json_object *report_time(uint64_t wall_ms);		/* RFC 3339, UTC; null for 0 */
 const char *report_suite(uint32_t suite);
+const char *report_severity(enum msg_severity s);
 /* What the record says; the caller adds link, last_seen, atrs. */
 struct json_object *report_node(const struct store_node *n);
 const char *report_node_state(enum store_node_state s);

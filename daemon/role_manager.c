@@ -12,6 +12,7 @@
 #include "status.h"
 #include "superior.h"
 #include "vault.h"
+#include "web.h"
 
 #define RECORD_KEY "provision"		/* in the database */
 
@@ -28,6 +29,7 @@ struct manager {
 	struct hardware_wait *hardware;
 	struct superior *superior;
 	struct ctl *ctl;
+	struct web *web;
 	bool provisioned, opened, seeded, running;
 	bool inventory_sent;		/* on this link, and nothing has changed since */
 	bool inventory_known;		/* the root has said that it is stored */
@@ -353,30 +355,30 @@ static void on_committed(void *ctx)
 
 /* ---- control socket ---- */
 
-static void add_health(struct manager *m, struct json_object *status)
+static void examine(struct manager *m, struct health *ret)
 {
 	const struct record *record = m->provisioned ? &m->record : NULL;
-	struct health h;
 
-	health_init(&h);
-	status_health(m->env, &h);
-	status_health_peer(m->env, m->superior, record, &h);
-	evidence_health(m->evidence, &h);
+	health_init(ret);
+	status_health(m->env, ret);
+	status_health_peer(m->env, m->superior, record, ret);
+	evidence_health(m->evidence, ret);
 	if (m->fleet)
-		fleet_health(m->fleet, &h);
+		fleet_health(m->fleet, ret);
 	if (record && !m->running)
-		health_find(&h, HEALTH_FINDING("starting", SEV_WARNING,
-					       .remedy = "It goes on when its TPM has answered; if that takes longer than a minute, "
-							 "look at the journal."),
+		health_find(ret, HEALTH_FINDING("starting", SEV_WARNING,
+						.remedy = "It goes on when its TPM has answered; if that takes longer than a minute, "
+							  "look at the journal."),
 			    "nodes are not served yet");
-	health_end(&h, status);
 }
 
 static struct json_object *status(struct manager *m)
 {
 	struct json_object *o = status_new(m->env, term(m));
+	struct health h;
 
-	add_health(m, o);
+	examine(m, &h);
+	health_end(&h, o);
 	status_add_peer(o, m->superior, m->provisioned ? &m->record : NULL, subject_progress(m->subject));
 	if (m->fleet)
 		fleet_status(m->fleet, o);
@@ -476,6 +478,57 @@ static const struct ctl_command commands[] = {
 	{ "policy-show", { { .name = NULL } }, ctl_policy_show },
 	{ "policy-reload", { { .name = NULL } }, ctl_policy_reload },
 	{ .name = NULL }
+};
+
+/* ---- the page ---- */
+
+static int make_status(FILE *f, void *ctx)
+{
+	return web_put_json(f, status(ctx));
+}
+
+static int make_nodes(FILE *f, void *ctx)
+{
+	const struct manager *m = ctx;
+	struct json_object *o;
+	int r = m->fleet ? fleet_nodes(m->fleet, &o) : -EAGAIN;
+
+	return r ?: web_put_json(f, o);
+}
+
+static int make_events(FILE *f, void *ctx)
+{
+	const struct manager *m = ctx;
+	struct json_object *list;
+	int r = evidence_newest(m->evidence, WEB_EVENTS, &list);
+
+	return r ?: web_put_json(f, list);
+}
+
+static int make_metrics(FILE *f, void *ctx)
+{
+	struct manager *m = ctx;
+	struct metrics out = { .f = f };
+	struct health h;
+
+	examine(m, &h);
+	health_metrics(&h, &out);
+	health_drop(&h);
+	status_metrics(m->env, term(m), &out);
+	status_metrics_peer(m->superior, &out);
+	evidence_metrics(m->evidence, &out);
+	if (m->fleet)
+		fleet_metrics(m->fleet, &out);
+	metrics_end(&out);
+	return 0;
+}
+
+static const struct web_resource resources[] = {
+	{ "/api/status.json", WEB_JSON, make_status },
+	{ "/api/nodes.json", WEB_JSON, make_nodes },
+	{ "/api/events.json", WEB_JSON, make_events },
+	{ "/metrics", METRICS_TYPE, make_metrics },
+	{ .path = NULL }
 };
 
 /* ---- start and stop ---- */
@@ -579,6 +632,7 @@ static int open_parts(struct manager *m, struct akm_error *err)
 	return subject_new(&subject, &m->subject) ?:
 	       issuer_new(&issuer, &m->issuer) ?:
 	       ctl_new(env->base, env->config->socket, commands, m, &m->ctl, err) ?:
+	       (env->config->web ? web_new(env->base, env->config->web, resources, m, &m->web, err) : 0) ?:
 	       vault_new(env->q, path, on_open, m, &m->vault) ?:
 	       entropy_new(env->q, on_seeded, m, &m->entropy);
 }
@@ -587,6 +641,7 @@ static void manager_stop(void *role)
 {
 	struct manager *m = role;
 
+	web_free(m->web);
 	issuer_free(m->issuer);
 	subject_free(m->subject);
 	superior_free(m->superior);

@@ -9,6 +9,7 @@
 #include "log.h"
 #include "peers.h"
 #include "status.h"
+#include "web.h"
 
 #define DOMAIN_KEY	"domain"	/* in the database */
 #define TERM_KEY	"term"
@@ -20,6 +21,7 @@ struct root {
 	struct peers *peers;
 	struct issuer *issuer;
 	struct ctl *ctl;
+	struct web *web;
 	struct domain_job *job;
 	struct event *start;
 	bool running;
@@ -378,11 +380,10 @@ static bool is_running(const struct root *r, struct ctl_request *req)
 	return false;
 }
 
-/* NULL and refused, or both lists */
-static int walk(struct root *r, struct ctl_request *req, struct walk *ret)
+/* Both lists, or why not */
+static int walk(struct root *r, struct walk *ret, struct akm_error *err)
 {
 	struct walk w = { r, json_object_new_array(), json_object_new_array() };
-	struct akm_error err = {};
 	int e = store_node_each(r->store, walk_manager, &w);
 
 	if (!e) {
@@ -391,41 +392,67 @@ static int walk(struct root *r, struct ctl_request *req, struct walk *ret)
 	}
 	json_object_put(w.nodes);
 	json_object_put(w.atrs);
-	akm_error_set(&err, e, "database", "%s", e == -EBADMSG ? "an inventory is damaged" : store_strerror(r->store));
-	ctl_fail(req, e, &err);
+	return akm_error_set(err, e, "database", "%s", e == -EBADMSG ? "an inventory is damaged" : store_strerror(r->store));
+}
+
+/* The same, and the request is refused if not. */
+static int walk_for(struct root *r, struct ctl_request *req, struct walk *ret)
+{
+	struct akm_error err = {};
+	int e = walk(r, ret, &err);
+
+	if (e < 0)
+		ctl_fail(req, e, &err);
 	return e;
 }
 
-static void add_health(struct root *r, struct json_object *status)
+static void examine(struct root *r, struct health *ret)
 {
-	struct health h;
+	health_init(ret);
+	status_health(r->env, ret);
+	evidence_health(r->evidence, ret);
+	if (r->peers)
+		peers_health(r->peers, ret);
+}
 
-	health_init(&h);
-	status_health(r->env, &h);
-	evidence_health(r->evidence, &h);
-	peers_health(r->peers, &h);
-	health_end(&h, status);
+static int status(struct root *r, struct json_object **ret, struct akm_error *err)
+{
+	struct json_object *o, *nodes;
+	struct health h;
+	struct walk w;
+	int e = walk(r, &w, err);
+
+	if (e < 0)
+		return e;
+	o = status_new(r->env, stored_term(r));
+	nodes = json_object_new_object();
+	report_put_int(nodes, "total", (int64_t)peers_count(r->peers, false));
+	report_put_int(nodes, "up", (int64_t)peers_count(r->peers, true));
+	json_object_object_add(o, "nodes", nodes);
+	json_object_object_add(o, "managers", w.nodes);
+	json_object_object_add(o, "atrs", w.atrs);
+	json_object_object_add(o, "alerts", evidence_alerts(r->evidence));
+	examine(r, &h);
+	health_end(&h, o);
+	*ret = o;
+	return 0;
 }
 
 static void ctl_status(struct ctl_request *req, struct json_object *args, void *ctx)
 {
 	struct root *r = ctx;
-	struct json_object *o, *nodes;
-	struct walk w;
+	struct json_object *o;
+	struct akm_error err = {};
+	int e;
 
 	(void)args;
-	if (!is_running(r, req) || walk(r, req, &w) < 0)
+	if (!is_running(r, req))
 		return;
-	o = status_new(r->env, stored_term(r));
-	nodes = json_object_new_object();
-	json_object_object_add(nodes, "total", json_object_new_uint64(peers_count(r->peers, false)));
-	json_object_object_add(nodes, "up", json_object_new_uint64(peers_count(r->peers, true)));
-	json_object_object_add(o, "nodes", nodes);
-	json_object_object_add(o, "managers", w.nodes);
-	json_object_object_add(o, "atrs", w.atrs);
-	json_object_object_add(o, "alerts", evidence_alerts(r->evidence));
-	add_health(r, o);
-	ctl_ok(req, o);
+	e = status(r, &o, &err);
+	if (e < 0)
+		ctl_fail(req, e, &err);
+	else
+		ctl_ok(req, o);
 }
 
 static void ctl_events(struct ctl_request *req, struct json_object *args, void *ctx)
@@ -479,7 +506,7 @@ static void ctl_list(struct ctl_request *req, struct json_object *args, void *ct
 	struct walk w;
 
 	(void)args;
-	if (!is_running(r, req) || walk(r, req, &w) < 0)
+	if (!is_running(r, req) || walk_for(r, req, &w) < 0)
 		return;
 	o = json_object_new_object();
 	json_object_object_add(o, "nodes", w.nodes);
@@ -495,7 +522,7 @@ static void ctl_show(struct ctl_request *req, struct json_object *args, void *ct
 	struct akm_error err = {};
 	struct walk w;
 
-	if (!is_running(r, req) || walk(r, req, &w) < 0)
+	if (!is_running(r, req) || walk_for(r, req, &w) < 0)
 		return;
 	for (size_t i = 0; !found && i < json_object_array_length(w.nodes); i++) {
 		struct json_object *o = json_object_array_get_idx(w.nodes, i);
@@ -522,6 +549,68 @@ static const struct ctl_command commands[] = {
 	{ "node-list", { { .name = NULL } }, ctl_list },
 	{ "node-show", { { "node", CTL_STRING, true } }, ctl_show },
 	{ .name = NULL }
+};
+
+/* ---- the page ---- */
+
+static int make_status(FILE *f, void *ctx)
+{
+	struct root *r = ctx;
+	struct akm_error err = {};
+	struct json_object *o;
+	int e = r->running ? status(r, &o, &err) : -EAGAIN;
+
+	return e ?: web_put_json(f, o);
+}
+
+static int make_nodes(FILE *f, void *ctx)
+{
+	struct root *r = ctx;
+	struct akm_error err = {};
+	struct json_object *o;
+	struct walk w;
+	int e = r->running ? walk(r, &w, &err) : -EAGAIN;
+
+	if (e < 0)
+		return e;
+	o = json_object_new_object();
+	json_object_object_add(o, "nodes", w.nodes);
+	json_object_put(w.atrs);
+	return web_put_json(f, o);
+}
+
+static int make_events(FILE *f, void *ctx)
+{
+	const struct root *r = ctx;
+	struct json_object *list;
+	int e = evidence_newest(r->evidence, WEB_EVENTS, &list);
+
+	return e ?: web_put_json(f, list);
+}
+
+static int make_metrics(FILE *f, void *ctx)
+{
+	struct root *r = ctx;
+	struct metrics out = { .f = f };
+	struct health h;
+
+	examine(r, &h);
+	health_metrics(&h, &out);
+	health_drop(&h);
+	status_metrics(r->env, stored_term(r), &out);
+	evidence_metrics(r->evidence, &out);
+	if (r->peers)
+		peers_metrics(r->peers, &out);
+	metrics_end(&out);
+	return 0;
+}
+
+static const struct web_resource resources[] = {
+	{ "/api/status.json", WEB_JSON, make_status },
+	{ "/api/nodes.json", WEB_JSON, make_nodes },
+	{ "/api/events.json", WEB_JSON, make_events },
+	{ "/metrics", METRICS_TYPE, make_metrics },
+	{ .path = NULL }
 };
 
 /* ---- start and stop ---- */
@@ -572,13 +661,15 @@ static int open_parts(struct root *r, struct akm_error *err)
 	};
 
 	return issuer_new(&issuer, &r->issuer) ?:
-	       ctl_new(env->base, env->config->socket, commands, r, &r->ctl, err);
+	       ctl_new(env->base, env->config->socket, commands, r, &r->ctl, err) ?:
+	       (env->config->web ? web_new(env->base, env->config->web, resources, r, &r->web, err) : 0);
 }
 
 static void root_stop(void *role)
 {
 	struct root *r = role;
 
+	web_free(r->web);
 	issuer_free(r->issuer);
 	peers_free(r->peers);
 	ctl_free(r->ctl);

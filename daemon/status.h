@@ -16,7 +16,9 @@ void status_add_peer(struct json_object *o, const struct superior *s, const stru
 
 /* What any role can say of itself: its TPM, its event loop, its hardware value. */
 void status_health(const struct role_env *env, struct health *h);
+void status_metrics(const struct role_env *env, uint64_t term, struct metrics *m);
 /* The way up; @record NULL: not provisioned. */
+void status_metrics_peer(const struct superior *s, struct metrics *m);
 void status_health_peer(const struct role_env *env, const struct superior *s, const struct record *record,
 			struct health *h);
 #define STATUS_TPM_SLOW_MS	10000	/* a command takes 1.5 s at worst, and one job a few of them */

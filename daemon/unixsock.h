@@ -4,7 +4,10 @@
 #define AKM_UNIXSOCK_H
 
 #include <sys/socket.h>
+#include <sys/types.h>
 #include <sys/un.h>
+
+#include "util.h"
 
 /**
  * unixsock_listen() - bind to a path, for the daemon's user alone, and listen
@@ -18,5 +21,21 @@
  * Return: 0 or a negative errno.
  */
 int unixsock_listen(int fd, const struct sockaddr_un *a, int backlog);
+
+/* Where we serve: what is removed in the end is ours. */
+struct unixsock_place {
+	char path[sizeof_field(struct sockaddr_un, sun_path)];
+	dev_t dev;
+	ino_t ino;
+};
+
+/*
+ * Makes @path's directory (mode 0700) where it is missing, replaces a socket that nobody serves, and listens; not
+ * blocking. @err names @field. Return: 0, -EADDRINUSE, -EPERM (others may write to the directory), -EEXIST (@path
+ * is no socket), …
+ */
+int unixsock_serve(const char *path, const char *field, int backlog, struct unixsock_place *ret, int *ret_fd,
+		   struct akm_error *err);
+void unixsock_withdraw(const struct unixsock_place *p);		/* zeroed is fine */
 
 #endif /* AKM_UNIXSOCK_H */

@@ -10,7 +10,8 @@
 #define NODE	"[akmd]\nrole = node\nname = EdgeNodeA\n"
 #define MANAGER	"[akmd]\nrole = manager\nname = MgmtMod\n"
 #define ROOT	"[akmd]\nrole = root\nname = Backend\n"
-#define SECTIONS ", there are akmd, tpm, hardware, link, provision, heartbeat, atr, policy"
+#define NO_PASSWORDS ": the page knows no passwords. Reach it from elsewhere through ssh -L"
+#define SECTIONS ", there are akmd, tpm, hardware, link, provision, heartbeat, atr, web, policy"
 #define AKMD_KEYS ", this section has role, name, state, socket, user, log, secret_memory"
 #define X50	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 
@@ -169,6 +170,24 @@ static void test_policy_file(void **state)
 	config_free(&c);
 }
 
+static void test_web(void **state)
+{
+	static const char *const good[] = { "unix:/run/akm/web.sock", "127.0.0.1:7647", "127.1.2.3:1", "[::1]:65535" };
+	char text[256];
+	struct config c;
+
+	(void)state;
+	accept_text(MANAGER, &c);
+	assert_null(c.web);
+	config_free(&c);
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		snprintf(text, sizeof(text), MANAGER "[web]\nlisten = %s\n", good[i]);
+		accept_text(text, &c);
+		assert_string_equal(c.web, good[i]);
+		config_free(&c);
+	}
+}
+
 static void test_everything_manager(void **state)
 {
 	struct config c;
@@ -221,6 +240,13 @@ static const struct refusal { const char *text, *field, *reason; } refusals[] = 
 	{ NODE "[akm]\n", ":4", "unknown section [akm]" SECTIONS },
 	{ NODE "[]\n", ":4", "unknown section []" SECTIONS },
 	{ NODE "[akmdd]\n", ":4", "unknown section [akmdd]" SECTIONS },
+	{ NODE "[web]\nlisten = unix:/x\n", ":5: [web] listen", "means nothing for this role" },
+	{ MANAGER "[web]\nlisten = 0.0.0.0:80\n", ":5: [web] listen", "'0.0.0.0' is not a loopback address" NO_PASSWORDS },
+	{ MANAGER "[web]\nlisten = [::]:80\n", ":5: [web] listen", "'::' is not a loopback address" NO_PASSWORDS },
+	{ MANAGER "[web]\nlisten = 192.0.2.1:80\n", ":5: [web] listen", "'192.0.2.1' is not a loopback address" NO_PASSWORDS },
+	{ MANAGER "[web]\nlisten = localhost:80\n", ":5: [web] listen", "'localhost' is not a loopback address" NO_PASSWORDS },
+	{ MANAGER "[web]\nlisten = 127.0.0.1\n", ":5: [web] listen", "'127.0.0.1' is neither unix:/PATH nor 127.0.0.1:PORT nor [::1]:PORT" },
+	{ MANAGER "[web]\nlisten = unix:web\n", ":5: [web] listen", "'web' is not an absolute path" },
 	{ NODE "[tpm] x\n", ":4", "text after the section" },
 	{ NODE "nonsense\n", ":4", "is neither [section] nor key = value nor a comment" },
 	{ NODE "colour = red\n", ":4: [akmd] colour", "unknown key" AKMD_KEYS },
@@ -377,6 +403,7 @@ int main(void)
 		cmocka_unit_test(test_defaults_root),
 		cmocka_unit_test(test_everything_node),
 		cmocka_unit_test(test_policy_file),
+		cmocka_unit_test(test_web),
 		cmocka_unit_test(test_everything_manager),
 		cmocka_unit_test(test_no_last_newline),
 		cmocka_unit_test(test_refusals),
