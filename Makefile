@@ -9,7 +9,10 @@ KREL		?= $(shell tests/lib/kernels.sh default)
 VM_KERNELS	?= 6.1 6.12
 # Lanes joined by + run at the same time: those that use one processor, or wait, for most of their time.
 VM_LANES	= $(subst $(space),+,$(addprefix check-vm-,$(VM_KERNELS)))
-LANES		= check-unit+check-model+check-life-short check-static+check-fuzz+check-kunit $(VM_LANES)
+LANES		= check-unit+check-model+check-life-short check-static+check-fuzz+check-kunit \
+		  check-kunit-debug+check-uml $(VM_LANES)
+# On the debug kernel: where keys, devices and namespaces come and go. UML_SCENARIOS= runs all there are.
+UML_SCENARIOS	?= clone epochs fallback forged generations netns order rmmod roaming
 ifeq ($(origin CC),default)
 CC		:= gcc
 endif
@@ -138,7 +141,7 @@ check-kunit-debug:			## the same under KASAN, UBSAN, lockdep and object debuggin
 check-uml:				## the module's scenarios on that debug kernel, at native speed
 	@mkdir -p build
 	@flock build/.vm-build $(MAKE) --no-print-directory -j$(JOBS) daemon tools vm-tools
-	@tests/uml/scenarios.sh debug
+	@tests/uml/scenarios.sh debug $(UML_SCENARIOS)
 check-static:				## W=1, sparse, checkpatch, shellcheck, man pages
 	@tests/static/static.sh
 check-model:				## spin: generations, epochs and freshness, every state

@@ -58,10 +58,14 @@ suites() {
 
 kernel=$("$here/build-kernel.sh" "$variant") || broken "the UML kernel does not build"
 mkdir -p "$out"
+# the lanes that use one kernel build the same modules, perhaps at the same time
+exec 8>"$out/.build"
+flock 8
 build_modules "$kernel" >"$out/build.log" 2>&1 || {
 	grep -E 'error|Error|undefined' "$out/build.log" || tail -n 20 "$out/build.log"
 	broken "the modules do not build, see $out/build.log"
 }
+exec 8>&-
 [ -z "$build_only" ] || exit 0
 "$here/run.sh" "$kernel" "$here/kunit-init.sh" \
 	akm_modules="$out/akm/akm.ko:$out/test/akm_test.ko" >"$out/console.log" 2>&1 || true
