@@ -203,6 +203,7 @@ void akm_log_exit(void)
 	journal = -1;
 }
 
+__attribute__((format(printf, 3, 0)))
 static void write_line(enum akm_log_level level, const char *id, const char *fmt, va_list ap)
 {
 	char raw[TEXT_BYTES], text[4 * TEXT_BYTES + 1];
