@@ -311,10 +311,9 @@ void evidence_metrics(const struct evidence *e, struct metrics *m)
 	for (size_t i = 0; i <= EVIDENCE_KINDS; i++)
 		for (enum msg_severity s = SEV_INFO; s <= SEV_ALERT; s++)
 			if (e->kinds[i].n[s])
-				metrics_put(m, e->kinds[i].n[s], "kind", e->kinds[i].kind, "severity", report_severity(s),
-					    NULL);
+				metrics_put(m, e->kinds[i].n[s], "kind", e->kinds[i].kind, "severity", report_severity(s));
 	metrics_family(m, "akm_alerts_unacknowledged", "gauge", "Alerts that nobody has acknowledged.");
-	metrics_put(m, e->alerts.total, NULL);
+	metrics_put(m, e->alerts.total);
 }
 
 void evidence_ctl_acknowledge(struct evidence *e, struct ctl_request *req, struct json_object *args)

@@ -99,7 +99,7 @@ static void put_info(const struct fleet *f, struct metrics *m)
 	metrics_family(m, "akm_atr_info", "gauge", "Label and suite of an ATR.");
 	for (const struct fleet_atr *a = f->first; a; a = a->next) {
 		snprintf(id, sizeof(id), "%u", a->def.id);
-		metrics_put(m, 1, "atr", id, "label", a->def.label, "suite", report_suite(a->def.suite), NULL);
+		metrics_put(m, 1, "atr", id, "label", a->def.label, "suite", report_suite(a->def.suite));
 	}
 }
 
@@ -110,7 +110,7 @@ static void put_atrs(const struct fleet *f, const struct atr_value *v, struct me
 	metrics_family(m, v->name, v->type, v->help);
 	for (const struct fleet_atr *a = f->first; a; a = a->next) {
 		snprintf(id, sizeof(id), "%u", a->def.id);
-		metrics_put(m, v->of(a), "atr", id, NULL);
+		metrics_put(m, v->of(a), "atr", id);
 	}
 }
 
@@ -124,7 +124,7 @@ static void put_members(const struct fleet *f, const struct member_value *v, str
 		for (size_t i = 0; i < a->plan.n_members; i++)
 			if (a->members[i].counted)
 				metrics_put(m, value_of(v, &a->members[i].counters), "atr", id, "node", a->members[i].name,
-					    v->label, v->word, NULL);
+					    v->label, v->word);
 	}
 }
 
@@ -134,9 +134,9 @@ static void put_nodes(struct fleet *f, struct metrics *m)
 	size_t up = f->peers ? peers_count(f->peers, true) : 0;
 
 	metrics_family(m, "akm_nodes", "gauge", "Nodes by state.");
-	metrics_put(m, up, "state", "up", NULL);
-	metrics_put(m, n.provisioned > up ? n.provisioned - up : 0, "state", "down", NULL);
-	metrics_put(m, n.evicted, "state", "evicted", NULL);
+	metrics_put(m, up, "state", "up");
+	metrics_put(m, n.provisioned > up ? n.provisioned - up : 0, "state", "down");
+	metrics_put(m, n.evicted, "state", "evicted");
 }
 
 void fleet_metrics(struct fleet *f, struct metrics *m)

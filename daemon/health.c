@@ -90,11 +90,11 @@ void health_end(struct health *h, struct json_object *status)
 void health_metrics(const struct health *h, struct metrics *m)
 {
 	metrics_family(m, "akm_healthy", "gauge", "1 if akmctl status says that all is well.");
-	metrics_put(m, !h->n_checks, NULL);
+	metrics_put(m, !h->n_checks);
 	metrics_family(m, "akm_findings", "gauge", "What is wrong now, by check.");
 	for (size_t i = 0; i < h->n_checks; i++)
 		metrics_put(m, h->checks[i].n, "check", h->checks[i].name, "severity",
-			    h->checks[i].worst == SEV_ALERT ? "alert" : "warning", NULL);
+			    h->checks[i].worst == SEV_ALERT ? "alert" : "warning");
 }
 
 void health_drop(struct health *h)

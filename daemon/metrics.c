@@ -48,7 +48,7 @@ static bool may_put(struct metrics *m)
 	return false;
 }
 
-void metrics_put(struct metrics *m, uint64_t value, ...)
+void metrics_put_list(struct metrics *m, uint64_t value, ...)
 {
 	va_list ap;
 
@@ -61,7 +61,7 @@ void metrics_put(struct metrics *m, uint64_t value, ...)
 	fprintf(m->f, " %llu\n", (unsigned long long)value);
 }
 
-void metrics_put_ms(struct metrics *m, uint64_t ms, ...)
+void metrics_put_ms_list(struct metrics *m, uint64_t ms, ...)
 {
 	va_list ap;
 
@@ -88,5 +88,5 @@ void metrics_end(struct metrics *m)
 
 	m->samples = 0;
 	metrics_family(m, "akm_metrics_left_out", "gauge", "Samples that are not shown: there are too many.");
-	metrics_put(m, left_out, NULL);
+	metrics_put(m, left_out);
 }

@@ -19,10 +19,12 @@ struct metrics {
 
 /* All samples of a family follow it. @type: "gauge", "counter" or "summary". */
 void metrics_family(struct metrics *m, const char *name, const char *type, const char *help);
-/* Labels are pairs of strings, name and value; NULL ends them. */
-__attribute__((sentinel)) void metrics_put(struct metrics *m, uint64_t value, ...);
+/* Labels are pairs of strings, name and value. The functions want a NULL behind them, which the macros put there. */
+__attribute__((sentinel)) void metrics_put_list(struct metrics *m, uint64_t value, ...);
+#define metrics_put(m, ...) metrics_put_list(m, __VA_ARGS__, (const char *)NULL)
 /* Seconds, from milliseconds. */
-__attribute__((sentinel)) void metrics_put_ms(struct metrics *m, uint64_t ms, ...);
+__attribute__((sentinel)) void metrics_put_ms_list(struct metrics *m, uint64_t ms, ...);
+#define metrics_put_ms(m, ...) metrics_put_ms_list(m, __VA_ARGS__, (const char *)NULL)
 /* A summary without quantiles: how often, and seconds in all */
 void metrics_put_summary(struct metrics *m, uint64_t count, uint64_t sum_us);
 void metrics_end(struct metrics *m);

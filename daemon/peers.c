@@ -498,19 +498,19 @@ void peers_health(const struct peers *p, struct health *h)
 
 static void put_up(struct peer *peer, void *ctx)
 {
-	metrics_put(ctx, peer->up, "peer", peer->name, NULL);
+	metrics_put(ctx, peer->up, "peer", peer->name);
 }
 
 static void put_seen(struct peer *peer, void *ctx)
 {
 	if (peer->last_seen_ms)
-		metrics_put_ms(ctx, peer->last_seen_ms, "peer", peer->name, NULL);
+		metrics_put_ms(ctx, peer->last_seen_ms, "peer", peer->name);
 }
 
 static void put_blind(struct peer *peer, void *ctx)
 {
 	if (peer->reported)
-		metrics_put(ctx, peer->heartbeat.blind, "peer", peer->name, NULL);
+		metrics_put(ctx, peer->heartbeat.blind, "peer", peer->name);
 }
 
 void peers_metrics(const struct peers *p, struct metrics *m)

@@ -159,21 +159,21 @@ void status_metrics(const struct role_env *env, uint64_t term, struct metrics *m
 	struct tpmq_stats stats = tpmq_stats(env->q);
 
 	metrics_family(m, "akm_build_info", "gauge", "Version, role and name of this akmd.");
-	metrics_put(m, 1, "version", AKM_VERSION, "role", role_name(env->config->role), "name", env->config->name, NULL);
+	metrics_put(m, 1, "version", AKM_VERSION, "role", role_name(env->config->role), "name", env->config->name);
 	metrics_family(m, "akm_term", "gauge", "Term: each manager has a higher one than the one before.");
-	metrics_put(m, term, NULL);
+	metrics_put(m, term);
 	metrics_family(m, "akm_tpm_commands_total", "counter", "Commands sent to the TPM.");
-	metrics_put(m, keystore_commands(env->keystore), NULL);
+	metrics_put(m, keystore_commands(env->keystore));
 	metrics_family(m, "akm_tpm_job_seconds", "summary", "How long the TPM's jobs took, of a few commands each.");
 	metrics_put_summary(m, stats.jobs, stats.sum_us);
 	metrics_family(m, "akm_tpm_job_longest_seconds", "gauge", "The longest of them.");
-	metrics_put_ms(m, stats.max_us / 1000, NULL);
+	metrics_put_ms(m, stats.max_us / 1000);
 	metrics_family(m, "akm_tpm_jobs_failed_total", "counter", "Jobs of the TPM that failed, or were refused.");
-	metrics_put(m, stats.failed, NULL);
+	metrics_put(m, stats.failed);
 	metrics_family(m, "akm_tpm_queue", "gauge", "Jobs under way or waiting.");
-	metrics_put(m, tpmq_depth(env->q), NULL);
+	metrics_put(m, tpmq_depth(env->q));
 	metrics_family(m, "akm_tpm_waiting_seconds", "gauge", "Since when the TPM owes an answer.");
-	metrics_put_ms(m, tpmq_waiting_ms(env->q), NULL);
+	metrics_put_ms(m, tpmq_waiting_ms(env->q));
 }
 
 void status_metrics_peer(const struct superior *s, struct metrics *m)
@@ -182,5 +182,5 @@ void status_metrics_peer(const struct superior *s, struct metrics *m)
 
 	superior_status(s, &st);
 	metrics_family(m, "akm_superior_up", "gauge", "1 while the link upwards is there.");
-	metrics_put(m, st.up, NULL);
+	metrics_put(m, st.up);
 }
