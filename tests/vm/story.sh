@@ -425,7 +425,7 @@ chapter_root_knows() {
 	chapter "What the backend knows" "Events went from the nodes to the management module, and on to the root."
 	evidence=3 claim "the root has the replays" within 60 event_seen Root replay
 	evidence=3 claim "and the eviction" within 60 event_seen Root evict
-	evidence=20 claim "the management module's view" akm MgmtMod status
+	evidence=20 claim "the management module's view, in which the alerts stand" refused . akm MgmtMod status
 }
 
 replay_rule=50/10:rekey auth_fail_rule=50/10:rekey hold_down=20

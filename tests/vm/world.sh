@@ -198,7 +198,7 @@ daemon_start() { # PARTY: its log goes on in $world/log/PARTY.log
 }
 
 daemon_serves() { # PARTY: a daemon that is gone is not waited for
-	ended "${daemon_pid[$1]}" || akm "$1" -j status >/dev/null
+	ended "${daemon_pid[$1]}" || akm "$1" -j status | field role >/dev/null
 }
 
 daemon_answers() { # PARTY: on its control socket

@@ -155,4 +155,5 @@ need "b comes back with freshness epoch" atr_up b "$members" freshness epoch
 need "b holds generation 1" install_generation b "$members" 1
 need "b sends on it" activate b 1
 claim "b asks nobody" equal "$(counter b tx_hello)" 0
-claim "and takes a's packets at once" pings a "$(overlay b)"
+# It begins in epoch 0 again. a may have gone on: the recording has shown it an epoch that it once had.
+claim "and takes a's packets, as soon as it is where a is" within 20 pings a "$(overlay b)"

@@ -30,7 +30,7 @@ provision_through() { # RELAY-OPTIONS…: provision A through a relay; its resul
 }
 
 listening() { # the node waits for the next connection
-	[ -S "$world/serial/A.sock" ] && akm EdgeNodeA -j status
+	[ -S "$world/serial/A.sock" ] && akm EdgeNodeA -j status | field role
 }
 
 need "the world is up" world_up "A"
