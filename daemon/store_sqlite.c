@@ -147,7 +147,6 @@ int store_commit(struct store *s)
 	int r = run(s, "COMMIT");
 
 	if (r < 0) {
-		snprintf(s->why, sizeof(s->why), "%s", sqlite3_errmsg(s->db));
 		store_rollback(s);
 		return r;
 	}
@@ -157,8 +156,10 @@ int store_commit(struct store *s)
 void store_rollback(struct store *s)
 {
 	/* SQLite rolls back by itself after some failures; then there is nothing to do, which is fine. */
-	if (!sqlite3_get_autocommit(s->db))
-		(void)run(s, "ROLLBACK");
+	if (sqlite3_get_autocommit(s->db))
+		return;
+	snprintf(s->why, sizeof(s->why), "%s", sqlite3_errmsg(s->db));
+	(void)run(s, "ROLLBACK");
 }
 
 int store_enter(struct store *s, bool *ret_own)
@@ -176,7 +177,6 @@ int store_leave(struct store *s, bool own, int r)
 	if (own && !r)
 		return store_commit(s);
 	if (own) {
-		snprintf(s->why, sizeof(s->why), "%s", sqlite3_errmsg(s->db));
 		store_rollback(s);
 		return r;
 	}
