@@ -39,15 +39,25 @@
 #define QUIET_MS	200		/* so long without a block: the wire is quiet */
 #define FIRST_SLOTS	(1UL << 20)
 
-struct entry {
+/* What names a key and a nonce. No gaps: it is hashed as it lies. */
+struct nonce {
 	uint64_t number;
 	uint32_t key_id;
 	uint16_t sender;
-	uint8_t epoch, type;		/* type 0: free slot */
+	uint8_t epoch, type;
 	uint8_t dst[16];		/* zero for group packets: encrypted once */
-	uint8_t tag[PACKET_TAG];
 };
-#define ENTRY_KEY	offsetof(struct entry, tag)
+_Static_assert(sizeof(struct nonce) == 32, "no gaps");
+
+/*
+ * Ten million packets have to fit: only a hash of what names the nonce is kept. The same nonce has
+ * the same hash, so no violation is missed; that two of 10^7 nonces share one by chance and are
+ * taken for a violation happens in one run of 370,000 (n^2 / 2^65).
+ */
+struct entry {
+	uint64_t nonce;			/* 0: free slot */
+	uint64_t tag;			/* half of it: 2^-64 that another packet's is the same */
+};
 
 struct table {
 	struct entry *slot;
@@ -80,22 +90,23 @@ static _Noreturn void die(const char *what)
 	exit(2);
 }
 
-static uint64_t hash(const struct entry *e)
+/* Return: never 0. */
+static uint64_t hash(const struct nonce *n)
 {
-	const uint8_t *b = (const uint8_t *)e;
+	const uint8_t *b = (const uint8_t *)n;
 	uint64_t h = 0xcbf29ce484222325;	/* FNV-1a, 64 bit */
 
-	for (size_t i = 0; i < ENTRY_KEY; i++)
+	for (size_t i = 0; i < sizeof(*n); i++)
 		h = (h ^ b[i]) * 0x100000001b3;
-	return h ^ h >> 32;
+	return h ? h : 1;
 }
 
-/* Return: the slot that holds @e's key and nonce, or the free one for it. */
-static struct entry *find(const struct table *t, const struct entry *e)
+/* Return: the slot that holds @nonce, or the free one for it. */
+static struct entry *find(const struct table *t, uint64_t nonce)
 {
-	size_t i = hash(e) & (t->slots - 1);
+	size_t i = (nonce ^ nonce >> 32) & (t->slots - 1);
 
-	while (t->slot[i].type && memcmp(&t->slot[i], e, ENTRY_KEY))
+	while (t->slot[i].nonce && t->slot[i].nonce != nonce)
 		i = (i + 1) & (t->slots - 1);
 	return &t->slot[i];
 }
@@ -108,43 +119,44 @@ static void grow(struct table *t)
 	if (!n.slot)
 		die("memory");
 	for (size_t i = 0; i < t->slots; i++) {
-		if (t->slot[i].type)
-			*find(&n, &t->slot[i]) = t->slot[i];
+		if (t->slot[i].nonce)
+			*find(&n, t->slot[i].nonce) = t->slot[i];
 	}
 	free(t->slot);
 	*t = n;
 }
 
-static void report(const struct entry *e)
+static void report(const struct nonce *n)
 {
 	fprintf(stderr, "violation: key_id %#" PRIx32 " type %u epoch %u sender %u packet number %" PRIu64
-		" (incarnation %" PRIu64 ") used for two packets\n", e->key_id, e->type, e->epoch, e->sender,
-		e->number, e->number >> 40);
+		" (incarnation %" PRIu64 ") used for two packets\n", n->key_id, n->type, n->epoch, n->sender,
+		n->number, n->number >> 40);
 }
 
 static void record(struct table *t, const struct packet *p, struct counts *c)
 {
 	const uint8_t *h = p->payload;
-	struct entry e = {
+	struct nonce n = {
 		.number = get64(h + 8), .key_id = get32(h + 4), .sender = get16(h + 2),
 		.epoch = h[1], .type = h[0] & 15,
-	}, *slot;
+	};
+	struct entry e, *slot;
 
-	if (e.type != TYPE_GROUP)
-		memcpy(e.dst, p->dst, sizeof(e.dst));
-	memcpy(e.tag, h + p->len - PACKET_TAG, PACKET_TAG);
+	if (n.type != TYPE_GROUP)
+		memcpy(n.dst, p->dst, sizeof(n.dst));
+	e = (struct entry) { .nonce = hash(&n), .tag = get64(h + p->len - PACKET_TAG) };
 	if (t->used * 10 >= t->slots * 6)
 		grow(t);
-	slot = find(t, &e);
+	slot = find(t, e.nonce);
 	c->packets++;
-	if (!slot->type) {
+	if (!slot->nonce) {
 		*slot = e;
 		t->used++;
-	} else if (!memcmp(slot->tag, e.tag, PACKET_TAG)) {
+	} else if (slot->tag == e.tag) {
 		c->copies++;
 	} else {
 		if (c->violations++ < 10)
-			report(&e);
+			report(&n);
 	}
 }
 
@@ -215,7 +227,7 @@ static void look(uint8_t *frame, size_t len, struct table *t, struct counts *c)
 		return;
 	}
 	record(t, &p, c);
-	if (c->packets % 100000 == 0)
+	if (c->packets % 10000 == 0)
 		fprintf(stderr, "noncelog: %" PRIu64 " packets\n", c->packets);
 }
 
