@@ -7,6 +7,7 @@
 #include "keys.h"
 #include "roam.h"
 #include "socket.h"
+#include "warm.h"
 
 static void member_free_rcu(struct rcu_head *rcu)
 {
@@ -245,6 +246,7 @@ void akm_member_delete(struct akm_device *akm, struct akm_member *member)
 	akm->member_count--;
 	akm->member_changes++;
 	akm_member_update_self(akm);
+	akm_warm_forget(akm, member);
 	akm_generations_remove_member(akm, member);
 	akm_roam_reset(akm, member, false, false);
 	akm_endpoint_free(rcu_replace_pointer(member->endpoint, NULL,

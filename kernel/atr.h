@@ -13,6 +13,7 @@
 #include "monitor.h"
 #include "prefix.h"
 
+struct akm_cold;
 struct akm_device;
 struct akm_endpoint;
 
@@ -32,6 +33,7 @@ struct akm_member {
 	struct akm_fresh_answered answered;	/* akm_device.hello_lock, like the next */
 	struct akm_bucket answers;	/* hellos of this member that may be answered; likewise */
 	struct akm_bucket notices;	/* that may be sent to it; likewise */
+	struct akm_cold *cold;		/* akm_warm.lock; NULL: nothing waits for its keys */
 	struct rcu_head rcu;
 };
 

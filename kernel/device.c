@@ -158,6 +158,7 @@ static void destructor(struct net_device *dev)
 	cancel_delayed_work_sync(&akm->tend);
 	cancel_delayed_work_sync(&akm->hello);
 	akm_catch_up_stop(akm);
+	akm_warm_stop(akm);
 	free_parts(akm);
 	mutex_destroy(&akm->lock);
 }
@@ -218,6 +219,7 @@ static void set_defaults(struct akm_device *akm)
 	akm_generations_init(akm);
 	akm_hello_init(akm);
 	akm_catch_up_init(akm);
+	akm_warm_init(akm);
 	spin_lock_init(&akm->roam_lock);
 	/* a machine without it shall still be able to choose another suite */
 	akm_aead_probe(akm->suite, akm->driver, NULL);

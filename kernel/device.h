@@ -18,6 +18,7 @@
 #include "catchup.h"
 #include "monitor.h"
 #include "prefix.h"
+#include "warm.h"
 
 struct akm_epoch;
 struct akm_member;
@@ -89,6 +90,7 @@ struct akm_device {
 	spinlock_t roam_lock;		/* protects what is learnt about members; BH */
 
 	struct akm_catch_up catch_up;
+	struct akm_warm warm;
 };
 
 #define AKM_MODULE_VERSION	"0.1"

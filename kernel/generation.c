@@ -557,6 +557,7 @@ static void go(struct akm_generation *gen, enum akm_epoch_slot from)
 	struct akm_ahead_now now;
 
 	akm_generation_now(gen, &now);
+	akm_epoch_warm_talkers(slot(gen, from), slot(gen, AKM_EPOCH_CURRENT));
 	shift_epochs(gen, from);
 	gen->previous_deadline = jiffies + msecs_to_jiffies(gen->akm->epoch_grace);
 	gen->akm->generation_changes++;
@@ -602,6 +603,68 @@ int akm_generation_roll(struct akm_device *akm, struct netlink_ext_ack *extack)
 		return -ENOENT;
 	}
 	return roll(gen);
+}
+
+int akm_generations_warm(struct akm_device *akm, struct akm_member *member, bool trial)
+{
+	struct akm_generation *gen;
+	int i, err = 0;
+
+	lockdep_assert_held(&akm->lock);
+	list_for_each_entry(gen, &akm->generations, list)
+		for (i = 0; i < AKM_EPOCH_SLOTS && !err; i++)
+			if (slot(gen, i))
+				err = akm_epoch_warm_member(slot(gen, i), member, trial);
+	return err;
+}
+
+void akm_generations_let_go(struct akm_device *akm, u16 index)
+{
+	struct akm_generation *gen;
+	int i;
+
+	lockdep_assert_held(&akm->lock);
+	list_for_each_entry(gen, &akm->generations, list)
+		for (i = 0; i < AKM_EPOCH_SLOTS; i++)
+			if (slot(gen, i))
+				akm_epoch_let_go(slot(gen, i), index);
+}
+
+bool akm_generations_talk(struct akm_device *akm, u16 index)
+{
+	struct akm_generation *gen;
+	int i;
+
+	lockdep_assert_held(&akm->lock);
+	list_for_each_entry(gen, &akm->generations, list)
+		for (i = 0; i < AKM_EPOCH_SLOTS; i++)
+			if (slot(gen, i) && akm_epoch_talks(slot(gen, i), index))
+				return true;
+	return false;
+}
+
+typedef unsigned int (*epoch_fn_t)(struct akm_epoch *epoch);
+
+static unsigned int over_epochs(struct akm_device *akm, epoch_fn_t what)
+{
+	struct akm_generation *gen;
+	unsigned int n = 0;
+	int i;
+
+	list_for_each_entry(gen, &akm->generations, list)
+		for (i = 0; i < AKM_EPOCH_SLOTS; i++)
+			if (slot(gen, i))
+				n += what(slot(gen, i));
+	return n;
+}
+
+unsigned int akm_generations_cool(struct akm_device *akm)
+{
+	lockdep_assert_held(&akm->lock);
+	if (!over_epochs(akm, akm_epoch_hide_unused))
+		return 0;
+	synchronize_rcu();
+	return over_epochs(akm, akm_epoch_cool);
 }
 
 int akm_generations_add_member(struct akm_device *akm, struct akm_member *member)

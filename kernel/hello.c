@@ -9,6 +9,7 @@
 #include "notice.h"
 #include "roam.h"
 #include "socket.h"
+#include "warm.h"
 
 /* How late a hello may be: what is due is looked for this often while anybody asks. */
 #define TICK	max_t(unsigned long, msecs_to_jiffies(20), 1)
@@ -112,7 +113,7 @@ static struct akm_epoch *sending_epoch(struct akm_generation *gen)
 /* Held; NULL if there is nothing to send with. */
 static struct akm_key *control_key(struct akm_epoch *epoch, u16 index, u64 *ret_sequence)
 {
-	struct akm_key *key = epoch ? akm_key_tx_pair(epoch, index, 1) : NULL;
+	struct akm_key *key = akm_key_tx_pair(epoch, index, 1);
 
 	if (!key || akm_key_reserve(key, 1, ret_sequence))
 		return key;
@@ -120,8 +121,11 @@ static struct akm_key *control_key(struct akm_epoch *epoch, u16 index, u64 *ret_
 	return NULL;
 }
 
-/* To member @index, under @epoch, if that is possible. Consumes @skb. RCU, BH disabled. */
-static void send_control(struct akm_epoch *epoch, u16 index, struct sk_buff *skb,
+/*
+ * To member @index, under @epoch, if that is possible. Consumes @skb. RCU, BH disabled.
+ * Return: false: it could not go because the member is cold.
+ */
+static bool send_control(struct akm_epoch *epoch, u16 index, struct sk_buff *skb,
 			 enum akm_packet_type type)
 {
 	struct akm_key *key = NULL;
@@ -132,10 +136,12 @@ static void send_control(struct akm_epoch *epoch, u16 index, struct sk_buff *skb
 		incarnation = READ_ONCE(epoch->gen->akm->incarnation);
 	if (incarnation)
 		key = control_key(epoch, index, &sequence);
-	if (key)
+	if (key) {
 		seal_control(key, skb, type, incarnation, sequence);
-	else
-		kfree_skb(skb);
+		return true;
+	}
+	kfree_skb(skb);
+	return !incarnation || !akm_key_is_cold(epoch, index, AKM_PACKET_PAIR);
 }
 
 static void send_hello(struct akm_generation *gen, u16 index, const struct akm_hello *hello)
@@ -146,23 +152,29 @@ static void send_hello(struct akm_generation *gen, u16 index, const struct akm_h
 		return;
 	local_bh_disable();
 	rcu_read_lock();		/* who takes the incarnation away waits for us */
-	send_control(sending_epoch(gen), index, skb, AKM_PACKET_HELLO);
+	if (!send_control(sending_epoch(gen), index, skb, AKM_PACKET_HELLO))
+		akm_warm_hello(gen, index, hello);
 	rcu_read_unlock();
 	local_bh_enable();
 }
 
-void akm_hello_notice(struct akm_generation *gen, u16 index)
+bool akm_hello_notice(struct akm_generation *gen, u16 index)
 {
 	struct akm_epoch *epoch = sending_epoch(gen);
 	struct akm_notice notice;
 	struct sk_buff *skb;
 
 	if (!epoch)
-		return;
+		return true;
 	notice.epoch = cpu_to_be64(epoch->number);
 	skb = alloc_control(gen->akm, &notice, sizeof(notice));
-	if (skb)
-		send_control(epoch, index, skb, AKM_PACKET_NOTICE);
+	return !skb || send_control(epoch, index, skb, AKM_PACKET_NOTICE);
+}
+
+void akm_hello_send(struct akm_generation *gen, u16 index, const struct akm_hello *hello)
+{
+	lockdep_assert_held(&gen->akm->lock);
+	send_hello(gen, index, hello);
 }
 
 /* --- asking --- */
@@ -252,6 +264,9 @@ void akm_hello_announce(struct akm_generation *gen)
 	xa_for_each(&gen->akm->members, index, member) {
 		if (index == gen->self)
 			continue;
+		/* more may be cold than could wait; without memory the others will notice later */
+		akm_generations_warm(gen->akm, member, false);
+		akm_warm_let_go(gen->akm, member);
 		announce_to(gen, index);
 		cond_resched();
 	}

@@ -53,13 +53,18 @@ void akm_hello_announce(struct akm_generation *gen);
 void akm_hello_forget(struct akm_generation *gen);
 /* Nobody uses it any more. */
 void akm_hello_free(struct akm_generation *gen);
+/* A hello that had no key to go under has one now. The device is locked. */
+void akm_hello_send(struct akm_generation *gen, u16 index, const struct akm_hello *hello);
 /* For people: enum akm_fresh_state, and the packets that wait. The device is locked. */
 u32 akm_hello_state(struct akm_generation *gen, u16 index, unsigned int *ret_waiting);
 
 /* The packet path: RCU, BH disabled. */
 
-/* Tell member @index our epoch, if we can. notice.c says when. */
-void akm_hello_notice(struct akm_generation *gen, u16 index);
+/*
+ * Tell member @index our epoch, if we can. notice.c says when. RCU, BH disabled.
+ * Return: false: the member is cold.
+ */
+bool akm_hello_notice(struct akm_generation *gen, u16 index);
 
 /* Data are about to be sealed under a pair key: an answer to them must not find us deaf. */
 void akm_hello_before_data(const struct akm_key *key);

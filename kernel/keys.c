@@ -4,6 +4,7 @@
 #include <linux/slab.h>
 #include "device.h"
 #include "hello.h"
+#include "warm.h"
 
 /* Key and IV on their way from the key schedule into a transform */
 struct material {
@@ -26,7 +27,6 @@ static struct akm_traffic *traffic_create(struct akm_epoch *epoch, u16 index)
 		return ERR_PTR(-ENOMEM);
 	rx_init(&traffic->rx_group);
 	rx_init(&traffic->rx_pair);
-	atomic64_set(&traffic->tx_pair.next, 0);
 	err = akm_hello_asking(epoch->gen, index, &traffic->asking);
 	if (err) {
 		kfree(traffic);
@@ -170,6 +170,7 @@ static int set_tx(struct akm_epoch *epoch, struct akm_peer *peer, struct akm_mem
 	if (IS_ERR(key))
 		return PTR_ERR(key);
 	key->traffic = peer->traffic;
+	key->waits = peer->waits;
 	key->tx = &peer->traffic->tx_pair;
 	rcu_assign_pointer(peer->tx_pair, key);
 	return 0;
@@ -184,6 +185,7 @@ static int set_rx(struct akm_epoch *epoch, struct akm_peer *peer, struct akm_mem
 	if (IS_ERR(key))
 		return PTR_ERR(key);
 	key->traffic = peer->traffic;
+	key->waits = peer->waits;
 	key->rx = group ? &peer->traffic->rx_group : &peer->traffic->rx_pair;
 	rcu_assign_pointer(*(group ? &peer->rx_group : &peer->rx_pair), key);
 	return 0;
@@ -202,9 +204,9 @@ static int set_rx_group(struct akm_epoch *epoch, struct akm_peer *peer,
 	return err;
 }
 
-static int set_pair(struct akm_epoch *epoch, struct akm_peer *peer,
-		    struct akm_member *member, const u8 *chain)
+static int set_pair(struct akm_epoch *epoch, struct akm_peer *peer, struct akm_member *member)
 {
+	const u8 *chain = peer->chain;
 	u16 self = epoch->gen->self;
 	struct material material;
 	int err;
@@ -217,21 +219,34 @@ static int set_pair(struct akm_epoch *epoch, struct akm_peer *peer,
 	if (!err)
 		err = set_tx(epoch, peer, member, &material);
 	memzero_explicit(&material, sizeof(material));
-	if (err) {
+	if (err)
 		unset_key(epoch->gen->akm, &peer->rx_pair);
-		return err;
-	}
+	return err;
+}
+
+static void store_pair(struct akm_peer *peer, const u8 *chain)
+{
 	memcpy(peer->chain, chain, sizeof(peer->chain));
-	peer->has_pair = true;
-	return 0;
+	WRITE_ONCE(peer->has_pair, true);
+}
+
+static void wipe_pair(struct akm_peer *peer)
+{
+	WRITE_ONCE(peer->has_pair, false);
+	memzero_explicit(peer->chain, sizeof(peer->chain));
 }
 
 static void unset_pair(struct akm_epoch *epoch, struct akm_peer *peer)
 {
 	unset_key(epoch->gen->akm, &peer->tx_pair);
 	unset_key(epoch->gen->akm, &peer->rx_pair);
-	memzero_explicit(peer->chain, sizeof(peer->chain));
-	peer->has_pair = false;
+	wipe_pair(peer);
+}
+
+static void unset_group(struct akm_epoch *epoch, struct akm_peer *peer)
+{
+	WRITE_ONCE(peer->has_group, false);
+	unset_key(epoch->gen->akm, &peer->rx_group);
 }
 
 /*
@@ -241,6 +256,7 @@ static void unset_pair(struct akm_epoch *epoch, struct akm_peer *peer)
 static struct akm_peer *get_peer(struct akm_epoch *epoch, u16 index)
 {
 	struct akm_peer *peer = xa_load(&epoch->peers, index);
+	struct akm_asking *asking;
 	int err;
 
 	if (peer)
@@ -248,7 +264,10 @@ static struct akm_peer *get_peer(struct akm_epoch *epoch, u16 index)
 	peer = kzalloc(sizeof(*peer), GFP_KERNEL);
 	if (!peer)
 		return ERR_PTR(-ENOMEM);
-	err = xa_err(xa_store(&epoch->peers, index, peer, GFP_KERNEL));
+	/* who is to be asked is so also while it is cold */
+	err = akm_hello_asking(epoch->gen, index, &asking);
+	if (!err)
+		err = xa_err(xa_store(&epoch->peers, index, peer, GFP_KERNEL));
 	if (err) {
 		kfree(peer);
 		return ERR_PTR(err);
@@ -265,36 +284,219 @@ static int need_traffic(struct akm_epoch *epoch, struct akm_peer *peer, u16 inde
 	traffic = traffic_create(epoch, index);
 	if (IS_ERR(traffic))
 		return PTR_ERR(traffic);
+	atomic64_set(&traffic->tx_pair.next, peer->tx_next);
 	peer->traffic = traffic;
 	return 0;
+}
+
+/*
+ * What is missing of a warm member's keys. The group key comes last: while it is not there
+ * the member is cold for whoever does not find the other ones.
+ */
+static int make_keys(struct akm_epoch *epoch, struct akm_peer *peer, struct akm_member *member)
+{
+	struct akm_device *akm = epoch->gen->akm;
+	bool had_pair = has_key(akm, &peer->tx_pair);
+	int err;
+
+	err = need_traffic(epoch, peer, member->index);
+	if (!err && peer->has_pair && !had_pair)
+		err = set_pair(epoch, peer, member);
+	if (!err && !has_key(akm, &peer->rx_group))
+		err = set_rx_group(epoch, peer, member);
+	if (err && !had_pair) {
+		unset_key(akm, &peer->tx_pair);
+		unset_key(akm, &peer->rx_pair);
+	}
+	return err;
 }
 
 int akm_epoch_add_member(struct akm_epoch *epoch, struct akm_member *member,
 			 const u8 *pair_chain)
 {
-	struct akm_device *akm = epoch->gen->akm;
-	struct akm_peer *peer;
+	struct akm_peer *peer = get_peer(epoch, member->index);
 	bool had_group;
-	int err;
+	int err = 0;
 
-	peer = get_peer(epoch, member->index);
 	if (IS_ERR(peer))
 		return PTR_ERR(peer);
-	err = need_traffic(epoch, peer, member->index);
+	had_group = peer->has_group;
+	WRITE_ONCE(peer->has_group, true);
+	if (pair_chain)
+		store_pair(peer, pair_chain);
+	if (peer->traffic || akm_warm_stays(epoch->gen->akm, member->index))
+		err = make_keys(epoch, peer, member);
+	if (err && pair_chain)
+		wipe_pair(peer);
 	if (err)
-		return err;
-	had_group = has_key(akm, &peer->rx_group);
-	if (!had_group) {
-		err = set_rx_group(epoch, peer, member);
-		if (err)
-			return err;
-	}
-	if (!pair_chain)
-		return 0;
-	err = set_pair(epoch, peer, member, pair_chain);
-	if (err && !had_group)
-		unset_key(akm, &peer->rx_group);
+		WRITE_ONCE(peer->has_group, had_group);
 	return err;
+}
+
+int akm_epoch_warm_member(struct akm_epoch *epoch, struct akm_member *member, bool trial)
+{
+	struct akm_peer *peer = xa_load(&epoch->peers, member->index);
+	bool is_new;
+	int err;
+
+	if (!peer || !peer->has_group || has_key(epoch->gen->akm, &peer->rx_group))
+		return 0;
+	is_new = !peer->traffic;
+	peer->waits = true;
+	err = make_keys(epoch, peer, member);
+	peer->waits = false;
+	if (!err && is_new)
+		peer->traffic->trial = trial;
+	return err;
+}
+
+bool akm_epoch_talks(struct akm_epoch *epoch, u16 index)
+{
+	const struct akm_peer *peer = xa_load(&epoch->peers, index);
+	const struct akm_key *key;
+
+	if (!peer)
+		return false;
+	key = rcu_dereference_check(peer->rx_group, lockdep_is_held(&epoch->gen->akm->lock));
+	return key && READ_ONCE(key->traffic->use) == AKM_TALKS;
+}
+
+void akm_epoch_warm_talkers(struct akm_epoch *next, struct akm_epoch *now)
+{
+	struct akm_member *member;
+	unsigned long index;
+	int err = 0;
+
+	xa_for_each(&now->gen->akm->members, index, member) {
+		if (akm_epoch_talks(now, index)) {
+			err = akm_epoch_warm_member(next, member, false);
+			akm_warm_let_go(now->gen->akm, member);
+		}
+		if (err)
+			return;
+		cond_resched();
+	}
+}
+
+static void let_go(struct akm_device *akm, struct akm_key __rcu **slot)
+{
+	struct akm_key *key = rcu_dereference_protected(*slot, lockdep_is_held(&akm->lock));
+
+	if (key)
+		WRITE_ONCE(key->waits, false);
+}
+
+void akm_epoch_let_go(struct akm_epoch *epoch, u16 index)
+{
+	struct akm_peer *peer = xa_load(&epoch->peers, index);
+	struct akm_device *akm = epoch->gen->akm;
+
+	if (!peer)
+		return;
+	let_go(akm, &peer->rx_group);
+	let_go(akm, &peer->rx_pair);
+	let_go(akm, &peer->tx_pair);
+}
+
+/* --- keys that were made on trial --- */
+
+/* No number of its windows has been seen. */
+static bool is_unused(const struct akm_traffic *traffic)
+{
+	return READ_ONCE(traffic->use) == AKM_UNUSED;
+}
+
+static void hide(struct akm_device *akm, struct akm_key __rcu **slot, struct akm_key **ret_key)
+{
+	*ret_key = rcu_replace_pointer(*slot, NULL, lockdep_is_held(&akm->lock));
+}
+
+unsigned int akm_epoch_hide_unused(struct akm_epoch *epoch)
+{
+	struct akm_device *akm = epoch->gen->akm;
+	struct akm_traffic *traffic;
+	struct akm_peer *peer;
+	unsigned long index;
+	unsigned int n = 0;
+
+	xa_for_each(&epoch->peers, index, peer) {
+		traffic = peer->traffic;
+		if (!traffic || !traffic->trial)
+			continue;
+		traffic->trial = is_unused(traffic);
+		if (!traffic->trial)
+			continue;
+		hide(akm, &peer->rx_group, &traffic->hidden[0]);
+		hide(akm, &peer->rx_pair, &traffic->hidden[1]);
+		hide(akm, &peer->tx_pair, &traffic->hidden[2]);
+		n++;
+	}
+	return n;
+}
+
+/* A packet under way may still turn out to be authentic. */
+static bool is_held(const struct akm_traffic *traffic)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(traffic->hidden); i++)
+		if (traffic->hidden[i] && refcount_read(&traffic->hidden[i]->refs) > 1)
+			return true;
+	return false;
+}
+
+/* Whoever found a key before it was hidden has found out by now what it opens, or holds it. */
+static bool may_forget(struct akm_traffic *traffic)
+{
+	if (is_held(traffic))
+		return false;
+	smp_rmb();		/* the last one used it, and then let go */
+	return is_unused(traffic);
+}
+
+static void show(struct akm_peer *peer)
+{
+	struct akm_traffic *traffic = peer->traffic;
+
+	rcu_assign_pointer(peer->tx_pair, traffic->hidden[2]);
+	rcu_assign_pointer(peer->rx_pair, traffic->hidden[1]);
+	/* last, as in make_keys() */
+	rcu_assign_pointer(peer->rx_group, traffic->hidden[0]);
+	memset(traffic->hidden, 0, sizeof(traffic->hidden));
+}
+
+/* Its keys do not refer to it after this: whoever could hold one has let go. */
+static void forget(struct akm_peer *peer)
+{
+	struct akm_traffic *traffic = peer->traffic;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(traffic->hidden); i++)
+		if (traffic->hidden[i])
+			akm_key_put(traffic->hidden[i]);
+	peer->tx_next = atomic64_read(&traffic->tx_pair.next);
+	peer->traffic = NULL;
+	traffic_free(traffic);
+}
+
+unsigned int akm_epoch_cool(struct akm_epoch *epoch)
+{
+	struct akm_peer *peer;
+	unsigned long index;
+	unsigned int n = 0;
+
+	lockdep_assert_held(&epoch->gen->akm->lock);
+	xa_for_each(&epoch->peers, index, peer) {
+		if (!peer->traffic || !peer->traffic->trial)
+			continue;
+		if (may_forget(peer->traffic)) {
+			forget(peer);
+			continue;
+		}
+		show(peer);
+		n++;
+	}
+	return n;
 }
 
 void akm_epoch_remove_pair(struct akm_epoch *epoch, u16 index)
@@ -311,7 +513,7 @@ void akm_epoch_remove_member(struct akm_epoch *epoch, u16 index)
 
 	if (!peer)
 		return;
-	unset_key(epoch->gen->akm, &peer->rx_group);
+	unset_group(epoch, peer);
 	unset_pair(epoch, peer);
 }
 
@@ -394,16 +596,25 @@ struct akm_epoch *akm_epoch_step(struct akm_epoch *epoch)
 	return next;
 }
 
+/*
+ * The first packet of a cold member may be on its way since before the step, so what its
+ * keys come from stays as long as the others' keys do. It opens nothing that those do not.
+ */
 void akm_epoch_wipe_chains(struct akm_epoch *epoch)
 {
+	struct akm_device *akm = epoch->gen->akm;
 	struct akm_peer *peer;
 	unsigned long index;
+	bool cold = false;
 
-	memzero_explicit(epoch->chain, sizeof(epoch->chain));
 	xa_for_each(&epoch->peers, index, peer) {
-		memzero_explicit(peer->chain, sizeof(peer->chain));
-		peer->has_pair = false;
+		if (peer->has_group && !has_key(akm, &peer->rx_group))
+			cold = true;
+		else
+			wipe_pair(peer);
 	}
+	if (!cold)
+		memzero_explicit(epoch->chain, sizeof(epoch->chain));
 }
 
 void akm_epoch_destroy(struct akm_epoch *epoch)
@@ -416,7 +627,7 @@ void akm_epoch_destroy(struct akm_epoch *epoch)
 	memzero_explicit(epoch->chain, sizeof(epoch->chain));
 	unset_key(epoch->gen->akm, &epoch->tx_group_key);
 	xa_for_each(&epoch->peers, index, peer) {
-		unset_key(epoch->gen->akm, &peer->rx_group);
+		unset_group(epoch, peer);
 		unset_pair(epoch, peer);
 		cond_resched();
 	}
@@ -445,6 +656,19 @@ struct akm_key *akm_key_tx_pair(struct akm_epoch *epoch, u16 member, unsigned in
 	struct akm_peer *peer = xa_load(&epoch->peers, member);
 
 	return peer ? hold(rcu_dereference(peer->tx_pair), refs) : NULL;
+}
+
+bool akm_key_is_cold(struct akm_epoch *epoch, u16 member, enum akm_packet_type type)
+{
+	const struct akm_peer *peer = xa_load(&epoch->peers, member);
+
+	if (!peer)
+		return false;
+	if (!READ_ONCE(peer->has_group) ||
+	    (type != AKM_PACKET_GROUP && !READ_ONCE(peer->has_pair)))
+		return false;
+	/* the group key is the last that is made: who finds it finds the others afterwards */
+	return !smp_load_acquire(&peer->rx_group);
 }
 
 struct akm_key *akm_key_tx_group(struct akm_epoch *epoch, unsigned int refs)

@@ -61,6 +61,7 @@ struct akm_key {
 	struct akm_epoch *epoch;	/* held */
 	struct akm_member *member;	/* the other side, held; NULL: own group key */
 	enum akm_packet_type type;	/* what it seals or opens */
+	bool waits;			/* packets that came before it go first; akm_warm.lock */
 	struct akm_traffic *traffic;	/* NULL: own group key */
 	union {
 		struct akm_tx *tx;
@@ -69,24 +70,40 @@ struct akm_key {
 	struct rcu_head rcu;
 };
 
+enum akm_use {
+	AKM_UNUSED,
+	AKM_USED,			/* something was authentic: its number must not be forgotten */
+	AKM_TALKS,			/* data came or went: the next epoch's keys will be wanted */
+};
+
 /*
  * What has to be remembered of the packets between a member and us in one epoch. There is
- * one from the first key on, and it lives as long as the epoch.
+ * one from the first key on, and it lives as long as the epoch, unless nothing that came
+ * under its keys was authentic, and no data went: then its packet number is all that stays.
  */
 struct akm_traffic {
+	u8 use;				/* enum akm_use; grows */
+	bool trial;			/* made for a packet that nobody had authenticated; device lock */
 	struct akm_asking *asking;	/* NULL: nothing can be a replay from before we knew it */
 	struct akm_rx rx_group;
 	struct akm_rx rx_pair;
 	struct akm_tx tx_pair;
+	struct akm_key *hidden[3];	/* while it is found out whether they are used; device lock */
 };
 
-/* What an epoch has for one member; lives as long as the epoch */
+/*
+ * What an epoch has for one member; lives as long as the epoch. No more than that of a
+ * member that is cold (warm.h).
+ */
 struct akm_peer {
 	struct akm_key __rcu *rx_group;
 	struct akm_key __rcu *rx_pair;
 	struct akm_key __rcu *tx_pair;
-	struct akm_traffic *traffic;	/* device lock, like the next two; NULL: none yet */
-	bool has_pair;
+	struct akm_traffic *traffic;	/* device lock; NULL: it never was warm */
+	bool has_group;			/* keys are there, or can be made; device lock, and */
+	bool has_pair;			/* read without: only a hint there */
+	bool waits;			/* the keys that are made have to wait; device lock */
+	u64 tx_next;			/* of a traffic that was forgotten: its tx_pair.next */
 	u8 chain[AKM_KDF_LEN];		/* R_ij,e if has_pair; secret */
 };
 
@@ -96,7 +113,7 @@ struct akm_epoch {
 	u64 number;
 	s64 began;			/* when it became current: ms of CLOCK_BOOTTIME; device lock */
 	bool heard;			/* others were, in it */
-	u8 chain[AKM_KDF_LEN];		/* C_e; secret; wiped once the epoch is not current */
+	u8 chain[AKM_KDF_LEN];		/* C_e; secret; wiped once no key is to be made from it */
 	struct akm_key __rcu *tx_group_key;
 	struct akm_tx tx_group;
 	struct xarray peers;		/* struct akm_peer by member index */
@@ -166,11 +183,29 @@ struct akm_epoch *akm_epoch_create(struct akm_generation *gen, u64 number,
 /* Keys to receive from, and if @pair_chain is given to send to, one member. */
 int akm_epoch_add_member(struct akm_epoch *epoch, struct akm_member *member,
 			 const u8 *pair_chain);
+/*
+ * Make the keys of a cold member; @trial: because of packets that nobody has authenticated.
+ * akm_epoch_let_go() has to follow.
+ */
+int akm_epoch_warm_member(struct akm_epoch *epoch, struct akm_member *member, bool trial);
+/* Give those their keys in @next that talk in @now. For whom there is no memory stays cold. */
+void akm_epoch_warm_talkers(struct akm_epoch *next, struct akm_epoch *now);
+/* Nothing waits for the keys of a member (any more): they may be used. */
+void akm_epoch_let_go(struct akm_epoch *epoch, u16 index);
+/* Have data gone to, or come from, a member? RCU, or the device lock. */
+bool akm_epoch_talks(struct akm_epoch *epoch, u16 index);
+/*
+ * Take the keys away that were made on trial, and have not been used. Return: how many
+ * members are concerned; then akm_epoch_cool() has to follow, after a grace period.
+ */
+unsigned int akm_epoch_hide_unused(struct akm_epoch *epoch);
+/* What was hidden and not used up to the end is let go. Return: how many still are on trial. */
+unsigned int akm_epoch_cool(struct akm_epoch *epoch);
 void akm_epoch_remove_pair(struct akm_epoch *epoch, u16 index);
 void akm_epoch_remove_member(struct akm_epoch *epoch, u16 index);
 /* The epoch that follows @epoch, for the members that are left. */
 struct akm_epoch *akm_epoch_step(struct akm_epoch *epoch);
-/* Its chains are not needed any more; it goes on receiving. */
+/* Its chains are not needed any more, but those of cold members; it goes on receiving. */
 void akm_epoch_wipe_chains(struct akm_epoch *epoch);
 /* Already unpublished: erase its keys and let it go. NULL is fine. */
 void akm_epoch_destroy(struct akm_epoch *epoch);
@@ -203,6 +238,12 @@ struct akm_generation *akm_generation_active(struct akm_device *akm);
 u32 akm_generation_pairs(struct akm_generation *gen);
 void akm_generation_put(struct akm_generation *gen);
 
+/* Make the keys of a cold member in every generation and epoch; as akm_epoch_warm_member(). */
+int akm_generations_warm(struct akm_device *akm, struct akm_member *member, bool trial);
+void akm_generations_let_go(struct akm_device *akm, u16 index);
+bool akm_generations_talk(struct akm_device *akm, u16 index);
+/* Return: how many keys of members still are on trial. May sleep for a grace period. */
+unsigned int akm_generations_cool(struct akm_device *akm);
 /* A member's keys in every generation and epoch. */
 int akm_generations_add_member(struct akm_device *akm, struct akm_member *member);
 void akm_generations_remove_member(struct akm_device *akm, struct akm_member *member);
@@ -224,6 +265,8 @@ struct akm_generation *akm_generation_lookup(struct akm_net *an, u32 key_id);
 struct akm_epoch *akm_epoch_lookup(struct akm_generation *gen, u8 low_byte);
 struct akm_key *akm_key_rx(struct akm_epoch *epoch, u16 sender, enum akm_packet_type type);
 struct akm_key *akm_key_tx_pair(struct akm_epoch *epoch, u16 member, unsigned int refs);
+/* There is no key, but there would be one if the member were warm. */
+bool akm_key_is_cold(struct akm_epoch *epoch, u16 member, enum akm_packet_type type);
 struct akm_key *akm_key_tx_group(struct akm_epoch *epoch, unsigned int refs);
 void akm_key_put_many(struct akm_key *key, unsigned int refs);
 
@@ -274,6 +317,14 @@ enum akm_guess akm_key_guess(const struct akm_key *key, u64 number, u16 print);
  * Under a generation or epoch that is on its way out the answer is no.
  */
 bool akm_key_newest(const struct akm_key *key, u64 number);
+
+/* Something authentic came under a key, or data go under it. Own group keys have no such memory. */
+static inline void akm_key_use(const struct akm_key *key, enum akm_use use)
+{
+	/* written only if it changes: the cache line is shared */
+	if (unlikely(READ_ONCE(key->traffic->use) < use))
+		WRITE_ONCE(key->traffic->use, use);
+}
 
 /* What has to be asked of the other side of any key but our own group key; or NULL. */
 struct akm_asking *akm_key_asking(const struct akm_key *key);

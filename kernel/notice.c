@@ -5,6 +5,7 @@
 #include "device.h"
 #include "hello.h"
 #include "keys.h"
+#include "warm.h"
 
 static bool may_send(struct akm_device *akm, struct akm_member *member)
 {
@@ -25,8 +26,8 @@ void akm_notice_send(struct akm_generation *gen, u16 sender, enum akm_packet_typ
 	if (!member || member->index == gen->self || type == AKM_PACKET_NOTICE ||
 	    READ_ONCE(gen->state) == AKM_GEN_RETIRING)
 		return;
-	if (may_send(gen->akm, member))
-		akm_hello_notice(gen, member->index);
+	if (may_send(gen->akm, member) && !akm_hello_notice(gen, member->index))
+		akm_warm_notice(gen, member);
 }
 
 bool akm_notice_valid(const void *body, unsigned int len, u64 epoch)

@@ -16,6 +16,7 @@
 #include "roam.h"
 #include "socket.h"
 #include "train.h"
+#include "warm.h"
 
 /*
  * Packets whose number is too old or was seen are decrypted all the same, to tell
@@ -269,7 +270,11 @@ static void note_pending(const struct packet *p)
 /* What is not to be delivered goes no further, and is counted. */
 static enum akm_verdict check_number(const struct packet *p)
 {
-	enum akm_verdict verdict = akm_key_accept(p->key, p->number, p->print);
+	enum akm_verdict verdict;
+
+	/* first, so that who keeps its keys from being used any more cannot miss it */
+	akm_key_use(p->key, akm_is_control(p->type) ? AKM_USED : AKM_TALKS);
+	verdict = akm_key_accept(p->key, p->number, p->print);
 
 	switch (verdict) {
 	case AKM_NEW:
@@ -378,12 +383,42 @@ static struct akm_generation *find_generation(const struct akm_socket *as,
 	return gen && rcu_access_pointer(gen->akm->sock) == as ? gen : NULL;
 }
 
+/* Whose packet, and where it is */
+struct place {
+	const struct sk_buff *skb;
+	unsigned int offset;
+	unsigned int len;
+	bool waited;			/* for its key */
+};
+
+/* Held. NULL: there is none. -EINPROGRESS: it waits for its key, or was dropped and counted. */
+static struct akm_key *epoch_key(struct akm_epoch *epoch, const struct place *at,
+				 const struct akm_header *header)
+{
+	enum akm_packet_type type = akm_header_type(header);
+	u16 sender = be16_to_cpu(header->sender);
+	struct akm_key *key = akm_key_rx(epoch, sender, type);
+
+	if (likely(key && !READ_ONCE(key->waits)) || at->waited)
+		return key;
+	if (!key && !akm_key_is_cold(epoch, sender, type)) {
+		key = akm_key_rx(epoch, sender, type);	/* between the two looks? */
+		if (!key || !READ_ONCE(key->waits))
+			return key;
+	}
+	if (akm_warm_wait_rx(epoch, sender, at->skb, at->offset, at->len)) {
+		if (key)
+			akm_key_put(key);
+		return ERR_PTR(-EINPROGRESS);
+	}
+	return key ?: akm_key_rx(epoch, sender, type);	/* it came meanwhile */
+}
+
 /*
- * The key that is to open the @len bytes at @offset, held; or NULL. Perhaps their sender is
- * far ahead of us, perhaps it is behind: nothing tells which, so both are looked after.
+ * The key that is to open what is @at, as of epoch_key(). Perhaps its sender is far ahead of
+ * us, perhaps it is behind: nothing tells which, so both are looked after.
  */
-static struct akm_key *find_key(const struct akm_socket *as, const struct sk_buff *skb,
-				unsigned int offset, unsigned int len,
+static struct akm_key *find_key(const struct akm_socket *as, const struct place *at,
 				const struct akm_header *header)
 {
 	struct akm_generation *gen = find_generation(as, header);
@@ -394,13 +429,13 @@ static struct akm_key *find_key(const struct akm_socket *as, const struct sk_buf
 		return NULL;
 	epoch = akm_epoch_lookup(gen, header->epoch);
 	if (unlikely(!epoch)) {
-		akm_catch_up_offer(gen, skb, offset, len, header);
+		akm_catch_up_offer(gen, at->skb, at->offset, at->len, header);
 		akm_notice_send(gen, be16_to_cpu(header->sender), akm_header_type(header));
 		return NULL;
 	}
-	key = akm_key_rx(epoch, be16_to_cpu(header->sender), akm_header_type(header));
-	if (key && unlikely(akm_catch_up_suspects(key, header)))
-		akm_catch_up_offer(gen, skb, offset, len, header);
+	key = epoch_key(epoch, at, header);
+	if (!IS_ERR_OR_NULL(key) && unlikely(akm_catch_up_suspects(key, header)))
+		akm_catch_up_offer(gen, at->skb, at->offset, at->len, header);
 	return key;
 }
 
@@ -411,28 +446,30 @@ static bool header_valid(const struct akm_header *header)
 }
 
 /*
- * What is to be known of the @len bytes at @offset before they are decrypted.
- * Return: the key that opens them, held, or NULL: they are not worth it, and counted.
+ * What is to be known of what is @at before it is decrypted.
+ * Return: the key that opens it, held, or NULL: it is not worth it, and counted, or it waits.
  */
-static struct akm_key *admit(const struct akm_socket *as, const struct sk_buff *skb,
-			     unsigned int offset, unsigned int len, struct claims *ret_claims)
+static struct akm_key *admit(const struct akm_socket *as, const struct place *at,
+			     struct claims *ret_claims)
 {
+	const struct sk_buff *skb = at->skb;
 	const struct akm_header *header;
 	u8 tag_copy[AKM_TAG_LEN], *tag;
 	struct akm_header copy;
 	struct akm_key *key;
 
-	header = skb_header_pointer(skb, offset, sizeof(copy), &copy);
-	if (len < AKM_OVERHEAD || !header || !header_valid(header)) {
+	header = skb_header_pointer(skb, at->offset, sizeof(copy), &copy);
+	if (at->len < AKM_OVERHEAD || !header || !header_valid(header)) {
 		refuse_malformed(as, skb);
 		return NULL;
 	}
-	key = find_key(as, skb, offset, len, header);
-	if (!key) {
-		refuse_key(as, skb, header);
+	key = find_key(as, at, header);
+	if (IS_ERR_OR_NULL(key)) {
+		if (!key)
+			refuse_key(as, skb, header);
 		return NULL;
 	}
-	tag = skb_header_pointer(skb, offset + len - AKM_TAG_LEN, AKM_TAG_LEN, tag_copy);
+	tag = skb_header_pointer(skb, at->offset + at->len - AKM_TAG_LEN, AKM_TAG_LEN, tag_copy);
 	*ret_claims = (struct claims) {
 		.type = akm_header_type(header),
 		.number = be64_to_cpu(header->packet_number),
@@ -589,28 +626,38 @@ static void batch_add(struct batch *batch, const struct akm_job *job, unsigned i
 	akm_key_put(key);
 }
 
+struct sk_buff *akm_receive_copy(const struct sk_buff *outer, unsigned int offset,
+				 unsigned int len)
+{
+	unsigned int head = outer->data - skb_network_header(outer);
+	struct sk_buff *skb = alloc_skb(head + len, GFP_ATOMIC | __GFP_NOWARN);
+
+	if (!skb)
+		return NULL;
+	skb_put_data(skb, skb_network_header(outer), head);
+	skb_reset_network_header(skb);
+	skb_set_transport_header(skb, skb_transport_offset(outer) + head);
+	__skb_pull(skb, head);
+	skb_copy_bits(outer, offset, skb_put(skb, len), len);
+	skb->skb_iif = outer->skb_iif;
+	return skb;
+}
+
 /*
  * A packet of a batch that has to wait: as if it had come alone, with the headers that
  * tell where from. If there is an answer by now it goes on at once.
  */
 static void wait_alone(const struct akm_job *job)
 {
-	const struct sk_buff *outer = job->skb;
-	unsigned int head = outer->data - skb_network_header(outer);
-	unsigned int len = job->text_len + AKM_OVERHEAD;
+	/* ciphertext and tag, of which finish_single() wants the tag's fingerprint */
+	struct sk_buff *skb = akm_receive_copy(job->skb, job->offset,
+					       job->text_len + AKM_OVERHEAD);
 	struct akm_key *key = job->key;
-	struct sk_buff *skb = alloc_skb(head + len, GFP_ATOMIC | __GFP_NOWARN);
 
 	if (!skb) {
 		count_refused(key, AKM_STAT_RX_DROPPED);
 		return;
 	}
-	skb_put_data(skb, skb_network_header(outer), head);
-	skb_reset_network_header(skb);
-	skb_set_transport_header(skb, skb_transport_offset(outer) + head);
-	__skb_pull(skb, head);
-	/* ciphertext and tag, of which finish_single() wants the tag's fingerprint */
-	skb_copy_bits(outer, job->offset, skb_put(skb, len), len);
 	memcpy(skb->data + sizeof(struct akm_header),
 	       job->buffer + sizeof(struct akm_header), job->text_len);
 	akm_receive_cb(skb)->tos = job->tos;
@@ -693,15 +740,16 @@ static void open_job(struct batch *batch, struct akm_key *key, unsigned int offs
 static void receive_batch(const struct akm_socket *as, struct sk_buff *skb, u8 tos)
 {
 	struct batch batch = { .as = as, .skb = skb, .tos = tos };
-	unsigned int offset, len, size = skb_shinfo(skb)->gso_size;
+	unsigned int size = skb_shinfo(skb)->gso_size;
+	struct place at = { .skb = skb };
 	struct claims claims;
 	struct akm_key *key;
 
-	for (offset = 0; offset < skb->len; offset += size) {
-		len = min(size, skb->len - offset);
-		key = admit(as, skb, offset, len, &claims);
+	for (; at.offset < skb->len; at.offset += size) {
+		at.len = min(size, skb->len - at.offset);
+		key = admit(as, &at, &claims);
 		if (key)
-			open_job(&batch, key, offset, len, &claims);
+			open_job(&batch, key, at.offset, at.len, &claims);
 	}
 	batch_flush(&batch);
 	kfree_skb(skb);
@@ -727,13 +775,15 @@ static bool fits_buffer(const struct sk_buff *skb)
 	return skb->len <= AKM_BUFFER_MAX && !skb_has_frag_list(skb);
 }
 
-static void receive_datagram(const struct akm_socket *as, struct sk_buff *skb, u8 tos)
+static void receive_datagram(const struct akm_socket *as, struct sk_buff *skb, u8 tos,
+			     bool waited)
 {
+	const struct place at = { .skb = skb, .len = skb->len, .waited = waited };
 	struct batch alone = { .as = as, .skb = skb, .tos = tos };
 	struct claims claims;
 	struct akm_key *key;
 
-	key = admit(as, skb, 0, skb->len, &claims);
+	key = admit(as, &at, &claims);
 	if (!key) {
 		kfree_skb(skb);
 	} else if (!may_write(skb) && fits_buffer(skb)) {
@@ -745,6 +795,23 @@ static void receive_datagram(const struct akm_socket *as, struct sk_buff *skb, u
 	} else {
 		count_refused(key, AKM_STAT_RX_DROPPED);
 		akm_key_put(key);
+		kfree_skb(skb);
+	}
+}
+
+static u8 outer_tos(const struct sk_buff *skb)
+{
+	return ip_hdr(skb)->version == 4 ? ip_hdr(skb)->tos : ipv6_get_dsfield(ipv6_hdr(skb));
+}
+
+void akm_receive_waited(struct akm_device *akm, struct sk_buff *skb)
+{
+	const struct akm_socket *as = rcu_dereference(akm->sock);
+
+	if (as) {
+		receive_datagram(as, skb, outer_tos(skb), true);
+	} else {			/* it has been set down meanwhile */
+		akm_stats_inc(&akm->stats, AKM_STAT_RX_WAIT_DROPPED);
 		kfree_skb(skb);
 	}
 }
@@ -766,10 +833,10 @@ int akm_receive(struct sock *sk, struct sk_buff *skb)
 		return 0;
 	}
 	__skb_pull(skb, sizeof(struct udphdr));
-	tos = ip_hdr(skb)->version == 4 ? ip_hdr(skb)->tos : ipv6_get_dsfield(ipv6_hdr(skb));
+	tos = outer_tos(skb);
 	if (is_batch(skb))
 		receive_batch(as, skb, tos);
 	else
-		receive_datagram(as, skb, tos);
+		receive_datagram(as, skb, tos, false);
 	return 0;
 }

@@ -9,4 +9,15 @@
 /* encap_rcv of the UDP sockets: takes every datagram. */
 int akm_receive(struct sock *sk, struct sk_buff *skb);
 
+struct akm_device;
+
+/*
+ * A copy of one packet of a datagram: the @len bytes at @offset, with the headers before
+ * them that tell where they came from. NULL: no memory. Any context.
+ */
+struct sk_buff *akm_receive_copy(const struct sk_buff *outer, unsigned int offset,
+				 unsigned int len);
+/* Such a copy that waited for its key. RCU, BH disabled. Consumes it. */
+void akm_receive_waited(struct akm_device *akm, struct sk_buff *skb);
+
 #endif /* _AKM_RECEIVE_H */

@@ -17,6 +17,7 @@
 #include "keys.h"
 #include "roam.h"
 #include "socket.h"
+#include "warm.h"
 
 /* Packets that go out as one, for the underlay to split as late as it can */
 #define BATCH_MAX	64
@@ -442,23 +443,48 @@ static struct akm_key *find_key(struct akm_device *akm, const struct akm_inner *
 	return akm_key_tx_pair(epoch, inner->destination->index, refs);
 }
 
+/*
+ * To a member that is cold it has to wait, as has what comes behind it; @waited: it did.
+ * Return: true: it is taken.
+ */
+static bool wait(struct akm_device *akm, struct sk_buff *list, const struct akm_inner *inner,
+		 const struct akm_key *key, bool waited)
+{
+	if (likely(key && !READ_ONCE(key->waits)))
+		return false;
+	if (waited || inner->group)
+		return false;
+	return akm_warm_wait_tx(akm, inner->destination, list);
+}
+
 /* What is reserved for @n packets, and a key that is held @refs times */
 static struct akm_key *reserve(struct akm_device *akm, struct sk_buff *list,
 			       const struct akm_inner *inner, unsigned int n,
-			       unsigned int refs, u32 *ret_incarnation, u64 *ret_first)
+			       unsigned int refs, bool waited, u32 *ret_incarnation,
+			       u64 *ret_first)
 {
 	struct akm_key *key = NULL;
 
 	*ret_incarnation = READ_ONCE(akm->incarnation);
-	if (likely(*ret_incarnation))
+	if (likely(*ret_incarnation)) {
 		key = find_key(akm, inner, refs);
+		if (unlikely(wait(akm, list, inner, key, waited))) {
+			if (key)
+				akm_key_put_many(key, refs);
+			return NULL;
+		}
+		if (unlikely(!key))	/* it may have come meanwhile */
+			key = find_key(akm, inner, refs);
+	}
 	if (unlikely(!key)) {
 		report_no_key(akm, AKM_EVENT_NO_KEY, inner->destination);
 		drop(akm, list, AKM_STAT_TX_NO_KEY, n);
 		return NULL;
 	}
-	if (!inner->group)
+	if (!inner->group) {
+		akm_key_use(key, AKM_TALKS);
 		akm_hello_before_data(key);
+	}
 	if (unlikely(!akm_key_reserve(key, n, ret_first))) {
 		report_no_key(akm, AKM_EVENT_EXHAUSTED, inner->destination);
 		drop(akm, list, AKM_STAT_TX_EXHAUSTED, n);
@@ -469,20 +495,20 @@ static struct akm_key *reserve(struct akm_device *akm, struct sk_buff *list,
 }
 
 static void send_split(struct akm_device *akm, struct sk_buff *skb, const struct akm_gso *gso,
-		       const struct akm_inner *inner)
+		       const struct akm_inner *inner, bool waited)
 {
 	unsigned int per_batch = min_t(unsigned int, BATCH_MAX,
 				       BATCH_BYTES / (akm_gso_len(gso, 0) + AKM_OVERHEAD));
 	struct batch_source source = { .skb = skb, .gso = gso };
 
 	source.key = reserve(akm, skb, inner, gso->n, DIV_ROUND_UP(gso->n, per_batch),
-			     &source.incarnation, &source.first);
+			     waited, &source.incarnation, &source.first);
 	if (source.key)
 		send_gso(&source, skb, per_batch);
 }
 
 static void send_list(struct akm_device *akm, struct sk_buff *skb,
-		      const struct akm_inner *inner)
+		      const struct akm_inner *inner, bool waited)
 {
 	struct sk_buff *list;
 	struct akm_key *key;
@@ -495,27 +521,37 @@ static void send_list(struct akm_device *akm, struct sk_buff *skb,
 		drop(akm, skb, AKM_STAT_TX_DROPPED, 1);
 		return;
 	}
-	key = reserve(akm, list, inner, n, n, &incarnation, &first);
+	key = reserve(akm, list, inner, n, n, waited, &incarnation, &first);
 	if (key)
 		seal_list(key, list, incarnation, first);
 }
 
-netdev_tx_t akm_send(struct sk_buff *skb, struct net_device *dev)
+/* RCU */
+static void transmit(struct akm_device *akm, struct sk_buff *skb, bool waited)
 {
-	struct akm_device *akm = netdev_priv(dev);
 	struct akm_inner inner;
 	struct akm_gso gso;
 	enum akm_stat why;
 
-	rcu_read_lock();
 	why = admit(akm, skb, &inner);
 	if (unlikely(why != AKM_STATS))
 		drop(akm, skb, why, 1);
 	else if (skb_is_gso(skb) && akm_gso_plan(skb, &gso) &&
 		 akm_gso_len(&gso, 0) + AKM_OVERHEAD <= AKM_BUFFER_MAX)
-		send_split(akm, skb, &gso, &inner);
+		send_split(akm, skb, &gso, &inner, waited);
 	else
-		send_list(akm, skb, &inner);
+		send_list(akm, skb, &inner, waited);
+}
+
+netdev_tx_t akm_send(struct sk_buff *skb, struct net_device *dev)
+{
+	rcu_read_lock();
+	transmit(netdev_priv(dev), skb, false);
 	rcu_read_unlock();
 	return NETDEV_TX_OK;
+}
+
+void akm_send_waited(struct sk_buff *skb, struct net_device *dev)
+{
+	transmit(netdev_priv(dev), skb, true);
 }

@@ -17,6 +17,7 @@
 
 #include "device.h"
 #include "util.h"
+#include "warm.h"
 
 #define SELF		1
 #define PEER		2
@@ -637,7 +638,7 @@ static struct crowd_cost crowd(struct kunit *test, struct akm_pair *pairs, u32 n
 	return best;
 }
 
-static void keys_cost_grows_with_members(struct kunit *test)
+static void expect_growth(struct kunit *test)
 {
 	struct akm_pair *pairs = kunit_kcalloc(test, CROWD_MAX, sizeof(*pairs), GFP_KERNEL);
 	u32 n, have = 0, number = ctx.generation + 1;
@@ -659,6 +660,21 @@ static void keys_cost_grows_with_members(struct kunit *test)
 	KUNIT_EXPECT_LT(test, now.roll, CROWD_FACTOR * first.roll);
 }
 
+/* As if all of them talked */
+static void keys_cost_grows_with_members(struct kunit *test)
+{
+	akm_warm_members = UINT_MAX;
+	expect_growth(test);
+	akm_warm_members = AKM_WARM_MEMBERS;
+}
+
+static void keys_cost_grows_with_idle_members(struct kunit *test)
+{
+	akm_warm_members = 0;
+	expect_growth(test);
+	akm_warm_members = AKM_WARM_MEMBERS;
+}
+
 static struct kunit_case keys_cases[] = {
 	KUNIT_CASE(keys_numbers_run_out),
 	KUNIT_CASE(keys_numbers_follow_each_other),
@@ -676,6 +692,7 @@ static struct kunit_case keys_cases[] = {
 	KUNIT_CASE(keys_guess),
 	KUNIT_CASE(keys_outlive_their_device),
 	KUNIT_CASE(keys_cost_grows_with_members),
+	KUNIT_CASE(keys_cost_grows_with_idle_members),
 	{}
 };
 

@@ -14,6 +14,7 @@
  *   epoch    the next epoch
  *   key      a key_id that nobody has
  *   sender   a member index that nobody has
+ *   members  the member indexes 100 to 299 in turn, a packet number that was never used
  *   version  a protocol version that does not exist
  *   short    cut to less than header and tag
  *   random   header as it was, with a fresh number; the rest random
@@ -230,7 +231,10 @@ static void change(const char *mode, struct packet *p, unsigned long i)
 		h[4] ^= 0xa5;
 	else if (!strcmp(mode, "sender"))
 		put16(h + 2, 0xfff0);
-	else if (!strcmp(mode, "version"))
+	else if (!strcmp(mode, "members")) {
+		put16(h + 2, (uint16_t)(100 + i % 200));
+		put64(h + 8, get64(h + 8) + (1UL << 32) + i);
+	} else if (!strcmp(mode, "version"))
 		h[0] ^= 0x70;
 	else if (!strcmp(mode, "short"))
 		p->len = 1 + i % (PACKET_HEADER + PACKET_TAG - 1);
