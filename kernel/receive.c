@@ -2,13 +2,14 @@
 #include "receive.h"
 
 #include <linux/udp.h>
-#include <net/inet_ecn.h>
+#include <net/dsfield.h>
 #include <net/ip_tunnels.h>
 #include "aead.h"
 #include "atr.h"
 #include "buffer.h"
 #include "catchup.h"
 #include "device.h"
+#include "ecn.h"
 #include "hello.h"
 #include "inner.h"
 #include "keys.h"
@@ -159,23 +160,6 @@ static bool addresses_match(const struct akm_key *key, const u8 *inner)
 		return false;
 	return found.group ||
 	       (found.destination && found.destination == rcu_dereference(akm->self_member));
-}
-
-/* RFC 6040. Return: false if the packet has to be dropped. */
-static bool decapsulate_ecn(u8 *inner, u8 outer)
-{
-	struct ipv6hdr *ip6 = (struct ipv6hdr *)inner;
-	struct iphdr *ip4 = (struct iphdr *)inner;
-	bool is_ip4 = ip4->version == 4, set_ce = false;
-	u8 tos = is_ip4 ? ip4->tos : ipv6_get_dsfield(ip6);
-
-	if (__INET_ECN_decapsulate(outer, tos, &set_ce) > 1)
-		return false;
-	if (set_ce && is_ip4)
-		IP_ECN_set_ce(ip4);
-	else if (set_ce)
-		ipv6_change_dsfield(ip6, INET_ECN_MASK, INET_ECN_CE);
-	return true;
 }
 
 static u8 packet_type(const struct akm_key *key, const struct sk_buff *skb)
@@ -341,7 +325,7 @@ static bool check_addresses(struct akm_key *key, const struct sk_buff *outer, u8
 
 static bool check_ecn(struct akm_key *key, u8 *inner, u8 tos)
 {
-	if (likely(decapsulate_ecn(inner, tos)))
+	if (likely(akm_ecn_merge(inner, tos)))
 		return true;
 	count_refused(key, AKM_STAT_RX_DROPPED);
 	return false;

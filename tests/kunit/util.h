@@ -33,6 +33,7 @@ void akm_test_device_delete(struct net_device *dev);
 extern struct kunit_suite akm_aead_suite;
 extern struct kunit_suite akm_ahead_suite;
 extern struct kunit_suite akm_catch_up_suite;
+extern struct kunit_suite akm_ecn_suite;
 extern struct kunit_suite akm_fresh_suite;
 extern struct kunit_suite akm_gso_suite;
 extern struct kunit_suite akm_hello_suite;
