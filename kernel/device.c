@@ -15,6 +15,7 @@
 #include "compat/compat.h"
 #include "hello.h"
 #include "keys.h"
+#include "path.h"
 #include "proto.h"
 #include "send.h"
 #include "socket.h"
@@ -70,6 +71,14 @@ static int ndo_stop(struct net_device *dev)
 	return 0;
 }
 
+/* A path that took every packet may not take a longer one. */
+static int change_mtu(struct net_device *dev, int mtu)
+{
+	WRITE_ONCE(dev->mtu, mtu);
+	akm_path_doubt(netdev_priv(dev));
+	return 0;
+}
+
 static void get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats)
 {
 	const struct akm_device *akm = netdev_priv(dev);
@@ -86,7 +95,7 @@ static void get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats)
 	stats->rx_errors = stats->rx_crc_errors + stats->rx_frame_errors +
 			   v[AKM_STAT_RX_REPLAY] + v[AKM_STAT_RX_UNKNOWN_KEY];
 	stats->tx_dropped = v[AKM_STAT_TX_DROPPED] + v[AKM_STAT_TX_NO_KEY] +
-			    v[AKM_STAT_TX_EXHAUSTED];
+			    v[AKM_STAT_TX_EXHAUSTED] + v[AKM_STAT_TX_TOO_BIG];
 	stats->tx_carrier_errors = v[AKM_STAT_TX_NO_MEMBER] + v[AKM_STAT_TX_NO_ENDPOINT];
 	stats->tx_errors = stats->tx_carrier_errors;
 }
@@ -123,6 +132,7 @@ static const struct net_device_ops device_ops = {
 	.ndo_open = ndo_open,
 	.ndo_stop = ndo_stop,
 	.ndo_start_xmit = akm_send,
+	.ndo_change_mtu = change_mtu,
 	.ndo_get_stats64 = get_stats64,
 };
 
@@ -215,6 +225,7 @@ static void set_defaults(struct akm_device *akm)
 	akm->port = AKM_DEFAULT_PORT;
 	akm->epoch_grace = AKM_DEFAULT_GRACE_MS;
 	akm->freshness = AKM_FRESHNESS_STRICT;
+	akm->path_doubts = 1;
 	akm_monitor_init(&akm->monitor);
 	akm_generations_init(akm);
 	akm_hello_init(akm);

@@ -57,6 +57,7 @@ struct akm_device {
 	char driver[CRYPTO_MAX_ALG_NAME];
 	u16 port;			/* RTNL as well; changes only while the device is down */
 	u32 fwmark;
+	u32 path_doubts;		/* path.c; not 0, and lockless */
 	u32 incarnation;		/* 0: none, sends nothing */
 	u32 epoch_interval;		/* ms, 0: no timer */
 	u32 epoch_grace;		/* ms */

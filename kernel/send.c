@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "send.h"
 
-#include <linux/icmp.h>
-#include <linux/icmpv6.h>
 #include <linux/skbuff.h>
-#include <net/icmp.h>
 #include <net/ip_tunnels.h>
 #include "aead.h"
 #include "atr.h"
@@ -15,8 +12,10 @@
 #include "hello.h"
 #include "inner.h"
 #include "keys.h"
+#include "path.h"
 #include "roam.h"
 #include "socket.h"
+#include "tell.h"
 #include "warm.h"
 
 /* Packets that go out as one, for the underlay to split as late as it can */
@@ -394,14 +393,6 @@ static bool classify(struct akm_device *akm, struct sk_buff *skb, struct akm_inn
 	return false;
 }
 
-static void tell_unreachable(struct sk_buff *skb)
-{
-	if (skb->protocol == htons(ETH_P_IP))
-		icmp_ndo_send(skb, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0);
-	else
-		icmpv6_ndo_send(skb, ICMPV6_DEST_UNREACH, ICMPV6_ADDR_UNREACH, 0);
-}
-
 /*
  * Find out whether @skb may go, and to whom.
  * Return: AKM_STATS if it may, or the counter of what is wrong.
@@ -410,6 +401,7 @@ static enum akm_stat admit(struct akm_device *akm, struct sk_buff *skb,
 			   struct akm_inner *ret_inner)
 {
 	const struct akm_member *self = rcu_dereference(akm->self_member);
+	struct akm_endpoint *endpoint;
 
 	skb_reset_network_header(skb);
 	if (!classify(akm, skb, ret_inner))
@@ -420,13 +412,18 @@ static enum akm_stat admit(struct akm_device *akm, struct sk_buff *skb,
 	if (ret_inner->group)
 		return AKM_STATS;
 	if (!ret_inner->destination || ret_inner->destination == self) {
-		tell_unreachable(skb);
+		akm_tell_unreachable(akm, skb);
 		return AKM_STAT_TX_NO_MEMBER;
 	}
-	if (!akm_member_reachable(ret_inner->destination)) {
+	endpoint = akm_member_whereabouts(ret_inner->destination);
+	if (!endpoint) {
 		akm_stats_inc(&ret_inner->destination->stats, AKM_STAT_TX_NO_ENDPOINT);
-		tell_unreachable(skb);
+		akm_tell_unreachable(akm, skb);
 		return AKM_STAT_TX_NO_ENDPOINT;
+	}
+	if (!akm_path_takes(akm, endpoint, skb)) {
+		akm_stats_inc(&ret_inner->destination->stats, AKM_STAT_TX_TOO_BIG);
+		return AKM_STAT_TX_TOO_BIG;
 	}
 	return AKM_STATS;
 }

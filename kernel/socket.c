@@ -10,6 +10,8 @@
 #include <net/udp_tunnel.h>
 #include "compat/compat.h"
 #include "device.h"
+#include "path.h"
+#include "proto.h"
 #include "receive.h"
 
 static int open_family(struct akm_socket *as, sa_family_t family, struct socket **ret_sock)
@@ -26,6 +28,7 @@ static int open_family(struct akm_socket *as, sa_family_t family, struct socket 
 		.sk_user_data = as,
 		.encap_type = 1,
 		.encap_rcv = akm_receive,
+		.encap_err_lookup = akm_path_error,
 	};
 	struct socket *sock;
 	int err;
@@ -295,6 +298,7 @@ static struct rtable *route4(struct akm_device *akm, struct sock *sk, u16 port,
 		return ERR_PTR(err);
 	}
 	dst_cache_set_ip4(&endpoint->cache, &rt->dst, flow.saddr);
+	WRITE_ONCE(endpoint->wide, 0);
 	*ret_source = flow.saddr;
 	return rt;
 }
@@ -314,6 +318,33 @@ static int send4(struct akm_device *akm, const struct akm_socket *as, struct sk_
 			    ip4_dst_hoplimit(&rt->dst), 0, htons(as->port),
 			    endpoint->addr.in4.sin_port, false, false);
 	return 0;
+}
+
+/*
+ * What was found out about the path, or is said by the route. The interface's own MTU is
+ * no limit: who gives the akm device a larger one wants fragments.
+ * Return: 0 if there is nothing.
+ */
+static u32 found_mtu(const struct dst_entry *dst)
+{
+	u32 mtu = dst_mtu(dst);
+
+	return mtu < READ_ONCE(dst->dev->mtu) ? mtu : 0;
+}
+
+static u32 path_mtu4(struct akm_device *akm, const struct akm_socket *as,
+		     struct akm_endpoint *endpoint)
+{
+	struct rtable *rt;
+	__be32 source;
+	u32 mtu;
+
+	rt = route4(akm, as->sock4->sk, as->port, endpoint, &source);
+	if (IS_ERR(rt))
+		return 0;
+	mtu = found_mtu(&rt->dst);
+	ip_rt_put(rt);
+	return mtu;
 }
 
 #if IS_ENABLED(CONFIG_IPV6)
@@ -344,6 +375,7 @@ static struct dst_entry *route6(struct akm_device *akm, struct sock *sk, u16 por
 		return ERR_PTR(err);
 	}
 	dst_cache_set_ip6(&endpoint->cache, dst, &flow.saddr);
+	WRITE_ONCE(endpoint->wide, 0);
 	*ret_source = flow.saddr;
 	return dst;
 }
@@ -367,13 +399,53 @@ static int send6(struct akm_device *akm, const struct akm_socket *as, struct sk_
 			     endpoint->addr.in6.sin6_port, false);
 	return 0;
 }
+
+static u32 path_mtu6(struct akm_device *akm, const struct akm_socket *as,
+		     struct akm_endpoint *endpoint)
+{
+	struct in6_addr source;
+	struct dst_entry *dst;
+	u32 mtu;
+
+	if (!as->sock6)
+		return 0;
+	dst = route6(akm, as->sock6->sk, as->port, endpoint, &source);
+	if (IS_ERR(dst))
+		return 0;
+	mtu = found_mtu(dst);
+	dst_release(dst);
+	return mtu;
+}
 #else
 static int send6(struct akm_device *akm, const struct akm_socket *as, struct sk_buff *skb,
 		 struct akm_endpoint *endpoint, u8 tos)
 {
 	return -EAFNOSUPPORT;
 }
+
+static u32 path_mtu6(struct akm_device *akm, const struct akm_socket *as,
+		     struct akm_endpoint *endpoint)
+{
+	return 0;
+}
 #endif
+
+u32 akm_socket_path_mtu(struct akm_device *akm, struct akm_endpoint *endpoint)
+{
+	const struct akm_socket *as = rcu_dereference_bh(akm->sock);
+	u32 mtu, overhead;
+
+	if (unlikely(!as))
+		return 0;
+	if (endpoint->addr.sa.sa_family == AF_INET) {
+		overhead = sizeof(struct iphdr) + sizeof(struct udphdr) + AKM_OVERHEAD;
+		mtu = path_mtu4(akm, as, endpoint);
+	} else {
+		overhead = sizeof(struct ipv6hdr) + sizeof(struct udphdr) + AKM_OVERHEAD;
+		mtu = path_mtu6(akm, as, endpoint);
+	}
+	return mtu > overhead ? mtu - overhead : 0;
+}
 
 int akm_socket_send(struct akm_device *akm, struct sk_buff *skb,
 		    struct akm_endpoint *endpoint, u8 tos)

@@ -33,6 +33,7 @@ struct akm_endpoint {
 		struct sockaddr_in6 in6;
 	} addr;
 	struct dst_cache cache;
+	u32 wide;			/* akm_device.path_doubts when its path took any packet */
 	struct rcu_head rcu;
 };
 
@@ -60,5 +61,7 @@ void akm_endpoint_free(struct akm_endpoint *endpoint);
  */
 int akm_socket_send(struct akm_device *akm, struct sk_buff *skb,
 		    struct akm_endpoint *endpoint, u8 tos);
+/* The largest inner packet that the path to @endpoint was found to take; 0: no limit known. Likewise. */
+u32 akm_socket_path_mtu(struct akm_device *akm, struct akm_endpoint *endpoint);
 
 #endif /* _AKM_SOCKET_H */

@@ -115,6 +115,8 @@ static const struct field stats_fields[] = {
 	{ AKM_A_STATS_TX_HELLO_ACK, F_U64, "tx_hello_ack" },
 	{ AKM_A_STATS_RX_TRIED, F_U64, "rx_tried" },
 	{ AKM_A_STATS_TX_NOTICE, F_U64, "tx_notice" },
+	{ AKM_A_STATS_RX_UNREACHABLE, F_U64, "rx_unreachable" },
+	{ AKM_A_STATS_TX_TOO_BIG, F_U64, "tx_too_big" },
 	{}
 };
 

@@ -195,6 +195,8 @@ enum akm_a_stats {
 	AKM_A_STATS_TX_HELLO_ACK,
 	AKM_A_STATS_RX_TRIED,
 	AKM_A_STATS_TX_NOTICE,
+	AKM_A_STATS_RX_UNREACHABLE,	/* ICMP errors about our packets, but for their size */
+	AKM_A_STATS_TX_TOO_BIG,		/* for the path, and the sender was told */
 	__AKM_A_STATS_MAX
 };
 #define AKM_A_STATS_MAX (__AKM_A_STATS_MAX - 1)
