@@ -280,5 +280,6 @@ void akm_members_reset_routes(struct akm_device *akm)
 		reset_route(rcu_dereference(member->endpoint));
 		reset_route(rcu_dereference(member->learnt));
 	}
+	reset_route(rcu_dereference(akm->group));
 	rcu_read_unlock();
 }

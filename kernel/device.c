@@ -13,6 +13,7 @@
 #include <net/rtnetlink.h>
 #include "atr.h"
 #include "compat/compat.h"
+#include "group.h"
 #include "hello.h"
 #include "keys.h"
 #include "path.h"
@@ -58,16 +59,26 @@ static int ndo_open(struct net_device *dev)
 {
 	struct inet6_dev *in6 = __in6_dev_get(dev);
 	struct akm_device *akm = netdev_priv(dev);
+	int err;
 
 	/* a link-local address would be in nobody's prefixes */
 	if (in6)
 		WRITE_ONCE(in6->cnf.addr_gen_mode, IN6_ADDR_GEN_MODE_NONE);
-	return akm_socket_open(akm);
+	err = akm_socket_open(akm);
+	if (err)
+		return err;
+	err = akm_group_open(akm);
+	if (err)
+		akm_socket_close(akm);
+	return err;
 }
 
 static int ndo_stop(struct net_device *dev)
 {
-	akm_socket_close(netdev_priv(dev));
+	struct akm_device *akm = netdev_priv(dev);
+
+	akm_group_close(akm);
+	akm_socket_close(akm);
 	return 0;
 }
 
@@ -123,6 +134,7 @@ static void ndo_uninit(struct net_device *dev)
 	akm->dead = true;
 	akm_generations_destroy(akm);
 	akm_members_destroy(akm);
+	akm_group_replace(akm, NULL);
 	mutex_unlock(&akm->lock);
 }
 

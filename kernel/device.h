@@ -20,6 +20,7 @@
 #include "prefix.h"
 #include "warm.h"
 
+struct akm_endpoint;
 struct akm_epoch;
 struct akm_member;
 struct akm_socket;
@@ -74,6 +75,7 @@ struct akm_device {
 	struct akm_epoch __rcu *tx;	/* current epoch of the active generation */
 	unsigned long next_roll;	/* jiffies, where there is an interval */
 
+	struct akm_endpoint __rcu *group;	/* underlay multicast, or NULL; RTNL and lock */
 	struct akm_socket __rcu *sock;	/* while the device is up; written under RTNL */
 	struct gro_cells gro;
 	struct delayed_work tend;	/* generation.c: everything that is due */

@@ -39,6 +39,9 @@ static const struct nla_policy policy_dev_set[] = {
 	[AKM_A_DEV_EPOCH_GRACE] = { .type = NLA_U32 },
 	[AKM_A_DEV_FRESHNESS] = NLA_POLICY_RANGE(NLA_U32, AKM_FRESHNESS_STRICT,
 						 AKM_FRESHNESS_EPOCH),
+	[AKM_A_DEV_GROUP] = { .type = NLA_BINARY, .len = sizeof(struct in6_addr) },
+	[AKM_A_DEV_GROUP_LINK] = NLA_POLICY_MIN(NLA_U32, 1),
+	[AKM_A_DEV_GROUP_TTL] = NLA_POLICY_MIN(NLA_U8, 1),
 };
 
 const struct nla_policy akm_policy_prefix[AKM_A_PREFIX_MAX + 1] = {

@@ -7,7 +7,9 @@
 #include "atr.h"
 #include "compat/compat.h"
 #include "device.h"
+#include "group.h"
 #include "keys.h"
+#include "socket.h"
 
 #define EPOCH_MS_MAX	(30U * 24 * 3600 * 1000)	/* fits jiffies arithmetic everywhere */
 
@@ -40,7 +42,7 @@ static int check_underlay(struct akm_device *akm, struct nlattr **attrs,
 {
 	const struct nlattr *port = attrs[AKM_A_DEV_PORT];
 
-	if (!port && !attrs[AKM_A_DEV_FWMARK])
+	if (!port && !attrs[AKM_A_DEV_FWMARK] && !attrs[AKM_A_DEV_GROUP])
 		return 0;
 	if (!ns_capable(akm->net->net->user_ns, CAP_NET_ADMIN)) {
 		NL_SET_ERR_MSG(extack, "no permission in the network namespace of the underlay");
@@ -68,6 +70,74 @@ static int check_epoch_times(struct akm_device *akm, struct nlattr **attrs,
 		return -ERANGE;
 	}
 	return 0;
+}
+
+/* --- the underlay's multicast group --- */
+
+static int check_group(struct nlattr **attrs, struct netlink_ext_ack *extack)
+{
+	const struct nlattr *group = attrs[AKM_A_DEV_GROUP];
+	const struct nlattr *link = attrs[AKM_A_DEV_GROUP_LINK];
+	const struct nlattr *ttl = attrs[AKM_A_DEV_GROUP_TTL];
+
+	if (!group || !nla_len(group)) {
+		if (!link && !ttl)
+			return 0;
+		NL_SET_ERR_MSG_ATTR(extack, link ?: ttl, "there is no group to which this belongs");
+		return -EINVAL;
+	}
+	if (nla_len(group) != sizeof(struct in_addr) && nla_len(group) != sizeof(struct in6_addr)) {
+		NL_SET_ERR_MSG_ATTR(extack, group, "an address has 4 or 16 bytes");
+		return -EINVAL;
+	}
+	if (nla_len(group) == sizeof(struct in_addr) ? !akm_group_valid4(nla_get_in_addr(group)) :
+						       !akm_group_valid6(nla_data(group))) {
+		NL_SET_ERR_MSG_ATTR(extack, group, "the group is no multicast address");
+		return -EINVAL;
+	}
+	return REQUIRE(attrs, AKM_A_DEV_GROUP_LINK, extack);
+}
+
+static struct akm_endpoint *create_group(struct nlattr **attrs)
+{
+	const struct nlattr *addr = attrs[AKM_A_DEV_GROUP], *ttl = attrs[AKM_A_DEV_GROUP_TTL];
+	struct sockaddr_in in4 = { .sin_family = AF_INET };
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+	struct akm_endpoint *group;
+
+	if (nla_len(addr) == sizeof(in4.sin_addr)) {
+		in4.sin_addr.s_addr = nla_get_in_addr(addr);
+		group = akm_endpoint_create((struct sockaddr *)&in4, sizeof(in4), GFP_KERNEL);
+	} else {
+		in6.sin6_addr = nla_get_in6_addr(addr);
+		group = akm_endpoint_create((struct sockaddr *)&in6, sizeof(in6), GFP_KERNEL);
+	}
+	if (IS_ERR(group))
+		return group;
+	group->link = nla_get_u32(attrs[AKM_A_DEV_GROUP_LINK]);
+	group->ttl = ttl ? nla_get_u8(ttl) : AKM_GROUP_TTL;
+	return group;
+}
+
+/* Return: the group, joined; NULL if there is to be none, or an ERR_PTR. */
+static struct akm_endpoint *take_group(struct akm_device *akm, struct nlattr **attrs,
+				       struct netlink_ext_ack *extack)
+{
+	struct akm_endpoint *group;
+	int err;
+
+	if (!attrs[AKM_A_DEV_GROUP] || !nla_len(attrs[AKM_A_DEV_GROUP]))
+		return NULL;
+	group = create_group(attrs);
+	if (IS_ERR(group))
+		return group;
+	err = akm_group_prepare(akm, group, extack);
+	if (err) {
+		NL_SET_BAD_ATTR(extack, attrs[AKM_A_DEV_GROUP_LINK]);
+		akm_endpoint_free(group);
+		return ERR_PTR(err);
+	}
+	return group;
 }
 
 static int take_incarnation(struct akm_device *akm, const struct nlattr *attr,
@@ -132,30 +202,50 @@ static void apply_settings(struct akm_device *akm, struct nlattr **attrs)
 	}
 }
 
-/* The incarnation comes last: it is the only thing that can fail and change something. */
+/* Group and incarnation come last: only they can fail after they have changed something. */
+static int take(struct akm_device *akm, struct nlattr **attrs, struct netlink_ext_ack *extack,
+		struct akm_endpoint **ret_group)
+{
+	struct akm_endpoint *group = take_group(akm, attrs, extack);
+	int err = 0;
+
+	if (IS_ERR(group))
+		return PTR_ERR(group);
+	if (attrs[AKM_A_DEV_INCARNATION])
+		err = take_incarnation(akm, attrs[AKM_A_DEV_INCARNATION], extack);
+	if (!err)
+		*ret_group = group;
+	else if (group)
+		akm_group_abandon(akm, group);
+	return err;
+}
+
 static int dev_set(struct akm_device *akm, struct nlattr **attrs,
 		   struct netlink_ext_ack *extack)
 {
 	const struct nlattr *suite = attrs[AKM_A_DEV_SUITE];
+	struct akm_endpoint *group = NULL;
 	char driver[CRYPTO_MAX_ALG_NAME];
 	int err;
 
 	err = check_identity(akm, attrs, extack);
 	err = err ?: check_underlay(akm, attrs, extack);
 	err = err ?: check_epoch_times(akm, attrs, extack);
+	err = err ?: check_group(attrs, extack);
 	if (!err && suite) {
 		err = akm_aead_probe(nla_get_u32(suite), driver, extack);
 		if (err)
 			NL_SET_BAD_ATTR(extack, suite);
 	}
-	if (!err && attrs[AKM_A_DEV_INCARNATION])
-		err = take_incarnation(akm, attrs[AKM_A_DEV_INCARNATION], extack);
+	err = err ?: take(akm, attrs, extack, &group);
 	if (err)
 		return err;
 	if (suite)
 		strscpy(akm->driver, driver, sizeof(akm->driver));
 	apply_identity(akm, attrs);
 	apply_settings(akm, attrs);
+	if (attrs[AKM_A_DEV_GROUP])
+		akm_group_replace(akm, group);
 	return 0;
 }
 

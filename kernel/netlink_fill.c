@@ -48,13 +48,29 @@ static int put_settings(struct sk_buff *msg, const struct akm_device *akm)
 	return 0;
 }
 
+static int put_group(struct sk_buff *msg, const struct akm_endpoint *group)
+{
+	int err;
+
+	if (group->addr.sa.sa_family == AF_INET)
+		err = nla_put_in_addr(msg, AKM_A_DEV_GROUP, group->addr.in4.sin_addr.s_addr);
+	else
+		err = nla_put_in6_addr(msg, AKM_A_DEV_GROUP, &group->addr.in6.sin6_addr);
+	if (err || nla_put_u32(msg, AKM_A_DEV_GROUP_LINK, group->link) ||
+	    nla_put_u8(msg, AKM_A_DEV_GROUP_TTL, group->ttl))
+		return -EMSGSIZE;
+	return 0;
+}
+
 int akm_fill_device(struct sk_buff *msg, struct akm_device *akm)
 {
 	const struct akm_generation *active = akm_generation_active(akm);
+	const struct akm_endpoint *group =
+		rcu_dereference_protected(akm->group, lockdep_is_held(&akm->lock));
 
 	if (nla_put_u32(msg, AKM_A_DEV_IFINDEX, akm->dev->ifindex) ||
 	    nla_put_string(msg, AKM_A_DEV_IFNAME, akm->dev->name) ||
-	    put_settings(msg, akm) ||
+	    put_settings(msg, akm) || (group && put_group(msg, group)) ||
 	    nla_put_u32(msg, AKM_A_DEV_MEMBERS, akm->member_count) ||
 	    nla_put_u32(msg, AKM_A_DEV_GENERATIONS, akm->generation_count) ||
 	    (active && nla_put_u32(msg, AKM_A_DEV_ACTIVE_GENERATION, active->ctx.generation)) ||

@@ -8,6 +8,7 @@
 #include "buffer.h"
 #include "compat/compat.h"
 #include "device.h"
+#include "group.h"
 #include "gso.h"
 #include "hello.h"
 #include "inner.h"
@@ -106,7 +107,10 @@ static struct sk_buff *move_to_fragment(struct sk_buff *skb)
 	return shared;
 }
 
-/* Every member but the device itself gets the same; fragments are shared, not copied. */
+/*
+ * Every member but the device itself gets the same: from the underlay, if it has a
+ * group, or in copies. Fragments are shared, not copied.
+ */
 static void send_to_all(struct akm_device *akm, struct sk_buff *skb, u16 self,
 			const struct send_cb *cb)
 {
@@ -114,6 +118,11 @@ static void send_to_all(struct akm_device *akm, struct sk_buff *skb, u16 self,
 	struct sk_buff *copy;
 	unsigned long index;
 
+	if (akm_group_send(akm, skb, cb->tos)) {
+		akm_stats_tx(&akm->stats, cb->n, cb->bytes);
+		akm_stats_add(&akm->stats, AKM_STAT_TX_GROUP, cb->n);
+		return;
+	}
 	skb = move_to_fragment(skb);
 	xa_for_each(&akm->members, index, member) {
 		if (index == self || !akm_member_reachable(member))

@@ -38,6 +38,8 @@ static int open_family(struct akm_socket *as, sa_family_t family, struct socket 
 		return err;
 	sock->sk->sk_allocation = GFP_ATOMIC;
 	sock->sk->sk_sndbuf = INT_MAX;
+	if (family == AF_INET6)		/* of IPv4 the next line does it */
+		akm_no_multicast_loop6(sock->sk);
 	setup_udp_tunnel_sock(as->net->net, sock, &tunnel);
 	if (IS_ENABLED(CONFIG_NETFILTER))
 		akm_udp_accept_gso(sock->sk);
@@ -277,8 +279,9 @@ static struct rtable *route4(struct akm_device *akm, struct sock *sk, u16 port,
 {
 	struct flowi4 flow = {
 		.daddr = endpoint->addr.in4.sin_addr.s_addr,
-		.fl4_dport = endpoint->addr.in4.sin_port,
+		.fl4_dport = endpoint->addr.in4.sin_port ?: htons(port),
 		.fl4_sport = htons(port),
+		.flowi4_oif = endpoint->link,
 		.flowi4_mark = READ_ONCE(akm->fwmark),
 		.flowi4_proto = IPPROTO_UDP,
 	};
@@ -315,8 +318,8 @@ static int send4(struct akm_device *akm, const struct akm_socket *as, struct sk_
 		return PTR_ERR(rt);
 	skb->ignore_df = 1;		/* the outer packet may be fragmented */
 	udp_tunnel_xmit_skb(rt, sk, skb, source, endpoint->addr.in4.sin_addr.s_addr, tos,
-			    ip4_dst_hoplimit(&rt->dst), 0, htons(as->port),
-			    endpoint->addr.in4.sin_port, false, false);
+			    endpoint->ttl ?: ip4_dst_hoplimit(&rt->dst), 0, htons(as->port),
+			    endpoint->addr.in4.sin_port ?: htons(as->port), false, false);
 	return 0;
 }
 
@@ -353,10 +356,10 @@ static struct dst_entry *route6(struct akm_device *akm, struct sock *sk, u16 por
 {
 	struct flowi6 flow = {
 		.daddr = endpoint->addr.in6.sin6_addr,
-		.fl6_dport = endpoint->addr.in6.sin6_port,
+		.fl6_dport = endpoint->addr.in6.sin6_port ?: htons(port),
 		.fl6_sport = htons(port),
 		.flowi6_mark = READ_ONCE(akm->fwmark),
-		.flowi6_oif = endpoint->addr.in6.sin6_scope_id,
+		.flowi6_oif = endpoint->link ?: endpoint->addr.in6.sin6_scope_id,
 		.flowi6_proto = IPPROTO_UDP,
 	};
 	struct dst_entry *dst;
@@ -395,8 +398,8 @@ static int send6(struct akm_device *akm, const struct akm_socket *as, struct sk_
 		return PTR_ERR(dst);
 	skb->ignore_df = 1;
 	udp_tunnel6_xmit_skb(dst, sk, skb, NULL, &source, &endpoint->addr.in6.sin6_addr, tos,
-			     ip6_dst_hoplimit(dst), 0, htons(as->port),
-			     endpoint->addr.in6.sin6_port, false);
+			     endpoint->ttl ?: ip6_dst_hoplimit(dst), 0, htons(as->port),
+			     endpoint->addr.in6.sin6_port ?: htons(as->port), false);
 	return 0;
 }
 

@@ -25,13 +25,15 @@ struct akm_socket {
 	struct socket *sock6;		/* NULL where there is no IPv6 */
 };
 
-/* Replaced as a whole, read under RCU. */
+/* Replaced as a whole, read under RCU. Port 0 is that of the socket. */
 struct akm_endpoint {
 	union {
 		struct sockaddr sa;
 		struct sockaddr_in in4;
 		struct sockaddr_in6 in6;
 	} addr;
+	int link;			/* leave there, if not 0; of a multicast group */
+	u8 ttl;				/* or hop limit; 0: the route's. Likewise */
 	struct dst_cache cache;
 	u32 wide;			/* akm_device.path_doubts when its path took any packet */
 	struct rcu_head rcu;
@@ -61,7 +63,7 @@ void akm_endpoint_free(struct akm_endpoint *endpoint);
  */
 int akm_socket_send(struct akm_device *akm, struct sk_buff *skb,
 		    struct akm_endpoint *endpoint, u8 tos);
-/* The largest inner packet that the path to @endpoint was found to take; 0: no limit known. Likewise. */
+/* Likewise. Return: the largest inner packet that the path was found to take; 0: no limit known. */
 u32 akm_socket_path_mtu(struct akm_device *akm, struct akm_endpoint *endpoint);
 
 #endif /* _AKM_SOCKET_H */

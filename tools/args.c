@@ -53,6 +53,7 @@ static int parse_value(const struct akm_arg *arg, const char *text, struct akm_v
 	switch (arg->kind) {
 	case AKM_ARG_FLAG:
 		return 0;
+	case AKM_ARG_U8:
 	case AKM_ARG_U16:
 	case AKM_ARG_U32:
 	case AKM_ARG_U64:
@@ -86,6 +87,8 @@ static int parse_value(const struct akm_arg *arg, const char *text, struct akm_v
 		return prefix_of_family(text, 16, v, e);
 	case AKM_ARG_ENDPOINT:
 		return akm_parse_endpoint(text, &v->endpoint, e);
+	case AKM_ARG_GROUP:
+		return akm_parse_group(text, &v->group, e);
 	case AKM_ARG_VIA:
 		return akm_check_via(text, e);
 	case AKM_ARG_SECRET_FILE:

@@ -18,6 +18,7 @@ struct akm_nl;
 
 enum akm_arg_kind {
 	AKM_ARG_FLAG,		/* no value follows */
+	AKM_ARG_U8,
 	AKM_ARG_U16,
 	AKM_ARG_U32,
 	AKM_ARG_U64,
@@ -36,6 +37,7 @@ enum akm_arg_kind {
 	AKM_ARG_PREFIX4,
 	AKM_ARG_PREFIX6,
 	AKM_ARG_ENDPOINT,
+	AKM_ARG_GROUP,		/* a multicast group of the underlay and its link, or "none" */
 	AKM_ARG_VIA,
 	AKM_ARG_SECRET_FILE,	/* a path or "-": the secret itself is never an argument */
 	AKM_ARG_PATH,
@@ -62,6 +64,7 @@ struct akm_value {
 		uint64_t num;
 		struct akm_prefix prefix;
 		struct akm_endpoint endpoint;
+		struct akm_group group;
 	};
 };
 

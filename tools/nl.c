@@ -142,6 +142,14 @@ static int put_prefix(struct nl_msg *msg, int attr, const struct akm_prefix *p)
 	return r ? r : nla_nest_end(msg, nest);
 }
 
+/* No address: no group any more. */
+static int put_group(struct nl_msg *msg, int attr, const struct akm_group *g)
+{
+	int r = nla_put(msg, attr, g->addr_len, g->addr);
+
+	return r || !g->addr_len ? r : nla_put_u32(msg, AKM_A_DEV_GROUP_LINK, g->link);
+}
+
 static int put_value(struct nl_msg *msg, const struct akm_value *v)
 {
 	int attr = v->arg->attr;
@@ -149,6 +157,8 @@ static int put_value(struct nl_msg *msg, const struct akm_value *v)
 	switch (v->arg->kind) {
 	case AKM_ARG_FLAG:
 		return nla_put_flag(msg, attr);
+	case AKM_ARG_U8:
+		return nla_put_u8(msg, attr, (uint8_t)v->num);
 	case AKM_ARG_U16:
 		return nla_put_u16(msg, attr, (uint16_t)v->num);
 	case AKM_ARG_U32:
@@ -166,6 +176,8 @@ static int put_value(struct nl_msg *msg, const struct akm_value *v)
 		return put_prefix(msg, attr, &v->prefix);
 	case AKM_ARG_ENDPOINT:
 		return nla_put(msg, attr, v->endpoint.len, &v->endpoint.sa);
+	case AKM_ARG_GROUP:
+		return put_group(msg, attr, &v->group);
 	case AKM_ARG_IFNAME:
 	case AKM_ARG_TEXT:
 	case AKM_ARG_NAME:

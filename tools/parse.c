@@ -227,6 +227,43 @@ int akm_parse_endpoint(const char *text, struct akm_endpoint *ret, struct akm_er
 	return 0;
 }
 
+/* Return: false if it is no multicast address. */
+static bool parse_multicast(const char *addr, struct akm_group *g)
+{
+	if (inet_pton(AF_INET, addr, g->addr) == 1) {
+		g->addr_len = 4;
+		return g->addr[0] >> 4 == 0xe;		/* 224.0.0.0/4 */
+	}
+	g->addr_len = 16;
+	return inet_pton(AF_INET6, addr, g->addr) == 1 && g->addr[0] == 0xff;
+}
+
+int akm_parse_group(const char *text, struct akm_group *ret, struct akm_error *e)
+{
+	struct akm_group g = {};
+	char addr[64], *link;
+
+	if (!strcmp(text, "none")) {
+		*ret = g;
+		return 0;
+	}
+	if (strlen(text) >= sizeof(addr))
+		return akm_error_set(e, EINVAL, NULL, "\"%.40s…\" is too long for a group", text);
+	strcpy(addr, text);
+	link = strchr(addr, '%');
+	if (link)
+		*link++ = '\0';
+	if (!parse_multicast(addr, &g))
+		return akm_error_set(e, EINVAL, NULL, "\"%s\" is not a multicast group such as 239.7.6.45%%eth0", text);
+	if (!link)
+		return akm_error_set(e, EINVAL, NULL, "%s: name its interface, as in 239.7.6.45%%eth0", text);
+	g.link = if_nametoindex(link);
+	if (!g.link)
+		return akm_error_set(e, ENODEV, NULL, "%s: there is no interface \"%s\"", text, link);
+	*ret = g;
+	return 0;
+}
+
 /* "AES-256-GCM", "aes256gcm": people write both. */
 static bool same_suite(const char *text, const char *name)
 {

@@ -28,6 +28,12 @@ struct akm_endpoint {
 	uint8_t len;			/* of the sockaddr in use */
 };
 
+struct akm_group {
+	uint8_t addr[16];		/* network order, 4 or 16 bytes of it; 0: no group */
+	uint8_t addr_len;
+	uint32_t link;			/* ifindex */
+};
+
 int akm_parse_uint(const char *text, uint64_t min, uint64_t max, uint64_t *ret, struct akm_error *e);
 /* "#1", "1": the number of an operational ATR, never 0. */
 int akm_parse_atr_id(const char *text, uint64_t *ret, struct akm_error *e);
@@ -37,6 +43,8 @@ int akm_parse_duration(const char *text, uint64_t max_ms, uint64_t *ret_ms, stru
 int akm_parse_prefix(const char *text, struct akm_prefix *ret, struct akm_error *e);
 /* 192.0.2.1:7645, [2001:db8::1]:7645, [fe80::1%eth0]:7645; the port defaults to 7645. */
 int akm_parse_endpoint(const char *text, struct akm_endpoint *ret, struct akm_error *e);
+/* 239.7.6.45%eth0, ff05::7645%eth0: a multicast address and an interface; or "none". */
+int akm_parse_group(const char *text, struct akm_group *ret, struct akm_error *e);
 int akm_parse_suite(const char *text, uint64_t *ret, struct akm_error *e);
 int akm_parse_freshness(const char *text, uint64_t *ret, struct akm_error *e);
 /* Name of an interface as the kernel would accept it. */

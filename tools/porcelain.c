@@ -90,6 +90,7 @@ static int add_value(struct json_object *args, const struct akm_value *v, struct
 	switch (v->arg->kind) {
 	case AKM_ARG_FLAG:
 		return add(args, v, name, json_object_new_boolean(true), e);
+	case AKM_ARG_U8:
 	case AKM_ARG_U16:
 	case AKM_ARG_U32:
 	case AKM_ARG_U64:
@@ -118,6 +119,7 @@ static int add_value(struct json_object *args, const struct akm_value *v, struct
 	case AKM_ARG_NAME:
 	case AKM_ARG_ATR:
 	case AKM_ARG_VIA:
+	case AKM_ARG_GROUP:
 	case AKM_ARG_SECRET_FILE:
 	case AKM_ARG_PATH:
 		return add(args, v, name, json_object_new_string(v->text), e);

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <arpa/inet.h>
+
 #include <netlink/attr.h>
 #include <netlink/genl/genl.h>
 #include <netlink/msg.h>
@@ -16,7 +18,7 @@
 #define DUMP_TRIES	5
 
 enum field_kind { F_U8, F_U16, F_U32, F_U64, F_FLAG, F_STRING, F_SUITE, F_FRESHNESS, F_FRESH, F_STATE, F_EVENT,
-		  F_SOCKADDR, F_STATS, F_PREFIX };
+		  F_SOCKADDR, F_ADDRESS, F_STATS, F_PREFIX };
 
 struct field {
 	uint16_t attr;
@@ -38,6 +40,9 @@ static const struct field dev_fields[] = {
 	{ AKM_A_DEV_EPOCH_INTERVAL, F_U32, "epoch_interval" },
 	{ AKM_A_DEV_EPOCH_GRACE, F_U32, "epoch_grace" },
 	{ AKM_A_DEV_FRESHNESS, F_FRESHNESS, "freshness" },
+	{ AKM_A_DEV_GROUP, F_ADDRESS, "group" },
+	{ AKM_A_DEV_GROUP_LINK, F_U32, "group_link" },
+	{ AKM_A_DEV_GROUP_TTL, F_U8, "group_ttl" },
 	{ AKM_A_DEV_MEMBERS, F_U32, "members_count" },
 	{ AKM_A_DEV_GENERATIONS, F_U32, "generations_count" },
 	{ AKM_A_DEV_ACTIVE_GENERATION, F_U32, "active_generation" },
@@ -117,6 +122,7 @@ static const struct field stats_fields[] = {
 	{ AKM_A_STATS_TX_NOTICE, F_U64, "tx_notice" },
 	{ AKM_A_STATS_RX_UNREACHABLE, F_U64, "rx_unreachable" },
 	{ AKM_A_STATS_TX_TOO_BIG, F_U64, "tx_too_big" },
+	{ AKM_A_STATS_TX_GROUP, F_U64, "tx_group" },
 	{}
 };
 
@@ -183,6 +189,16 @@ static struct json_object *decode_sockaddr(const struct nlattr *a)
 	return text ? json_object_new_string(text) : NULL;
 }
 
+static struct json_object *decode_address(const struct nlattr *a)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if (nla_len(a) != 4 && nla_len(a) != 16)
+		return NULL;
+	return json_object_new_string(inet_ntop(nla_len(a) == 4 ? AF_INET : AF_INET6, nla_data(a), text,
+						sizeof(text)));
+}
+
 static struct json_object *decode_stats(struct nlattr *a)
 {
 	struct json_object *o = json_object_new_object();
@@ -225,6 +241,8 @@ static struct json_object *decode_attr(enum field_kind kind, struct nlattr *a)
 		return decode_string(a);
 	case F_SOCKADDR:
 		return decode_sockaddr(a);
+	case F_ADDRESS:
+		return decode_address(a);
 	case F_STATS:
 		return decode_stats(a);
 	case F_PREFIX:

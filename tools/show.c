@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include <net/if.h>
+
 #include <linux/akm.h>
 
 #include "format.h"
@@ -26,6 +28,7 @@ static const struct {
 	{ "tx_no_member", "no member for destination" },
 	{ "tx_no_endpoint", "member without endpoint" },
 	{ "tx_exhausted", "packet numbers used up" },
+	{ "tx_too_big", "too large for the path" },
 	{ "tx_dropped", "dropped on sending" },
 	{ "rx_clone", "of another holder of the keys" },
 	{ "rx_wait_dropped", "waited in vain for a hello-ack" },
@@ -98,6 +101,18 @@ static void put_epochs(struct akm_ctx *ctx, struct json_object *dev)
 	     akm_format_duration(akm_json_u64(dev, "epoch_grace"), grace));
 }
 
+static void put_group(struct akm_ctx *ctx, struct json_object *dev)
+{
+	uint64_t index = akm_json_u64(dev, "group_link");
+	char link[IF_NAMESIZE];
+
+	if (!akm_json_has(dev, "group"))
+		return;
+	if (!if_indextoname((unsigned int)index, link))		/* gone, or of another namespace */
+		snprintf(link, sizeof(link), "%" PRIu64, index);
+	line(ctx, "group", "%s%%%s, TTL %" PRIu64, text_or(dev, "group", "?"), link, akm_json_u64(dev, "group_ttl"));
+}
+
 static void put_dev(struct akm_ctx *ctx, struct json_object *dev)
 {
 	struct json_object *stats;
@@ -120,6 +135,7 @@ static void put_dev(struct akm_ctx *ctx, struct json_object *dev)
 	put_epochs(ctx, dev);
 	if (akm_json_u64(dev, "fwmark"))
 		line(ctx, "fwmark", "0x%" PRIx64, akm_json_u64(dev, "fwmark"));
+	put_group(ctx, dev);
 	if (json_object_object_get_ex(dev, "stats", &stats))
 		put_traffic(ctx, stats);
 }

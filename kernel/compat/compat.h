@@ -9,6 +9,7 @@
 #include <linux/version.h>
 #include <linux/crypto.h>
 #include <linux/gfp.h>
+#include <linux/ipv6.h>
 #include <linux/mm.h>
 #include <linux/netdevice.h>
 #include <linux/netlink.h>
@@ -94,6 +95,18 @@ static inline void akm_udp_accept_gso(struct sock *sk)
 #else
 	udp_sk(sk)->gro_enabled = 1;
 	udp_sk(sk)->accept_udp_l4 = 1;
+#endif
+}
+
+/* What an IPv6 socket sends to a group does not come back to this machine. */
+static inline void akm_no_multicast_loop6(struct sock *sk)
+{
+#if !IS_ENABLED(CONFIG_IPV6)
+	return;
+#elif defined(inet6_clear_bit)
+	inet6_clear_bit(MC6_LOOP, sk);
+#else
+	inet6_sk(sk)->mc_loop = 0;
 #endif
 }
 

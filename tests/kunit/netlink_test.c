@@ -12,6 +12,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 #include <linux/sockptr.h>
+#include <net/flow.h>
 #include <net/net_namespace.h>
 #include <net/rtnetlink.h>
 #include <net/sock.h>
@@ -207,7 +208,7 @@ static void must(struct kunit *test, u8 cmd, const struct attr *attrs)
 /* Everything that a request could have changed */
 struct state {
 	u32 atr_id, suite, port, incarnation, interval, grace, fwmark, self;
-	u32 members, member_changes, generations, generation_changes, newest, pairs;
+	u32 members, member_changes, generations, generation_changes, newest, pairs, group;
 	char label[AKM_LABEL_MAX + 1];
 };
 
@@ -225,6 +226,7 @@ static struct state state_of(struct kunit *test)
 	s.interval = akm->epoch_interval;
 	s.grace = akm->epoch_grace;
 	s.fwmark = akm->fwmark;
+	s.group = !!rcu_access_pointer(akm->group);
 	s.self = akm->has_self ? akm->self : U32_MAX;
 	s.members = akm->member_count;
 	s.member_changes = akm->member_changes;
@@ -337,6 +339,8 @@ static void expect_all_refused(struct kunit *test, const struct bad *b, int n)
 }
 
 #define DEV(what, err, ...)	{ what, AKM_CMD_DEV_SET, err, ATTRS(__VA_ARGS__) }
+#define GROUP(addr, len, link) \
+	RAW(AKM_A_DEV_GROUP, addr, len), U32(AKM_A_DEV_GROUP_LINK, link)
 #define LABEL_ALSO		STR(AKM_A_DEV_LABEL, "must not appear")
 
 /* With an acceptable label beside it each time: nothing of a bad request may happen. */
@@ -358,6 +362,28 @@ static const struct bad bad_dev[] = {
 	DEV("incarnation of 25 bits", -ERANGE, LABEL_ALSO, U32(AKM_A_DEV_INCARNATION, 1 << 24)),
 	DEV("interval too long", -ERANGE, LABEL_ALSO, U32(AKM_A_DEV_EPOCH_INTERVAL, U32_MAX)),
 	DEV("grace too long", -ERANGE, LABEL_ALSO, U32(AKM_A_DEV_EPOCH_GRACE, U32_MAX)),
+	DEV("a group that is unicast", -EINVAL, LABEL_ALSO, GROUP("\x0a\0\0\x01", 4, 1)),
+	DEV("the last address before the groups", -EINVAL, LABEL_ALSO,
+	    GROUP("\xdf\xff\xff\xff", 4, 1)),
+	DEV("the first one after them", -EINVAL, LABEL_ALSO, GROUP("\xf0\0\0\0", 4, 1)),
+	DEV("an IPv6 group that is unicast", -EINVAL, LABEL_ALSO,
+	    GROUP("\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\x01", 16, 1)),
+	DEV("an IPv6 group that stays within the node", -EINVAL, LABEL_ALSO,
+	    GROUP("\xff\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\x01", 16, 1)),
+	DEV("a group of 3 bytes", -EINVAL, LABEL_ALSO, GROUP("\xef\x01\x02", 3, 1)),
+	DEV("a group of 5 bytes", -EINVAL, LABEL_ALSO, GROUP("\xef\x01\x02\x03\x04", 5, 1)),
+	DEV("a group of 17 bytes", 0, LABEL_ALSO,
+	    GROUP("\xff\x05\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01", 17, 1)),
+	DEV("a group without link", -EINVAL, LABEL_ALSO,
+	    RAW(AKM_A_DEV_GROUP, "\xef\x01\x02\x03", 4)),
+	DEV("a group on a link that is not there", -ENODEV, LABEL_ALSO,
+	    GROUP("\xef\x01\x02\x03", 4, 0x7fffffff)),
+	DEV("link 0", 0, LABEL_ALSO, GROUP("\xef\x01\x02\x03", 4, 0)),
+	DEV("TTL 0", 0, LABEL_ALSO, GROUP("\xef\x01\x02\x03", 4, 1), U8(AKM_A_DEV_GROUP_TTL, 0)),
+	DEV("a link without group", -EINVAL, LABEL_ALSO, U32(AKM_A_DEV_GROUP_LINK, 1)),
+	DEV("a TTL without group", -EINVAL, LABEL_ALSO, U8(AKM_A_DEV_GROUP_TTL, 1)),
+	DEV("a TTL of no group", -EINVAL, LABEL_ALSO, RAW(AKM_A_DEV_GROUP, "", 0),
+	    U8(AKM_A_DEV_GROUP_TTL, 1)),
 	DEV("an attribute that only comes out", 0, LABEL_ALSO, U32(AKM_A_DEV_MEMBERS, 1)),
 	DEV("another one", 0, LABEL_ALSO, STR(AKM_A_DEV_DRIVER, "mine")),
 	DEV("unknown attribute", 0, LABEL_ALSO, U32(AKM_A_DEV_MAX + 1, 1)),
@@ -366,6 +392,20 @@ static const struct bad bad_dev[] = {
 	DEV("name twice", -EINVAL, LABEL_ALSO, STR(AKM_A_DEV_IFNAME, DEVICE)),
 	{ "no such command", AKM_CMD_EVENT, -EOPNOTSUPP, ATTRS(LABEL_ALSO) },
 };
+
+/* The device's own index is known to the test only. lo knows no multicast. */
+static void netlink_bad_group_link(struct kunit *test)
+{
+	u32 self = ((struct fixture *)test->priv)->akm->dev->ifindex;
+	struct bad loops = { "a group on the device itself", AKM_CMD_DEV_SET, -ELOOP };
+
+	loops.attrs = ATTRS(LABEL_ALSO, RAW(AKM_A_DEV_GROUP, "\xef\x01\x02\x03", 4),
+			    RAW(AKM_A_DEV_GROUP_LINK, &self, 4));
+	expect_refused(test, &loops);
+	loops = (struct bad)DEV("a group on lo", -EOPNOTSUPP, LABEL_ALSO,
+				GROUP("\xef\x01\x02\x03", 4, LOOPBACK_IFINDEX));
+	expect_refused(test, &loops);
+}
 
 static void netlink_bad_dev(struct kunit *test)
 {
@@ -817,6 +857,7 @@ static struct kunit_case netlink_cases[] = {
 	KUNIT_CASE(netlink_bad_device),
 	KUNIT_CASE(netlink_bad_framing),
 	KUNIT_CASE(netlink_bad_dev),
+	KUNIT_CASE(netlink_bad_group_link),
 	KUNIT_CASE(netlink_bad_member),
 	KUNIT_CASE(netlink_too_many_prefixes),
 	KUNIT_CASE(netlink_bad_order),

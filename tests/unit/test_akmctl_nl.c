@@ -244,6 +244,30 @@ static void test_dev_set(void **state)
 	assert_int_equal(nla_get_u32(tb[AKM_A_DEV_EPOCH_GRACE]), 250);
 }
 
+static void test_group(void **state)
+{
+	struct nlattr *tb[AKM_A_DEV_MAX + 1];
+
+	(void)state;
+	run_ok("dev set akm1 group ff05::7645%lo ttl 255");
+	parse_sent(0, AKM_CMD_DEV_SET, tb, AKM_A_DEV_MAX);
+	assert_int_equal(nla_len(tb[AKM_A_DEV_GROUP]), 16);
+	assert_int_equal(*(uint8_t *)nla_data(tb[AKM_A_DEV_GROUP]), 0xff);
+	assert_int_equal(nla_get_u32(tb[AKM_A_DEV_GROUP_LINK]), 1);
+	assert_int_equal(nla_len(tb[AKM_A_DEV_GROUP_TTL]), 1);
+	assert_int_equal(nla_get_u8(tb[AKM_A_DEV_GROUP_TTL]), 255);
+	run_ok("dev set akm1 group 239.7.6.45%lo");
+	parse_sent(1, AKM_CMD_DEV_SET, tb, AKM_A_DEV_MAX);
+	assert_memory_equal(nla_data(tb[AKM_A_DEV_GROUP]), "\xef\x07\x06\x2d", 4);
+	assert_int_equal(nla_len(tb[AKM_A_DEV_GROUP]), 4);
+	assert_null(tb[AKM_A_DEV_GROUP_TTL]);
+	run_ok("dev set akm1 group none");
+	parse_sent(2, AKM_CMD_DEV_SET, tb, AKM_A_DEV_MAX);
+	assert_non_null(tb[AKM_A_DEV_GROUP]);
+	assert_int_equal(nla_len(tb[AKM_A_DEV_GROUP]), 0);
+	assert_null(tb[AKM_A_DEV_GROUP_LINK]);
+}
+
 static void test_generation_words(void **state)
 {
 	struct nlattr *tb[AKM_A_GENERATION_MAX + 1];
@@ -662,6 +686,27 @@ static void test_show(void **state)
 	assert_non_null(strstr(out, "interface: akm1\n"));
 }
 
+/* Its link by name where there is such an interface, by number where not. */
+static void test_show_group(void **state)
+{
+	static const uint8_t v4[4] = { 239, 7, 6, 45 }, v6[16] = { 0xff, 5, [14] = 0x76, 0x45 };
+	struct nl_msg *msg = reply_dev();
+
+	(void)state;
+	nla_put(msg, AKM_A_DEV_GROUP, sizeof(v4), v4);
+	nla_put_u32(msg, AKM_A_DEV_GROUP_LINK, 1);
+	nla_put_u8(msg, AKM_A_DEV_GROUP_TTL, 7);
+	msg = reply_dev();
+	nla_put(msg, AKM_A_DEV_GROUP, sizeof(v6), v6);
+	nla_put_u32(msg, AKM_A_DEV_GROUP_LINK, 4000000000u);
+	nla_put_u8(msg, AKM_A_DEV_GROUP_TTL, 1);
+	run_ok("show");
+	assert_non_null(strstr(out, "  group: 239.7.6.45%lo, TTL 7\n"));
+	assert_non_null(strstr(out, "  group: ff05::7645%4000000000, TTL 1\n"));
+	run_ok("show -j");
+	assert_non_null(strstr(out, "\"ff05::7645\""));
+}
+
 static void test_show_json(void **state)
 {
 	struct json_object *all, *dev, *list;
@@ -882,11 +927,11 @@ static int remove_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_member_set), TEST(test_dev_set), TEST(test_generation_words), TEST(test_dev_add),
+		TEST(test_member_set), TEST(test_dev_set), TEST(test_group), TEST(test_generation_words), TEST(test_dev_add),
 		TEST(test_dev_add_undone), TEST(test_dev_add_refused), TEST(test_dev_del), TEST(test_module_missing),
 		TEST(test_chain), TEST(test_pairs), TEST(test_secret_sources), TEST(test_install),
 		TEST(test_install_many), TEST(test_install_refused), TEST(test_request_wiped), TEST(test_show),
-		TEST(test_show_json), TEST(test_tables), TEST(test_show_nothing), TEST(test_dump_interrupted),
+		TEST(test_show_group), TEST(test_show_json), TEST(test_tables), TEST(test_show_nothing), TEST(test_dump_interrupted),
 		TEST(test_malformed_replies), TEST(test_unknown_attribute), TEST(test_explain),
 		TEST(test_refusal_names_word),
 	};

@@ -250,6 +250,53 @@ static int parse(const char *line, struct akm_values *v, struct akm_error *e)
 	return parse_line(&ctx, line, &cmd, v, e);
 }
 
+static void refuse_group(const char *text, int err, const char *why)
+{
+	struct akm_group g, before;
+	struct akm_error e = {};
+
+	memset(&g, 0xa5, sizeof(g));
+	before = g;
+	if (akm_parse_group(text, &g, &e) != err)
+		fail_msg("group \"%s\" was accepted, or refused with another number", text);
+	if (!strstr(e.reason, why))
+		fail_msg("group \"%s\": \"%s\" does not say \"%s\"", text, e.reason, why);
+	assert_memory_equal(&g, &before, sizeof(g));
+}
+
+static void test_group(void **state)
+{
+	static const uint8_t v4[4] = { 239, 7, 6, 45 }, v6[16] = { 0xff, 5, [14] = 0x76, 0x45 };
+	struct akm_error e = {};
+	struct akm_group g;
+
+	(void)state;
+	refuse_group("", -EINVAL, "not a multicast group");
+	refuse_group("eth0", -EINVAL, "not a multicast group");
+	refuse_group("None", -EINVAL, "not a multicast group");
+	refuse_group("223.255.255.255%lo", -EINVAL, "not a multicast group");
+	refuse_group("240.0.0.0%lo", -EINVAL, "not a multicast group");
+	refuse_group("fe80::1%lo", -EINVAL, "not a multicast group");
+	refuse_group("[ff05::1%lo]", -EINVAL, "not a multicast group");
+	refuse_group("239.7.6.45:7645%lo", -EINVAL, "not a multicast group");
+	refuse_group("239.7.6.45", -EINVAL, "name its interface");
+	refuse_group("ff02::1", -EINVAL, "name its interface");
+	refuse_group("239.7.6.45%", -ENODEV, "no interface");
+	refuse_group("239.7.6.45%no-such-if", -ENODEV, "no interface \"no-such-if\"");
+	refuse_group("ff0200000000000000000000000000000000000000000000000000000000000000", -EINVAL, "too long");
+	assert_int_equal(akm_parse_group("239.7.6.45%lo", &g, &e), 0);
+	assert_int_equal(g.addr_len, 4);
+	assert_memory_equal(g.addr, v4, 4);
+	assert_int_equal(g.link, 1);
+	assert_int_equal(akm_parse_group("ff05::7645%lo", &g, &e), 0);
+	assert_int_equal(g.addr_len, 16);
+	assert_memory_equal(g.addr, v6, 16);
+	assert_int_equal(akm_parse_group("224.0.0.0%lo", &g, &e), 0);
+	assert_int_equal(akm_parse_group("239.255.255.255%lo", &g, &e), 0);
+	assert_int_equal(akm_parse_group("none", &g, &e), 0);
+	assert_int_equal(g.addr_len, 0);
+}
+
 static void refuse(const char *line, const char *field, const char *why)
 {
 	static struct akm_values v;
@@ -292,6 +339,9 @@ static void test_lines_refused(void **state)
 	refuse("dev add akm1 suite rot13", "suite", "not one of");
 	refuse("dev add akm1 epoch-interval 50d", "epoch-interval", "longer");
 	refuse("dev set akm1 fwmark 0x100000000", "fwmark", "out of range");
+	refuse("dev set akm1 group 10.0.0.1%lo", "group", "not a multicast group");
+	refuse("dev set akm1 group 239.1.1.1%lo ttl 0", "ttl", "out of range");
+	refuse("dev set akm1 group 239.1.1.1%lo ttl 256", "ttl", "out of range");
 	refuse("generation install akm1 number 1 key-id 1", "chain-file", "missing");
 	refuse("generation install akm1 number 0 key-id 1 chain-file -", "number", "out of range");
 	refuse("generation install akm1 number 1 chain-file -", "key-id", "missing");
@@ -378,6 +428,7 @@ int main(void)
 		cmocka_unit_test(test_prefix),
 		cmocka_unit_test(test_endpoint_refused),
 		cmocka_unit_test(test_endpoint),
+		cmocka_unit_test(test_group),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_duration),
 		cmocka_unit_test(test_names),

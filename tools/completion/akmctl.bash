@@ -21,8 +21,8 @@ _akmctl_verbs() { # OBJECT
 
 _akmctl_words() { # "OBJECT VERB" or OBJECT
 	case $1 in
-	"dev add") echo "atr-id label self suite port incarnation fwmark epoch-interval epoch-grace freshness" ;;
-	"dev set") echo "atr-id label self suite port incarnation fwmark epoch-interval epoch-grace freshness" ;;
+	"dev add") echo "atr-id label self suite port incarnation fwmark epoch-interval epoch-grace freshness group ttl" ;;
+	"dev set") echo "atr-id label self suite port incarnation fwmark epoch-interval epoch-grace freshness group ttl" ;;
 	"member set") echo "index name prefix endpoint roams" ;;
 	"member del") echo "index" ;;
 	"member show") echo "index" ;;

@@ -109,6 +109,9 @@ enum akm_a_dev {
 	AKM_A_DEV_PAD,
 	AKM_A_DEV_DRIVER,		/* NUL string, crypto driver that serves the suite, out only */
 	AKM_A_DEV_FRESHNESS,		/* u32, enum akm_freshness; for generations installed afterwards */
+	AKM_A_DEV_GROUP,		/* 4 or 16 bytes, network order: underlay multicast; empty = none */
+	AKM_A_DEV_GROUP_LINK,		/* u32, ifindex in the underlay's namespace; with GROUP */
+	AKM_A_DEV_GROUP_TTL,		/* u8, TTL or hop limit, default 1; with GROUP */
 	__AKM_A_DEV_MAX
 };
 #define AKM_A_DEV_MAX (__AKM_A_DEV_MAX - 1)
@@ -197,6 +200,7 @@ enum akm_a_stats {
 	AKM_A_STATS_TX_NOTICE,
 	AKM_A_STATS_RX_UNREACHABLE,	/* ICMP errors about our packets, but for their size */
 	AKM_A_STATS_TX_TOO_BIG,		/* for the path, and the sender was told */
+	AKM_A_STATS_TX_GROUP,		/* that went to the underlay multicast group */
 	__AKM_A_STATS_MAX
 };
 #define AKM_A_STATS_MAX (__AKM_A_STATS_MAX - 1)
