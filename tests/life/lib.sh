@@ -29,7 +29,7 @@ quiet_wire() { # NODE…
 gossip_group=239.7.6.46
 gossips=()
 
-# Everybody is ready to talk to everybody and to the group: ROUNDS times, MICROSECONDS apart.
+# Everybody is ready to talk to everybody and, unless gossip_group is empty, to the group: ROUNDS times, MICROSECONDS apart.
 gossip_up() { # "NODES" ROUNDS MICROSECONDS [OPTIONS…]
 	local nodes=$1 rounds=$2 interval=$3 n m others
 	shift 3
@@ -39,7 +39,7 @@ gossip_up() { # "NODES" ROUNDS MICROSECONDS [OPTIONS…]
 			[ "$m" = "$n" ] || others+=("$(overlay "$m")")
 		done
 		on "$n" ip route replace 239.0.0.0/8 dev akm0 || return
-		start "$scratch/gossip-$n" on "$n" gossip -m "$gossip_group" -i "$interval" "$@" "$(index_of "$n")" "$rounds" \
+		start "$scratch/gossip-$n" on "$n" gossip ${gossip_group:+-m "$gossip_group"} -i "$interval" "$@" "$(index_of "$n")" "$rounds" \
 			"${others[@]}"
 		gossips+=("$started")
 		within 20 says listening "$scratch/gossip-$n" || return
