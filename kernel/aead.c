@@ -15,8 +15,9 @@ struct akm_request {
 	akm_aead_done_t done;		/* of a single packet; NULL: of job */
 	size_t size;			/* of this allocation */
 	u8 iv[AKM_NONCE_LEN];
-	struct scatterlist sg[SG_MAX];
+	struct scatterlist from;	/* linear source, initialised once, like the next */
 	struct scatterlist to;		/* linear destination, if it is another */
+	struct scatterlist sg[SG_MAX];	/* any other source */
 	struct aead_request aead;	/* last: the algorithm's context follows */
 };
 
@@ -135,20 +136,28 @@ void akm_aead_free(struct akm_aead *aead)
 static struct akm_request *request_get(const struct akm_aead *aead)
 {
 	size_t size = sizeof(struct akm_request) + crypto_aead_reqsize(aead->tfm);
-	struct akm_request *req = this_cpu_xchg(spare, NULL);
+	struct akm_request *req = __this_cpu_read(spare);
 
+	__this_cpu_write(spare, NULL);
 	if (likely(req && req->size >= size))
 		return req;
 	kfree_sensitive(req);
 	req = kmalloc(size, GFP_ATOMIC | __GFP_NOWARN);
-	if (req)
+	if (req) {
 		req->size = size;
+		sg_init_table(&req->from, 1);
+		sg_init_table(&req->to, 1);
+	}
 	return req;
 }
 
 static void request_put(struct akm_request *req)
 {
-	kfree_sensitive(this_cpu_xchg(spare, req));
+	struct akm_request *other = __this_cpu_read(spare);
+
+	__this_cpu_write(spare, req);
+	if (unlikely(other))		/* one that went to cryptd came back meanwhile */
+		kfree_sensitive(other);
 }
 
 void akm_aead_exit(void)
@@ -181,14 +190,15 @@ static void request_done(akm_crypto_arg *arg, int err)
 	local_bh_enable();
 }
 
-static int map_skb(struct akm_request *req, struct sk_buff *skb, unsigned int offset,
-		   unsigned int len)
+/* Return: the @len bytes at @offset, or an ERR_PTR. */
+static struct scatterlist *map_skb(struct akm_request *req, struct sk_buff *skb,
+				   unsigned int offset, unsigned int len)
 {
 	int n;
 
 	if (!skb_is_nonlinear(skb)) {
-		sg_init_one(req->sg, skb->data + offset, len);
-		return 0;
+		sg_set_buf(&req->from, skb->data + offset, len);
+		return &req->from;
 	}
 	/* few pieces as a rule, and clearing the whole table takes longer than filling it */
 	sg_init_table(req->sg, SG_FEW);
@@ -197,13 +207,13 @@ static int map_skb(struct akm_request *req, struct sk_buff *skb, unsigned int of
 		sg_init_table(req->sg, SG_MAX);
 		n = skb_to_sgvec(skb, req->sg, offset, len);
 	}
-	return n < 0 ? n : 0;
+	return n < 0 ? ERR_PTR(n) : req->sg;
 }
 
 /* Source and destination are mapped. Gives @req back unless it goes on by itself. */
 static int start(const struct akm_aead *aead, struct akm_request *req,
-		 struct scatterlist *to, unsigned int cryptlen, u64 number,
-		 int (*operation)(struct aead_request *))
+		 struct scatterlist *from, struct scatterlist *to, unsigned int cryptlen,
+		 u64 number, int (*operation)(struct aead_request *))
 {
 	u32 flags = 0;
 	int err;
@@ -215,7 +225,7 @@ static int start(const struct akm_aead *aead, struct akm_request *req,
 	aead_request_set_tfm(&req->aead, aead->tfm);
 	aead_request_set_callback(&req->aead, flags, request_done, req);
 	aead_request_set_ad(&req->aead, sizeof(struct akm_header));
-	aead_request_set_crypt(&req->aead, req->sg, to, cryptlen, req->iv);
+	aead_request_set_crypt(&req->aead, from, to, cryptlen, req->iv);
 
 	err = operation(&req->aead);
 	if (err == -EBUSY && flags) {	/* without the flag it would mean: dropped */
@@ -233,26 +243,31 @@ static int crypt_skb(const struct akm_aead *aead, struct sk_buff *skb, unsigned 
 {
 	const struct akm_header *header = (const struct akm_header *)skb->data;
 	struct akm_request *req = request_get(aead);
-	int err;
+	struct scatterlist *sg;
 
 	if (!req)
 		return -ENOMEM;
-	err = map_skb(req, skb, 0, skb->len);
-	if (err) {
+	sg = map_skb(req, skb, 0, skb->len);
+	if (IS_ERR(sg)) {
 		request_put(req);
-		return err;
+		return PTR_ERR(sg);
 	}
 	req->job.skb = skb;
 	req->done = done;
-	return start(aead, req, req->sg, cryptlen, be64_to_cpu(header->packet_number), operation);
+	return start(aead, req, sg, sg, cryptlen, be64_to_cpu(header->packet_number), operation);
 }
 
 /* Make @skb writable in at most SG_MAX pieces, with @tail bytes more at the end. */
 static int make_writable(struct sk_buff *skb, unsigned int tail)
 {
 	struct sk_buff *trailer;
-	int n = skb_cow_data(skb, tail, &trailer);
+	int n;
 
+	if (likely(!skb_is_nonlinear(skb) && !skb_cloned(skb) && skb_tailroom(skb) >= tail)) {
+		__skb_put(skb, tail);
+		return 0;
+	}
+	n = skb_cow_data(skb, tail, &trailer);
 	if (unlikely(n > SG_MAX - 1)) {
 		if (skb_linearize(skb))
 			return -ENOMEM;
@@ -297,27 +312,28 @@ int akm_aead_seal_job(const struct akm_aead *aead, const struct akm_job *job)
 
 	if (!req)
 		return -ENOMEM;
-	sg_init_one(req->sg, job->buffer, sizeof(struct akm_header) + job->text_len + AKM_TAG_LEN);
+	sg_set_buf(&req->from, job->buffer, AKM_OVERHEAD + job->text_len);
 	req->job = *job;
 	req->done = NULL;
-	return start(aead, req, req->sg, job->text_len, job->number, crypto_aead_encrypt);
+	return start(aead, req, &req->from, &req->from, job->text_len, job->number,
+		     crypto_aead_encrypt);
 }
 
 int akm_aead_open_job(const struct akm_aead *aead, const struct akm_job *job)
 {
 	struct akm_request *req = request_get(aead);
-	int err;
+	struct scatterlist *sg;
 
 	if (!req)
 		return -ENOMEM;
-	err = map_skb(req, job->skb, job->offset, AKM_OVERHEAD + job->text_len);
-	if (err) {
+	sg = map_skb(req, job->skb, job->offset, AKM_OVERHEAD + job->text_len);
+	if (IS_ERR(sg)) {
 		request_put(req);
-		return err;
+		return PTR_ERR(sg);
 	}
-	sg_init_one(&req->to, job->buffer, sizeof(struct akm_header) + job->text_len);
+	sg_set_buf(&req->to, job->buffer, sizeof(struct akm_header) + job->text_len);
 	req->job = *job;
 	req->done = NULL;
-	return start(aead, req, &req->to, job->text_len + AKM_TAG_LEN, job->number,
+	return start(aead, req, sg, &req->to, job->text_len + AKM_TAG_LEN, job->number,
 		     crypto_aead_decrypt);
 }

@@ -65,9 +65,17 @@ static u32 *used(struct akm_prefixes *prefixes, const struct akm_prefix_key *key
 	return key->family == AF_INET ? &prefixes->used4[key->len] : &prefixes->used6[key->len];
 }
 
-static unsigned long *lengths(struct akm_prefixes *prefixes, const struct akm_prefix_key *key)
+/* A reader that sees half of a change tries a length in vain, or misses what is not yet there. */
+static void set_length(struct akm_prefixes *prefixes, const struct akm_prefix_key *key, bool in_use)
 {
-	return key->family == AF_INET ? prefixes->lengths4 : prefixes->lengths6;
+	if (key->family == AF_INET)
+		WRITE_ONCE(prefixes->lengths4,
+			   in_use ? prefixes->lengths4 | BIT_ULL(key->len) :
+				    prefixes->lengths4 & ~BIT_ULL(key->len));
+	else if (in_use)
+		set_bit(key->len, prefixes->lengths6);
+	else
+		clear_bit(key->len, prefixes->lengths6);
 }
 
 int akm_prefix_insert(struct akm_prefixes *prefixes, struct akm_prefix *prefix)
@@ -79,14 +87,14 @@ int akm_prefix_insert(struct akm_prefixes *prefixes, struct akm_prefix *prefix)
 	if (err)
 		return err == -EEXIST ? err : -ENOMEM;
 	if (!(*used(prefixes, &prefix->key))++)
-		set_bit(prefix->key.len, lengths(prefixes, &prefix->key));
+		set_length(prefixes, &prefix->key, true);
 	return 0;
 }
 
 void akm_prefix_remove(struct akm_prefixes *prefixes, struct akm_prefix *prefix)
 {
 	if (!--(*used(prefixes, &prefix->key)))
-		clear_bit(prefix->key.len, lengths(prefixes, &prefix->key));
+		set_length(prefixes, &prefix->key, false);
 	rhashtable_remove_fast(&prefixes->table, &prefix->node, prefix_params);
 	kfree_rcu(prefix, rcu);
 }
@@ -120,40 +128,45 @@ bool akm_prefix_has_host_bits(const struct akm_prefix_key *key)
 	return memcmp(&masked, key, sizeof(masked)) != 0;
 }
 
-/* @key holds the whole address; shortening it step by step only ever clears bits. */
-static struct akm_member *longest_match(struct akm_prefixes *prefixes,
-					const unsigned long *set, unsigned int top,
-					struct akm_prefix_key *key)
+/* The owner of exactly this prefix, or NULL. RCU. */
+static struct akm_member *owner(struct akm_prefixes *prefixes, const struct akm_prefix_key *key)
 {
-	unsigned long size = top + 1;
+	struct akm_prefix *prefix = rhashtable_lookup(&prefixes->table, key, prefix_params);
 
-	for (;;) {
-		unsigned long len = find_last_bit(set, size);
-		struct akm_prefix *prefix;
-
-		if (len >= size)
-			return NULL;
-		key->len = len;
-		mask_key(key);
-		prefix = rhashtable_lookup(&prefixes->table, key, prefix_params);
-		if (prefix)
-			return READ_ONCE(prefix->member);
-		size = len;
-	}
+	return prefix ? READ_ONCE(prefix->member) : NULL;
 }
 
+/* Shortening an address step by step only ever clears bits. */
 struct akm_member *akm_prefix_lookup4(struct akm_prefixes *prefixes, __be32 addr)
 {
 	struct akm_prefix_key key = { .family = AF_INET, .addr = { addr } };
+	u64 lengths = READ_ONCE(prefixes->lengths4);
+	struct akm_member *member = NULL;
 
-	return longest_match(prefixes, prefixes->lengths4, 32, &key);
+	for (; lengths && !member; lengths &= ~BIT_ULL(key.len)) {
+		key.len = fls64(lengths) - 1;
+		key.addr[0] &= mask_word(key.len);
+		member = owner(prefixes, &key);
+	}
+	return member;
 }
 
 struct akm_member *akm_prefix_lookup6(struct akm_prefixes *prefixes,
 				      const struct in6_addr *addr)
 {
 	struct akm_prefix_key key = { .family = AF_INET6 };
+	unsigned long len = AKM_PREFIX_LENGTHS, size;
+	struct akm_member *member = NULL;
 
 	memcpy(key.addr, addr, sizeof(key.addr));
-	return longest_match(prefixes, prefixes->lengths6, 128, &key);
+	while (!member) {
+		size = len;
+		len = find_last_bit(prefixes->lengths6, size);
+		if (len >= size)
+			break;
+		key.len = len;
+		mask_key(&key);
+		member = owner(prefixes, &key);
+	}
+	return member;
 }

@@ -38,7 +38,7 @@ struct akm_prefixes {
 	struct rhashtable table;
 	u32 used4[AKM_PREFIX_LENGTHS];	/* prefixes of each length, writers only */
 	u32 used6[AKM_PREFIX_LENGTHS];
-	DECLARE_BITMAP(lengths4, AKM_PREFIX_LENGTHS);
+	u64 lengths4;			/* bit set: there are prefixes of that length */
 	DECLARE_BITMAP(lengths6, AKM_PREFIX_LENGTHS);
 };
 

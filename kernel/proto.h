@@ -8,6 +8,7 @@
 
 #include <linux/types.h>
 #include <linux/build_bug.h>
+#include <linux/string.h>
 #include <asm/byteorder.h>
 
 #define AKM_PROTO_VERSION	1
@@ -111,12 +112,12 @@ static inline u32 akm_packet_incarnation(u64 packet_number)
 static inline void akm_nonce(u8 nonce[AKM_NONCE_LEN], const u8 iv[AKM_NONCE_LEN],
 			     u64 packet_number)
 {
-	int i;
+	__be64 low;
 
-	for (i = 0; i < AKM_NONCE_LEN; i++)
-		nonce[i] = iv[i];
-	for (i = 0; i < 8; i++)
-		nonce[4 + i] ^= packet_number >> (56 - 8 * i);
+	memcpy(&low, iv + 4, sizeof(low));
+	low ^= cpu_to_be64(packet_number);
+	memcpy(nonce, iv, 4);
+	memcpy(nonce + 4, &low, sizeof(low));
 }
 
 #endif /* _AKM_PROTO_H */

@@ -177,13 +177,13 @@ static u8 packet_type(const struct akm_key *key, const struct sk_buff *skb)
  */
 static void hand_up(struct akm_device *akm, struct sk_buff *skb)
 {
-	if (unlikely(this_cpu_read(depth) >= DEPTH_MAX)) {
+	if (unlikely(__this_cpu_read(depth) >= DEPTH_MAX)) {
 		gro_cells_receive(&akm->gro, skb);
 		return;
 	}
-	this_cpu_inc(depth);
+	__this_cpu_inc(depth);
 	netif_receive_skb(skb);
-	this_cpu_dec(depth);
+	__this_cpu_dec(depth);
 }
 
 /* @skb is @n inner packets as one, its headers and checksum state set. */
