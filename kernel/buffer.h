@@ -14,6 +14,12 @@
 /* BH disabled. Return: @size bytes, or NULL; certainly NULL if that is over AKM_BUFFER_MAX. */
 void *akm_buffer_alloc(unsigned int size);
 
+/* One reference more. Any context. */
+static inline void akm_buffer_get(void *buffer)
+{
+	get_page(virt_to_head_page(buffer));
+}
+
 /* Any context. */
 static inline void akm_buffer_free(void *buffer)
 {

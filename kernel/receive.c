@@ -16,6 +16,7 @@
 #include "notice.h"
 #include "roam.h"
 #include "socket.h"
+#include "track.h"
 #include "train.h"
 #include "warm.h"
 
@@ -566,6 +567,7 @@ struct batch {
 	const struct akm_socket *as;
 	struct sk_buff *skb;		/* all of them, from offset 0 on */
 	u8 tos;
+	struct akm_track track;		/* where they are written to */
 	struct akm_train train;
 	struct akm_key *train_key;	/* held, if there is a train */
 };
@@ -585,29 +587,49 @@ static unsigned int buffer_share(unsigned int text_len)
 	return SKB_DATA_ALIGN(sizeof(struct akm_header) + text_len);
 }
 
+/* What came before is complete, and goes on as soon as nothing is lent of it any more. */
+static void batch_start(struct batch *batch, const struct akm_job *job,
+			const struct akm_segment *segment)
+{
+	struct akm_key *key = job->key;
+	struct akm_train train = {};
+	int err = -EACCES;
+
+	if (check_addresses(key, batch->skb, (u8 *)segment->data, job->number)) {
+		err = akm_train_start(&train, segment, buffer_share(job->text_len));
+		if (err)
+			count_refused(key, AKM_STAT_RX_DROPPED);
+	}
+	akm_track_give_back(&batch->track);
+	batch_flush(batch);
+	if (err) {
+		akm_buffer_free(job->buffer);
+		akm_key_put(key);
+		return;
+	}
+	batch->train = train;
+	batch->train_key = key;
+	akm_track_keep(&batch->track, (u8 *)segment->data + segment->len);
+}
+
 /* The inner packet of @job is whole and new. Takes over its buffer and hold on the key. */
 static void batch_add(struct batch *batch, const struct akm_job *job, unsigned int len)
 {
 	u8 *inner = job->buffer + sizeof(struct akm_header);
-	unsigned int truesize = buffer_share(job->text_len);
 	struct akm_key *key = job->key;
 	struct akm_segment segment;
 
 	akm_segment_parse(inner, len, &segment);
-	if (key == batch->train_key && akm_train_join(&batch->train, &segment, truesize)) {
-		akm_key_put(key);	/* the train has one */
+	if (batch->track.lent)
+		segment.lent = batch->track.lent - sizeof(struct akm_header);
+	if (key != batch->train_key ||
+	    !akm_train_join(&batch->train, &segment, buffer_share(job->text_len))) {
+		batch_start(batch, job, &segment);
 		return;
 	}
-	batch_flush(batch);
-	if (check_addresses(key, batch->skb, inner, job->number)) {
-		if (!akm_train_start(&batch->train, &segment, truesize)) {
-			batch->train_key = key;
-			return;
-		}
-		count_refused(key, AKM_STAT_RX_DROPPED);
-	}
-	akm_buffer_free(job->buffer);
-	akm_key_put(key);
+	akm_track_give_back(&batch->track);
+	akm_track_keep(&batch->track, inner + len);
+	akm_key_put(key);		/* the train has one */
 }
 
 struct sk_buff *akm_receive_copy(const struct sk_buff *outer, unsigned int offset,
@@ -674,6 +696,7 @@ static void finish_job(struct batch *batch, const struct akm_job *job, int err)
 		batch_add(batch, job, len);
 		return;
 	}
+	akm_track_give_back(&batch->track);
 	akm_buffer_free(job->buffer);
 	akm_key_put(key);
 }
@@ -690,13 +713,38 @@ static void job_done(struct akm_job *job, int err)
 	kfree_skb(job->skb);
 }
 
+/* A place for the @len bytes at @offset of the batch, decrypted; or NULL. */
+static u8 *batch_lay(struct batch *batch, unsigned int offset, unsigned int len)
+{
+	unsigned int lent = akm_train_lends(&batch->train, batch->track.end);
+
+	if (lent)
+		lent += sizeof(struct akm_header);
+	return akm_track_lay(&batch->track, len - AKM_TAG_LEN, lent, batch->skb->len - offset);
+}
+
+/* A packet will be written later, and with it on what is lent to it. */
+static void batch_part(struct batch *batch, const struct akm_job *job)
+{
+	struct akm_track *track = &batch->track;
+
+	if (track->lent && akm_train_save_end(&batch->train, track->aside, track->lent)) {
+		count_refused(batch->train_key, AKM_STAT_RX_DROPPED);
+		kfree_skb(batch->train.skb);
+		batch->train.skb = NULL;
+		akm_key_put(batch->train_key);
+	}
+	track->lent = 0;
+	akm_track_keep(track, job->buffer + sizeof(struct akm_header) + job->text_len);
+}
+
 /* Takes over the hold on @key. */
 static void open_job(struct batch *batch, struct akm_key *key, unsigned int offset,
 		     unsigned int len, const struct claims *claims)
 {
 	struct akm_job job = {
 		.done = job_done,
-		.buffer = akm_buffer_alloc(len - AKM_TAG_LEN),
+		.buffer = batch_lay(batch, offset, len),
 		.text_len = len - AKM_OVERHEAD,
 		.skb = batch->skb,
 		.offset = offset,
@@ -715,8 +763,10 @@ static void open_job(struct batch *batch, struct akm_key *key, unsigned int offs
 	}
 	skb_get(job.skb);		/* for a request that is not answered at once */
 	err = akm_aead_open_job(&key->aead, &job);
-	if (err == -EINPROGRESS)
+	if (err == -EINPROGRESS) {
+		batch_part(batch, &job);
 		return;
+	}
 	finish_job(batch, &job, err);
 	kfree_skb(job.skb);
 }
@@ -736,6 +786,7 @@ static void receive_batch(const struct akm_socket *as, struct sk_buff *skb, u8 t
 			open_job(&batch, key, at.offset, at.len, &claims);
 	}
 	batch_flush(&batch);
+	akm_track_free(&batch.track);
 	kfree_skb(skb);
 }
 
@@ -759,11 +810,22 @@ static bool fits_buffer(const struct sk_buff *skb)
 	return skb->len <= AKM_BUFFER_MAX && !skb_has_frag_list(skb);
 }
 
+/* Takes over @skb and the hold on @key. Apart, so that others are spared what a batch needs. */
+static noinline void open_into_buffer(const struct akm_socket *as, struct akm_key *key,
+				      struct sk_buff *skb, u8 tos, const struct claims *claims)
+{
+	struct batch alone = { .as = as, .skb = skb, .tos = tos };
+
+	open_job(&alone, key, 0, skb->len, claims);
+	batch_flush(&alone);
+	akm_track_free(&alone.track);
+	kfree_skb(skb);
+}
+
 static void receive_datagram(const struct akm_socket *as, struct sk_buff *skb, u8 tos,
 			     bool waited)
 {
 	const struct place at = { .skb = skb, .len = skb->len, .waited = waited };
-	struct batch alone = { .as = as, .skb = skb, .tos = tos };
 	struct claims claims;
 	struct akm_key *key;
 
@@ -771,9 +833,7 @@ static void receive_datagram(const struct akm_socket *as, struct sk_buff *skb, u
 	if (!key) {
 		kfree_skb(skb);
 	} else if (!may_write(skb) && fits_buffer(skb)) {
-		open_job(&alone, key, 0, skb->len, &claims);
-		batch_flush(&alone);
-		kfree_skb(skb);
+		open_into_buffer(as, key, skb, tos, &claims);
 	} else if (likely(!skb_linearize_cow(skb))) {
 		open_single(key, skb, tos);
 	} else {

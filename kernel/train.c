@@ -8,6 +8,7 @@
 #include <net/ip6_checksum.h>
 #include <net/tcp.h>
 #include "buffer.h"
+#include "gso.h"
 
 /* What of a packet that does not join goes to the linear part of its sk_buff */
 #define LINEAR		128
@@ -90,6 +91,15 @@ static bool same_transport(const struct tcphdr *a, const struct tcphdr *b)
 	       !memcmp(a + 1, b + 1, a->doff * 4 - sizeof(*a));
 }
 
+/* Behind its last byte */
+static u8 *end_of(const struct akm_train *train)
+{
+	const struct skb_shared_info *info = skb_shinfo(train->skb);
+	const skb_frag_t *last = &info->frags[info->nr_frags - 1];
+
+	return (u8 *)skb_frag_address(last) + skb_frag_size(last);
+}
+
 static bool fits(const struct akm_train *train, const struct akm_segment *segment)
 {
 	const u8 *head = train->skb->data;
@@ -99,7 +109,8 @@ static bool fits(const struct akm_train *train, const struct akm_segment *segmen
 	if (segment->header_len != train->header_len ||
 	    segment->network_len != train->network_len || payload > train->mss ||
 	    train->skb->len + payload > TOTAL_MAX ||
-	    skb_shinfo(train->skb)->nr_frags == MAX_SKB_FRAGS ||
+	    (skb_shinfo(train->skb)->nr_frags == MAX_SKB_FRAGS &&
+	     end_of(train) != segment->data + segment->header_len) ||
 	    ntohl(tcp->seq) != train->next_seq ||
 	    !same_transport(tcp_of(head, train->network_len), tcp))
 		return false;
@@ -138,22 +149,83 @@ static void note_last(struct akm_train *train, const struct akm_segment *segment
 		train->open = false;
 }
 
+unsigned int akm_train_lends(const struct akm_train *train, const u8 *at)
+{
+	if (!train->skb || !train->open || end_of(train) != at)
+		return 0;
+	return train->header_len;
+}
+
+int akm_train_save_end(struct akm_train *train, const u8 *data, unsigned int n)
+{
+	struct skb_shared_info *info = skb_shinfo(train->skb);
+	skb_frag_t *last = &info->frags[info->nr_frags - 1];
+	unsigned int cut = min(n, skb_frag_size(last));
+	bool whole = cut == skb_frag_size(last);
+	u8 *buffer;
+
+	train->open = false;
+	if (info->nr_frags == MAX_SKB_FRAGS && !whole)
+		return -ENOMEM;
+	buffer = akm_buffer_alloc(cut);
+	if (!buffer)
+		return -ENOMEM;
+	memcpy(buffer, data + n - cut, cut);
+	if (whole) {
+		akm_buffer_free(skb_frag_address(last));
+		info->nr_frags--;
+	} else {
+		skb_frag_size_sub(last, cut);
+	}
+	train->skb->len -= cut;
+	train->skb->data_len -= cut;
+	akm_buffer_attach(train->skb, buffer, cut, SKB_DATA_ALIGN(cut));
+	return 0;
+}
+
+/* Lengthen the last fragment if the payload lies behind it. */
+static bool extend(struct akm_train *train, u8 *payload, unsigned int len)
+{
+	if (end_of(train) != payload)
+		return false;
+	skb_coalesce_rx_frag(train->skb, skb_shinfo(train->skb)->nr_frags - 1, len, len);
+	akm_buffer_free(payload);
+	return true;
+}
+
+static void attach(struct akm_train *train, const struct akm_segment *segment,
+		   unsigned int truesize)
+{
+	u8 *payload = (u8 *)segment->data + segment->header_len;
+	unsigned int len = segment->len - segment->header_len;
+
+	if (!extend(train, payload, len))
+		akm_buffer_attach(train->skb, payload, len, truesize);
+}
+
 bool akm_train_join(struct akm_train *train, const struct akm_segment *segment,
 		    unsigned int truesize)
 {
 	if (!train->skb || !train->open || !segment->header_len || !fits(train, segment))
 		return false;
 	take_end_flags(train, tcp_of(segment->data, segment->network_len));
-	akm_buffer_attach(train->skb, (u8 *)segment->data + segment->header_len,
-			  segment->len - segment->header_len, truesize);
+	attach(train, segment, truesize);
 	note_last(train, segment);
 	return true;
+}
+
+static unsigned int linear_len(const struct akm_segment *segment)
+{
+	unsigned int len = segment->header_len ?: LINEAR;
+
+	BUILD_BUG_ON(AKM_GSO_HEADER_MAX > LINEAR);
+	return min(segment->len, max_t(unsigned int, len, segment->lent));
 }
 
 int akm_train_start(struct akm_train *train, const struct akm_segment *segment,
 		    unsigned int truesize)
 {
-	unsigned int linear = segment->header_len ?: min_t(unsigned int, segment->len, LINEAR);
+	unsigned int linear = linear_len(segment);
 	struct sk_buff *skb = alloc_skb(NET_SKB_PAD + linear, GFP_ATOMIC | __GFP_NOWARN);
 
 	if (!skb)
@@ -171,7 +243,7 @@ int akm_train_start(struct akm_train *train, const struct akm_segment *segment,
 	};
 	if (segment->header_len) {
 		train->mss = segment->len - segment->header_len;
-		train->open = true;
+		train->open = linear == segment->header_len;
 		note_last(train, segment);
 	} else {
 		train->n = 1;

@@ -28,12 +28,27 @@ struct akm_segment {
 	unsigned int len;
 	u16 network_len;
 	u16 header_len;			/* 0: not TCP, or not of the kind that is joined */
+	u16 lent;			/* the first bytes belong to others: they are copied */
 };
 
 /* @len is what the inner IP header says, and at least the length of it. */
 void akm_segment_parse(const u8 *data, unsigned int len, struct akm_segment *ret_segment);
 
-/* Is @segment the next of the stream, with the same addresses? Then it has joined. */
+/*
+ * How many bytes before @at may be lent to the headers of what is to be written there, so
+ * that it can join as one piece; 0 if the train does not end there.
+ */
+unsigned int akm_train_lends(const struct akm_train *train, const u8 *at);
+/*
+ * The last @n bytes, at least, will be overwritten: have a copy of them, @data, in their
+ * place. Nothing joins afterwards. Return: 0 or -ENOMEM.
+ */
+int akm_train_save_end(struct akm_train *train, const u8 *data, unsigned int n);
+
+/*
+ * Is @segment the next of the stream, with the same addresses? Then it has joined, and the
+ * reference on its buffer is taken over.
+ */
 bool akm_train_join(struct akm_train *train, const struct akm_segment *segment,
 		    unsigned int truesize);
 

@@ -18,6 +18,7 @@
 
 #include "buffer.h"
 #include "compat/compat.h"
+#include "track.h"
 #include "train.h"
 #include "util.h"
 
@@ -355,6 +356,197 @@ static void train_undoes_gso(struct kunit *test)
 	kfree_skb(ours);
 }
 
+/* Packet @i, where receive.c would have it decrypted */
+static struct akm_segment lay(struct kunit *test, struct akm_track *track,
+			      const struct akm_train *train, const struct sk_buff *skb,
+			      const struct akm_gso *gso, unsigned int i)
+{
+	const unsigned int head = sizeof(struct akm_header);
+	unsigned int len = akm_gso_len(gso, i), lent = akm_train_lends(train, track->end);
+	struct akm_segment segment;
+	u8 *place;
+
+	local_bh_disable();
+	place = akm_track_lay(track, head + len, lent ? head + lent : 0,
+			      (gso->n - i) * (head + len));
+	local_bh_enable();
+	KUNIT_ASSERT_NOT_NULL(test, place);
+	memset(place, 0xee, head);
+	akm_gso_write(skb, gso, i, place + head);
+	akm_segment_parse(place + head, len, &segment);
+	segment.lent = track->lent ? track->lent - head : 0;
+	return segment;
+}
+
+/* A packet that does not open leaves anything at its place. */
+static void lay_in_vain(struct kunit *test, struct akm_track *track,
+			const struct akm_train *train, const struct sk_buff *skb,
+			const struct akm_gso *gso, unsigned int i)
+{
+	struct akm_segment segment = lay(test, track, train, skb, gso, i);
+
+	memset((u8 *)segment.data, 0xdd, segment.len);
+	akm_track_give_back(track);
+	akm_buffer_free((void *)segment.data);
+}
+
+static void couple(struct kunit *test, struct akm_track *track, struct akm_train *train,
+		   const struct akm_segment *segment)
+{
+	if (train->skb)
+		KUNIT_ASSERT_TRUE(test, akm_train_join(train, segment, 2048));
+	else
+		KUNIT_ASSERT_EQ(test, akm_train_start(train, segment, 2048), 0);
+	akm_track_give_back(track);
+	akm_track_keep(track, (u8 *)segment->data + segment->len);
+}
+
+/* On a track there is no limit but that of IP's length, and the payload is in one piece. */
+static void train_is_one_piece(struct kunit *test)
+{
+	const struct shape *s = test->param_value;
+	struct sk_buff *ours = make(test, s), *joined;
+	struct akm_train train = {};
+	struct akm_segment segment;
+	struct akm_track track = {};
+	struct akm_gso gso = {};
+	unsigned int i;
+
+	if (s->udp || s->tcp_flags & CWR) {
+		kfree_skb(ours);
+		kunit_skip(test, "of a kind that is not joined");
+	}
+	KUNIT_ASSERT_TRUE(test, akm_gso_plan(ours, &gso));
+	for (i = 0; i < gso.n; i++) {
+		lay_in_vain(test, &track, &train, ours, &gso, i);
+		segment = lay(test, &track, &train, ours, &gso, i);
+		couple(test, &track, &train, &segment);
+	}
+	akm_track_free(&track);
+	joined = akm_train_end(&train);
+	expect_same(test, joined, ours);
+	KUNIT_EXPECT_LE(test, skb_shinfo(joined)->nr_frags,
+			1 + ours->len / (AKM_BUFFER_MAX - 2 * MSS));
+	kfree_skb(joined);
+	kfree_skb(ours);
+}
+
+static void expect_payload(struct kunit *test, const struct sk_buff *skb,
+			   unsigned int header_len, unsigned int len)
+{
+	unsigned int i;
+	u8 byte;
+
+	KUNIT_ASSERT_EQ(test, skb->len, header_len + len);
+	for (i = 0; i < len; i++) {
+		KUNIT_ASSERT_EQ(test, skb_copy_bits(skb, header_len + i, &byte, 1), 0);
+		if (byte != payload_byte(i))
+			break;
+	}
+	KUNIT_EXPECT_EQ(test, i, len);
+}
+
+/* Another packet is written later on what is lent to it: the train has saved its end. */
+static void leave_early(struct kunit *test, unsigned int mss, unsigned int n)
+{
+	static const struct shape shape = {
+		.payload = 8 * MSS, .tcp_flags = ACK, .options = 12,
+	};
+	struct sk_buff *ours = make(test, &shape), *joined;
+	struct akm_train train = {};
+	struct akm_track track = {};
+	struct akm_segment segment;
+	struct akm_gso gso = {};
+	unsigned int i;
+	int err;
+
+	KUNIT_ASSERT_TRUE(test, akm_gso_plan(ours, &gso));
+	gso.mss = mss;
+	gso.n = DIV_ROUND_UP(gso.payload, mss);
+	for (i = 0; i < n; i++) {
+		segment = lay(test, &track, &train, ours, &gso, i);
+		couple(test, &track, &train, &segment);
+	}
+	segment = lay(test, &track, &train, ours, &gso, n);
+	local_bh_disable();
+	err = akm_train_save_end(&train, track.aside, track.lent);
+	local_bh_enable();
+	KUNIT_ASSERT_EQ(test, err, 0);
+	memset((u8 *)segment.data - sizeof(struct akm_header), 0xdd,
+	       sizeof(struct akm_header) + segment.len);
+	KUNIT_EXPECT_EQ(test, akm_train_lends(&train, track.end), 0);
+	joined = akm_train_end(&train);
+	expect_payload(test, joined, gso.header_len, n * mss);
+	akm_buffer_free((void *)segment.data);
+	akm_track_free(&track);
+	kfree_skb(joined);
+	kfree_skb(ours);
+}
+
+static void train_saves_its_end(struct kunit *test)
+{
+	leave_early(test, MSS, 3);
+	leave_early(test, 20, 1);	/* less than the headers that lie on it */
+	leave_early(test, 20, 4);
+}
+
+/* Another buffer may happen to end where this one begins: what lies there is not lent. */
+static void track_lends_its_own(struct kunit *test)
+{
+	struct akm_track track = {};
+	u8 *place;
+
+	local_bh_disable();
+	place = akm_track_lay(&track, 200, 0, 1000);
+	KUNIT_ASSERT_NOT_NULL(test, place);
+	akm_buffer_free(place);
+	place = akm_track_lay(&track, 200, 100, 1000);
+	KUNIT_EXPECT_PTR_EQ(test, (void *)place, track.buffer);
+	KUNIT_EXPECT_EQ(test, track.lent, 0);
+	akm_track_keep(&track, place + 200);
+	akm_buffer_free(place);
+	place = akm_track_lay(&track, 200, 100, 1000);
+	KUNIT_EXPECT_PTR_EQ(test, (void *)place, track.buffer + 100);
+	akm_track_give_back(&track);
+	akm_buffer_free(place);
+	akm_track_free(&track);
+	local_bh_enable();
+}
+
+/* What has no room in a train starts one, with a copy of what was lent to it. */
+static void train_starts_on_another(struct kunit *test)
+{
+	static const struct shape shape = {
+		.payload = 2 * MSS, .tcp_flags = ACK, .options = 12,
+	}, other = {
+		.payload = 2 * MSS, .tcp_flags = ACK,
+	};
+	struct sk_buff *ours = make(test, &shape), *theirs = make(test, &other), *skb;
+	struct akm_train train = {}, next = {};
+	struct akm_track track = {};
+	struct akm_segment segment;
+	struct akm_gso gso = {};
+
+	KUNIT_ASSERT_TRUE(test, akm_gso_plan(ours, &gso));
+	segment = lay(test, &track, &train, ours, &gso, 0);
+	couple(test, &track, &train, &segment);
+	KUNIT_ASSERT_TRUE(test, akm_gso_plan(theirs, &gso));
+	segment = lay(test, &track, &train, theirs, &gso, 0);
+	KUNIT_EXPECT_FALSE(test, akm_train_join(&train, &segment, 2048));
+	KUNIT_ASSERT_EQ(test, akm_train_start(&next, &segment, 2048), 0);
+	akm_track_give_back(&track);
+	akm_track_keep(&track, (u8 *)segment.data + segment.len);
+	akm_track_free(&track);
+	skb = akm_train_end(&train);
+	expect_payload(test, skb, gso.header_len + 12, MSS);
+	kfree_skb(skb);
+	skb = akm_train_end(&next);
+	expect_payload(test, skb, gso.header_len, MSS);
+	kfree_skb(skb);
+	kfree_skb(ours);
+	kfree_skb(theirs);
+}
+
 /* One change to the second packet, @byte counted from the transport header if @tcp */
 static const struct change {
 	const char *what;
@@ -480,6 +672,10 @@ static struct kunit_case gso_cases[] = {
 	KUNIT_CASE_PARAM(train_refuses_strangers, change_gen_params),
 	KUNIT_CASE(train_parses_anything),
 	KUNIT_CASE_PARAM(train_undoes_gso, shape_gen_params),
+	KUNIT_CASE_PARAM(train_is_one_piece, shape_gen_params),
+	KUNIT_CASE(track_lends_its_own),
+	KUNIT_CASE(train_saves_its_end),
+	KUNIT_CASE(train_starts_on_another),
 	{}
 };
 
