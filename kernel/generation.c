@@ -13,6 +13,7 @@
 #include "compat/compat.h"
 #include "device.h"
 #include "hello.h"
+#include "notice.h"
 
 #define RETRY_DELAY	HZ		/* after a step that failed for want of memory */
 #define PRINT_LABEL	"akm1 print"	/* local: never leaves the kernel */
@@ -125,6 +126,7 @@ static struct akm_generation *generation_create(struct akm_device *akm,
 	gen->install_epoch = install->epoch;
 	gen->current_number = install->epoch;
 	gen->wanted = install->epoch;
+	gen->filled = install->epoch;
 	return gen;
 }
 
@@ -559,6 +561,7 @@ static void go(struct akm_generation *gen, enum akm_epoch_slot from)
 	akm_generation_now(gen, &now);
 	akm_epoch_warm_talkers(slot(gen, from), slot(gen, AKM_EPOCH_CURRENT));
 	shift_epochs(gen, from);
+	akm_notice_stepped(gen);
 	gen->previous_deadline = jiffies + msecs_to_jiffies(gen->akm->epoch_grace);
 	gen->akm->generation_changes++;
 	report(gen, AKM_EVENT_EPOCH, 0);
@@ -577,6 +580,21 @@ static int roll(struct akm_generation *gen)
 	err = prepare_next(gen);
 	if (!err)
 		go(gen, AKM_EPOCH_NEXT);
+	return err;
+}
+
+/*
+ * By ourselves: nobody has told us, so we tell everybody, unless the device is down. tend()
+ * goes on with it.
+ */
+static int roll_first(struct akm_generation *gen)
+{
+	struct akm_device *akm = gen->akm;
+	int err = roll(gen);
+
+	if (!err && rcu_access_pointer(akm->sock))
+		akm_announce_start(&gen->tell, jiffies, akm->epoch_grace, akm->member_count,
+				   get_random_u32());
 	return err;
 }
 
@@ -602,7 +620,7 @@ int akm_generation_roll(struct akm_device *akm, struct netlink_ext_ack *extack)
 		NL_SET_ERR_MSG(extack, "no generation is active");
 		return -ENOENT;
 	}
-	return roll(gen);
+	return roll_first(gen);
 }
 
 int akm_generations_warm(struct akm_device *akm, struct akm_member *member, bool trial)
@@ -731,11 +749,42 @@ static bool is_due(unsigned long deadline, unsigned long now, unsigned long *wai
 	return false;
 }
 
+static void tell_if_due(struct akm_generation *gen, unsigned long now, unsigned long *wait)
+{
+	struct akm_announce *tell = &gen->tell;
+
+	akm_announce_heard(tell, gen->self, akm_notice_teller(gen));
+	if (!tell->rounds || gen->state != AKM_GEN_ACTIVE || !is_due(tell->at, now, wait))
+		return;
+	if (rcu_access_pointer(gen->akm->sock))
+		akm_notice_tell(gen);
+	else
+		akm_announce_stop(tell);	/* the device is down */
+	if (tell->rounds)
+		*wait = min(*wait, tell->at - now);
+}
+
+static bool is_ahead(const struct akm_generation *gen, u32 epoch)
+{
+	return (s32)(epoch - gen->current_number) > 0;
+}
+
+/* Is it time for the next epoch? By our own doing (*ret_first), or are we pulled along? */
+static bool roll_is_due(const struct akm_generation *gen, unsigned long now, unsigned long *wait,
+			bool *ret_first)
+{
+	bool timed = gen->state == AKM_GEN_ACTIVE && gen->akm->epoch_interval &&
+		     is_due(gen->akm->next_roll, now, wait);
+	bool wanted = is_ahead(gen, READ_ONCE(gen->wanted));
+
+	*ret_first = is_ahead(gen, READ_ONCE(gen->filled)) || (timed && !wanted);
+	return timed || wanted;
+}
+
 static void tend_generation(struct akm_generation *gen, unsigned long now, unsigned long *wait)
 {
 	struct akm_device *akm = gen->akm;
-	bool timed = gen->state == AKM_GEN_ACTIVE && akm->epoch_interval;
-	bool roll_due = (s32)(READ_ONCE(gen->wanted) - gen->current_number) > 0;
+	bool first, failed = false;
 
 	if (gen->state == AKM_GEN_RETIRING && is_due(gen->deadline, now, wait)) {
 		erase(gen);
@@ -744,9 +793,10 @@ static void tend_generation(struct akm_generation *gen, unsigned long now, unsig
 	if (slot(gen, AKM_EPOCH_PREVIOUS) && is_due(gen->previous_deadline, now, wait))
 		akm_epoch_destroy(rcu_replace_pointer(gen->epoch[AKM_EPOCH_PREVIOUS], NULL,
 						      lockdep_is_held(&akm->lock)));
-	if (timed && is_due(akm->next_roll, now, wait))
-		roll_due = true;
-	if ((roll_due && roll(gen)) || prepare_next(gen))
+	if (roll_is_due(gen, now, wait, &first))
+		failed = first ? roll_first(gen) : roll(gen);
+	tell_if_due(gen, now, wait);
+	if (failed || prepare_next(gen))
 		*wait = min_t(unsigned long, *wait, RETRY_DELAY);
 }
 

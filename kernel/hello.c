@@ -559,7 +559,10 @@ bool akm_hello_receive(struct akm_key *key, enum akm_packet_type type, const voi
 		receive_ack(key, body, ret_released);
 		return true;
 	case AKM_PACKET_NOTICE:		/* it has come under the epoch that it is about */
-		return akm_notice_valid(body, len, key->epoch->number);
+		if (!akm_notice_valid(body, len, key->epoch->number))
+			return false;
+		akm_notice_heard(key);
+		return true;
 	case AKM_PACKET_PAIR:
 	case AKM_PACKET_GROUP:
 		break;

@@ -682,6 +682,12 @@ static void want_epoch(struct akm_generation *gen, u64 number)
 	akm_generations_tend(gen->akm);
 }
 
+static void fill_epoch(const struct akm_epoch *epoch)
+{
+	WRITE_ONCE(epoch->gen->filled, (u32)epoch->number + 1);
+	want_epoch(epoch->gen, epoch->number + 1);
+}
+
 bool akm_key_reserve(struct akm_key *key, unsigned int n, u64 *ret_first)
 {
 	u64 end;
@@ -693,7 +699,7 @@ bool akm_key_reserve(struct akm_key *key, unsigned int n, u64 *ret_first)
 	if (unlikely(end > AKM_SEQUENCE_MAX + 1))
 		return false;
 	if (unlikely(end >= AKM_ROLL_PACKETS && end - n < AKM_ROLL_PACKETS))
-		want_epoch(key->epoch->gen, key->epoch->number + 1);
+		fill_epoch(key->epoch);
 	*ret_first = end - n;
 	return true;
 }

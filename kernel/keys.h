@@ -31,6 +31,7 @@
 #include "kdf.h"
 #include "proto.h"
 #include "replay.h"
+#include "announce.h"
 
 struct akm_asking;
 struct akm_device;
@@ -154,6 +155,9 @@ struct akm_generation {
 	struct akm_epoch __rcu *epoch[AKM_EPOCH_SLOTS];
 	u32 current_number;		/* low half of the current epoch, for lockless readers */
 	u32 wanted;			/* low half of the epoch that a packet asks for */
+	u32 filled;			/* and of the one that we want: a key is used up soon */
+	struct akm_announce tell;		/* device lock */
+	u32 teller;			/* notice.c; lossy */
 	struct rcu_head rcu;
 };
 

@@ -60,7 +60,7 @@ class World:
 
     def open(self, packet, receiver):
         """"Receiver" of protocol.rst, but for the replay window. Returns the header with the whole
-        epoch, and the inner packet, or the body of a hello or its answer."""
+        epoch, and the inner packet, or the body of a packet that carries no data."""
         header = akm.Header.parse(packet)
         epoch = header.epoch
         if header.key_id != self.generation.key_id or epoch >= EPOCHS or \
@@ -68,7 +68,7 @@ class World:
             raise akm.Refused('unknown key')
         key = self.key(header.kind, epoch, header.sender, receiver)
         text = akm.unseal(self.generation, key, packet)
-        if header.kind in (akm.HELLO, akm.HELLO_ACK):
+        if header.kind not in (akm.PAIR, akm.GROUP):
             return header, text
         inner = whole_packet(text)
         source, destination = addresses(inner)
@@ -184,7 +184,7 @@ class Member:
             self.epoch = max(self.epoch, header.epoch)
             if header.kind == akm.HELLO:
                 self.send_as(akm.HELLO_ACK, header.sender, inner)
-            elif header.kind != akm.HELLO_ACK:
+            elif header.kind in (akm.PAIR, akm.GROUP):
                 return header, inner
 
     def own(self, v):

@@ -14,6 +14,7 @@
 #include <linux/udp.h>
 
 #include "device.h"
+#include "hello.h"
 #include "keys.h"
 #include "notice.h"
 #include "socket.h"
@@ -549,6 +550,127 @@ static void catch_up_retiring_sends_none(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, notices(test, PEER, AKM_PACKET_PAIR, 1), 0);
 }
 
+/* ---- of our own steps ---- */
+
+/* A notice of the epoch in @slot has come from @member. */
+static void heard_notice(struct kunit *test, u16 member, enum akm_epoch_slot slot)
+{
+	struct sk_buff_head released;
+	struct akm_notice notice;
+	struct akm_key *key;
+
+	__skb_queue_head_init(&released);
+	local_bh_disable();
+	rcu_read_lock();
+	key = akm_key_rx(rcu_dereference(generation(test)->epoch[slot]), member,
+			 AKM_PACKET_NOTICE);
+	rcu_read_unlock();
+	notice.epoch = cpu_to_be64(key ? key->epoch->number : 0);
+	KUNIT_EXPECT_TRUE(test, key && akm_hello_receive(key, AKM_PACKET_NOTICE, &notice,
+							 sizeof(notice), &released));
+	local_bh_enable();
+	if (key)
+		akm_key_put(key);
+}
+
+static u16 teller(struct kunit *test)
+{
+	struct akm_device *akm = test->priv;
+	u16 member;
+
+	mutex_lock(&akm->lock);
+	member = akm_notice_teller(generation(test));
+	mutex_unlock(&akm->lock);
+	return member;
+}
+
+static void step(struct kunit *test)
+{
+	struct akm_device *akm = test->priv;
+	int err;
+
+	mutex_lock(&akm->lock);
+	err = akm_generation_roll(akm, NULL);
+	mutex_unlock(&akm->lock);
+	KUNIT_ASSERT_EQ(test, err, 0);
+}
+
+static void catch_up_knows_who_tells(struct kunit *test)
+{
+	int i;
+
+	KUNIT_EXPECT_EQ(test, teller(test), AKM_ANNOUNCE_NOBODY);
+	heard_notice(test, THIRD, AKM_EPOCH_CURRENT);
+	KUNIT_EXPECT_EQ(test, teller(test), THIRD);
+	heard_notice(test, PEER, AKM_EPOCH_CURRENT);
+	heard_notice(test, THIRD, AKM_EPOCH_CURRENT);
+	KUNIT_EXPECT_EQ(test, teller(test), PEER);
+	/* of the next epoch: that counts when it is there, and what is late does not */
+	heard_notice(test, THIRD, AKM_EPOCH_NEXT);
+	KUNIT_EXPECT_EQ(test, teller(test), AKM_ANNOUNCE_NOBODY);
+	step(test);
+	heard_notice(test, PEER, AKM_EPOCH_PREVIOUS);
+	KUNIT_EXPECT_EQ(test, teller(test), THIRD);
+	for (i = 0; i < 256; i++)
+		step(test);
+	KUNIT_EXPECT_EQ(test, teller(test), AKM_ANNOUNCE_NOBODY);
+}
+
+/* How many members would be told in the next burst; the device is down, so none is. */
+static u64 told(struct kunit *test)
+{
+	struct akm_device *akm = test->priv;
+	u64 before[AKM_STATS], after[AKM_STATS];
+
+	akm_stats_read(&akm->stats, before);
+	mutex_lock(&akm->lock);
+	akm_notice_tell(generation(test));
+	mutex_unlock(&akm->lock);
+	akm_stats_read(&akm->stats, after);
+	return after[AKM_STAT_TX_DROPPED] - before[AKM_STAT_TX_DROPPED];
+}
+
+/* Everybody in each round, wherever in it we are ourselves */
+static void catch_up_tells_everybody(struct kunit *test)
+{
+	struct akm_generation *gen = generation(test);
+
+	akm_announce_start(&gen->tell, jiffies, 0, 3, 0);
+	KUNIT_EXPECT_EQ(test, told(test), 2);
+	KUNIT_EXPECT_EQ(test, gen->tell.rounds, AKM_ANNOUNCE_ROUNDS - 1);
+	gen->self = PEER;		/* THIRD; there is no key for SELF */
+	KUNIT_EXPECT_EQ(test, told(test), 1);
+	gen->self = THIRD;		/* PEER, from the beginning again */
+	KUNIT_EXPECT_EQ(test, told(test), 1);
+	KUNIT_EXPECT_EQ(test, gen->tell.rounds, 0);
+	gen->self = SELF;
+}
+
+/* Does it have its keys in the current epoch? */
+static bool is_warm(struct kunit *test, u16 member)
+{
+	struct akm_key *key;
+
+	rcu_read_lock();
+	key = akm_key_tx_pair(rcu_dereference(generation(test)->epoch[AKM_EPOCH_CURRENT]), member,
+			      1);
+	rcu_read_unlock();
+	if (key)
+		akm_key_put(key);
+	return key;
+}
+
+/* For those that have been silent for long no keys are made. */
+static void catch_up_tells_no_cold_members(struct kunit *test)
+{
+	akm_warm_members = 0;
+	step(test);
+	step(test);
+	KUNIT_EXPECT_EQ(test, told(test), 0);
+	KUNIT_EXPECT_FALSE(test, is_warm(test, PEER) || is_warm(test, THIRD));
+	akm_warm_members = AKM_WARM_MEMBERS;
+}
+
 static struct kunit_case catch_up_cases[] = {
 	KUNIT_CASE(catch_up_jumps),
 	KUNIT_CASE(catch_up_jumps_again),
@@ -565,6 +687,9 @@ static struct kunit_case catch_up_cases[] = {
 	KUNIT_CASE(catch_up_follows_notices),
 	KUNIT_CASE(catch_up_notices_are_few),
 	KUNIT_CASE(catch_up_retiring_sends_none),
+	KUNIT_CASE(catch_up_knows_who_tells),
+	KUNIT_CASE(catch_up_tells_everybody),
+	KUNIT_CASE(catch_up_tells_no_cold_members),
 	{}
 };
 

@@ -427,8 +427,71 @@ static void keys_next_epoch_is_ready(struct kunit *test)
 	expect_keys(test, 1);
 }
 
+/* Who steps first tells the others, soon; so late here that it is still to be seen. */
+static unsigned int rounds_to_tell(struct kunit *test)
+{
+	struct akm_device *akm = test->priv;
+	unsigned int rounds;
+
+	mutex_lock(&akm->lock);
+	rounds = akm_generation_find(akm, ctx.generation)->tell.rounds;
+	mutex_unlock(&akm->lock);
+	return rounds;
+}
+
+static void tell_late(struct kunit *test)
+{
+	struct akm_device *akm = test->priv;
+
+	mutex_lock(&akm->lock);
+	akm->epoch_grace = U32_MAX;
+	akm->member_count = BIT(28);	/* spread over days */
+	RCU_INIT_POINTER(akm->sock, (struct akm_socket *)akm);	/* as if it were up */
+	mutex_unlock(&akm->lock);
+}
+
+static void tell_no_more(struct kunit *test)
+{
+	struct akm_device *akm = test->priv;
+
+	mutex_lock(&akm->lock);
+	akm->epoch_interval = 0;
+	akm->member_count = 2;
+	RCU_INIT_POINTER(akm->sock, NULL);
+	mutex_unlock(&akm->lock);
+}
+
+static void keys_who_steps_tells(struct kunit *test)
+{
+	struct akm_device *akm = test->priv;
+	struct akm_generation *gen;
+
+	tell_late(test);
+	KUNIT_EXPECT_EQ(test, rounds_to_tell(test), 0);
+	roll(test);
+	KUNIT_EXPECT_EQ(test, rounds_to_tell(test), AKM_ANNOUNCE_ROUNDS);
+	/* who is pulled along has nothing to tell, and no more of the epoch before */
+	rcu_read_lock();
+	gen = akm_generation_lookup(akm->net, KEY_ID);
+	akm_epoch_seen(rcu_dereference(gen->epoch[AKM_EPOCH_NEXT]));
+	rcu_read_unlock();
+	UNTIL(test, current_epoch(test) == EPOCH + 2);
+	flush_delayed_work(&akm->tend);	/* what sends is ahead of the slots */
+	KUNIT_EXPECT_EQ(test, rounds_to_tell(test), 0);
+	mutex_lock(&akm->lock);
+	akm->epoch_interval = 1;
+	akm_generations_schedule_roll(akm);
+	mutex_unlock(&akm->lock);
+	UNTIL(test, current_epoch(test) > EPOCH + 2);
+	KUNIT_EXPECT_EQ(test, rounds_to_tell(test), AKM_ANNOUNCE_ROUNDS);
+	tell_no_more(test);
+	roll(test);
+	KUNIT_EXPECT_EQ(test, rounds_to_tell(test), 0);
+}
+
 static void keys_many_packets_roll(struct kunit *test)
 {
+	tell_late(test);
 	set_next(test, AKM_PACKET_GROUP, AKM_ROLL_PACKETS - 3);
 	KUNIT_EXPECT_EQ(test, reserve(test, AKM_PACKET_GROUP, 2), AKM_ROLL_PACKETS - 3);
 	flush_delayed_work(&((struct akm_device *)test->priv)->tend);
@@ -436,6 +499,8 @@ static void keys_many_packets_roll(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, reserve(test, AKM_PACKET_GROUP, 2), AKM_ROLL_PACKETS - 1);
 	UNTIL(test, current_epoch(test) == EPOCH + 1);
 	KUNIT_EXPECT_EQ(test, reserve(test, AKM_PACKET_GROUP, 1), 0);
+	KUNIT_EXPECT_EQ(test, rounds_to_tell(test), AKM_ANNOUNCE_ROUNDS);
+	tell_no_more(test);
 }
 
 /* P4: the previous epoch receives for the grace period, without chains, then is gone. */
@@ -684,6 +749,7 @@ static struct kunit_case keys_cases[] = {
 	KUNIT_CASE(keys_follow_the_schedule),
 	KUNIT_CASE(keys_late_pair),
 	KUNIT_CASE(keys_next_epoch_is_ready),
+	KUNIT_CASE(keys_who_steps_tells),
 	KUNIT_CASE(keys_many_packets_roll),
 	KUNIT_CASE(keys_previous_epoch_ends),
 	KUNIT_CASE(keys_generations_overlap),

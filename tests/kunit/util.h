@@ -44,6 +44,7 @@ extern struct kunit_suite akm_netlink_suite;
 extern struct kunit_suite akm_prefix_suite;
 extern struct kunit_suite akm_proto_suite;
 extern struct kunit_suite akm_replay_suite;
+extern struct kunit_suite akm_announce_suite;
 extern struct kunit_suite akm_warm_suite;
 
 #endif /* _AKM_TEST_UTIL_H */

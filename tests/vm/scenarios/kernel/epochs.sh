@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# The ratchet: a roll under traffic loses nothing and pulls the others along (P9); when its time of grace is over,
-# nothing of an old epoch can be read any more (P4); a chain given at a later epoch talks to members that stepped
-# there by themselves, and opens nothing from before (P5).
+# The ratchet: a roll under traffic loses nothing and pulls the others along, also those to whom nobody speaks (P9);
+# when its time of grace is over, nothing of an old epoch can be read any more (P4); a chain given at a later epoch
+# talks to members that stepped there by themselves, and opens nothing from before (P5).
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/../../lib.sh"
 
@@ -19,6 +19,14 @@ record() { # FILE: some packets from a to b, and some from a to the group
 	local status=$?
 	capture_stop "$capture"
 	return $status
+}
+
+notices() { # NODE…: how many they have sent
+	local n sum=0
+	for n; do
+		sum=$((sum + $(counter "$n" tx_notice)))
+	done
+	echo $sum
 }
 
 group_up "a b c"
@@ -67,3 +75,15 @@ need "a's packets to the group from epoch 1 are led to x" on a inject -t group -
 	replay eth0 "$scratch/one.pcap"
 claim "x has no key for them" within 10 counter_at_least x rx_unknown_key $((unknown + 5))
 claim "x delivered none of them" equal "$(counter x rx_packets)" "$delivered"
+
+# Nobody has anything to say: who steps tells everybody, who was told does not.
+for n in a b c x; do
+	need "$n keeps old epochs for 600 ms" on $n akmctl dev set akm0 epoch-grace 600ms
+done
+told=$(counter a tx_notice) others=$(notices b c x)
+need "a rolls" on a akmctl epoch roll akm0
+for n in b c x; do
+	claim "$n hears of it" within 5 epoch_is $n 3
+done
+claim "from a, which says it three times" within 5 counter_at_least a tx_notice $((told + 9))
+claim "and from nobody else" equal "$(notices b c x)" "$others"
