@@ -418,6 +418,7 @@ static const struct key keys[] = {
 	{ "link", "announce", R | M, set_announce, 0, 0, 0 },
 	{ "link", "endpoint", N, set_endpoints, 0, 0, 0 },
 	{ "link", "roaming", N, set_bool, AT(roaming), 0, 0 },
+	{ "link", "keepalive", N, set_u32, AT(keepalive_s), 0, 86400 },
 	{ "link", "next_n", R | M, set_u32, AT(link_next_s), 60, 31536000 },
 	{ "provision", "listen", M | N, set_via, AT(provision), 0, 0 },
 	{ "heartbeat", "interval", R | M | N, set_u32, AT(heartbeat_ms), 100, 3600000 },

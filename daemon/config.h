@@ -20,6 +20,7 @@
  *               announce = HOST:PORT[,…] told to subjects (root, manager; none)
  *               endpoint = ADDR[:PORT][,…] of its data plane, port 0: the ATR's (node; the link's local address)
  *               roaming = yes|no, follow members that move (node; yes)
+ *               keepalive = SECONDS, 0 … 86400, without a packet to a member until it is sent an empty one, 0: never (node; 0)
  *               next_n = SECONDS, 60 … 31536000, how often the link key moves on (root, manager; 86400)
  *   [provision] listen = VIA where it waits while unprovisioned (manager, node; nowhere)
  *   [heartbeat] interval = MS, 100 … 3600000 (1000)
@@ -60,6 +61,7 @@ struct config {
 	char announce[ENDPOINTS_MAX][64]; size_t n_announce;
 	struct msg_endpoint endpoints[ENDPOINTS_MAX]; size_t n_endpoints;
 	bool roaming;
+	uint32_t keepalive_s;
 	uint32_t link_next_s;
 	uint32_t heartbeat_ms, heartbeat_missed;
 	uint32_t prepare_timeout_ms, grace_ms, epoch_interval_ms, epoch_grace_ms, fallback_after_ms;

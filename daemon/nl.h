@@ -63,6 +63,8 @@ int nl_dev_addresses(struct nl *n, const char *ifname, const struct msg_prefix *
 
 /* Members that are set from then on are sent to where their packets come from. At first: they are not. */
 void nl_members_roam(struct nl *n, bool roam);
+/* … are sent an empty packet when nothing was sent to them for @ms, 0: never. At first: never. */
+void nl_members_keepalive(struct nl *n, uint32_t ms);
 int nl_member_set(struct nl *n, const char *ifname, const struct msg_member *m, uint16_t default_port, struct akm_error *err);
 int nl_member_del(struct nl *n, const char *ifname, uint16_t index, struct akm_error *err);
 int nl_member_each(struct nl *n, const char *ifname, int (*fn)(uint16_t index, const char *name, const struct nl_stats *s, void *ctx),

@@ -19,7 +19,7 @@ static const char *const prefix_name[] = { [AKM_A_PREFIX_ADDR] = "addr", [AKM_A_
 static const char *const member_name[] = {
 	[AKM_A_MEMBER_IFINDEX] = "ifindex", [AKM_A_MEMBER_IFNAME] = "ifname", [AKM_A_MEMBER_INDEX] = "index",
 	[AKM_A_MEMBER_NAME] = "name", [AKM_A_MEMBER_PREFIX] = "prefix", [AKM_A_MEMBER_ENDPOINT] = "endpoint",
-	[AKM_A_MEMBER_ROAMS] = "roams",
+	[AKM_A_MEMBER_ROAMS] = "roams", [AKM_A_MEMBER_KEEPALIVE] = "keepalive",
 };
 static const char *const pair_name[] = { [AKM_A_PAIR_INDEX] = "index", [AKM_A_PAIR_CHAIN] = "chain" };
 static const char *const generation_name[] = {
@@ -355,6 +355,11 @@ void nl_members_roam(struct nl *n, bool roam)
 	n->members_roam = roam;
 }
 
+void nl_members_keepalive(struct nl *n, uint32_t ms)
+{
+	n->members_keepalive = ms;
+}
+
 int nl_member_set(struct nl *n, const char *ifname, const struct msg_member *m,
 		  uint16_t default_port, struct akm_error *err)
 {
@@ -369,6 +374,8 @@ int nl_member_set(struct nl *n, const char *ifname, const struct msg_member *m,
 	put_endpoint(&q, &m->endpoint, default_port);
 	if (n->members_roam)
 		nl_put(&q, AKM_A_MEMBER_ROAMS, NULL, 0);
+	if (n->members_keepalive)
+		nl_put_u32(&q, AKM_A_MEMBER_KEEPALIVE, n->members_keepalive);
 	return nl_transact(n, n->genl, &q, err);
 }
 

@@ -19,6 +19,7 @@ struct nl {
 	uint16_t family;			/* 0: the module is gone */
 	uint32_t group;
 	bool members_roam;
+	uint32_t members_keepalive;		/* ms */
 	struct event *ev, *ev_links;
 	nl_event_fn event;
 	nl_change_fn change;

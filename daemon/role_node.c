@@ -532,8 +532,10 @@ static int node_start(struct role_env *env, void **ret, struct akm_error *err)
 	r = r ?: load_record(n, err);
 	r = r ?: open_evidence(n, err);
 	r = r ?: nl_open(env->base, on_kernel_event, on_kernel_change, n, &n->nl, err);
-	if (!r)
+	if (!r) {
 		nl_members_roam(n->nl, env->config->roaming);
+		nl_members_keepalive(n->nl, env->config->keepalive_s * 1000);
+	}
 	r = r ?: open_parts(n, err);
 	if (r < 0) {
 		node_stop(n);

@@ -4,6 +4,7 @@
 #include <linux/slab.h>
 #include "compat/compat.h"
 #include "device.h"
+#include "keepalive.h"
 #include "keys.h"
 #include "roam.h"
 #include "socket.h"
@@ -163,14 +164,17 @@ static void describe(struct akm_device *akm, struct akm_member *member,
 		     struct akm_member_config *config)
 {
 	struct akm_endpoint *old;
+	bool same;
 
 	strscpy_pad(member->name, config->name ?: "", sizeof(member->name));
 	old = rcu_replace_pointer(member->endpoint, config->endpoint,
 				  lockdep_is_held(&akm->lock));
 	/* Who only repeats what is known does not take back what was learnt since. */
-	akm_roam_reset(akm, member, config->roams,
-		       config->roams && akm_endpoint_same(old, config->endpoint));
+	same = akm_endpoint_same(old, config->endpoint);
+	akm_roam_reset(akm, member, config->roams, config->roams && same);
+	akm_keepalive_replace(akm, member, config->keepalive, same);
 	config->endpoint = NULL;
+	config->keepalive = NULL;
 	akm_endpoint_free(old);
 	akm->member_changes++;
 }
@@ -249,6 +253,7 @@ void akm_member_delete(struct akm_device *akm, struct akm_member *member)
 	akm_warm_forget(akm, member);
 	akm_generations_remove_member(akm, member);
 	akm_roam_reset(akm, member, false, false);
+	akm_keepalive_replace(akm, member, NULL, false);
 	akm_endpoint_free(rcu_replace_pointer(member->endpoint, NULL,
 					      lockdep_is_held(&akm->lock)));
 	akm_member_put(member);

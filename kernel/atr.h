@@ -16,6 +16,7 @@
 struct akm_cold;
 struct akm_device;
 struct akm_endpoint;
+struct akm_keepalive;
 
 struct akm_member {
 	struct kref refs;		/* the table's, and one per traffic key */
@@ -27,6 +28,7 @@ struct akm_member {
 	struct akm_endpoint __rcu *learnt;	/* goes before endpoint; akm_device.roam_lock, */
 	bool roams;				/* like the next two */
 	struct akm_bucket moves;
+	struct akm_keepalive *keepalive;	/* NULL: none; device lock */
 	struct akm_stats stats;
 	unsigned long last_rx;		/* jiffies of the last authentic packet, if has_rx */
 	bool has_rx;
@@ -43,6 +45,7 @@ struct akm_member_config {
 	const char *name;		/* NULL: none */
 	struct akm_endpoint *endpoint;	/* NULL: none; taken over on success */
 	bool roams;			/* its endpoint is learnt from its packets */
+	struct akm_keepalive *keepalive;	/* NULL: none; taken over on success */
 	struct list_head prefixes;	/* struct akm_prefix; taken over on success */
 	u32 prefix_count;
 };

@@ -15,6 +15,7 @@
 #include "compat/compat.h"
 #include "group.h"
 #include "hello.h"
+#include "keepalive.h"
 #include "keys.h"
 #include "path.h"
 #include "proto.h"
@@ -68,9 +69,14 @@ static int ndo_open(struct net_device *dev)
 	if (err)
 		return err;
 	err = akm_group_open(akm);
-	if (err)
+	if (err) {
 		akm_socket_close(akm);
-	return err;
+		return err;
+	}
+	mutex_lock(&akm->lock);
+	akm_keepalive_all(akm);
+	mutex_unlock(&akm->lock);
+	return 0;
 }
 
 static int ndo_stop(struct net_device *dev)

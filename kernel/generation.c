@@ -13,6 +13,7 @@
 #include "compat/compat.h"
 #include "device.h"
 #include "hello.h"
+#include "keepalive.h"
 #include "notice.h"
 
 #define RETRY_DELAY	HZ		/* after a step that failed for want of memory */
@@ -497,6 +498,7 @@ int akm_generation_activate(struct akm_device *akm, u32 number, u32 grace_ms,
 	report(gen, AKM_EVENT_GENERATION, AKM_HAS_STATE);
 	akm_generations_schedule_roll(akm);
 	akm_hello_ask_all(gen);
+	akm_keepalive_all(akm);
 	return 0;
 }
 

@@ -62,6 +62,8 @@ static enum akm_stat sent_stat(enum akm_packet_type type)
 		return AKM_STAT_TX_HELLO_ACK;
 	case AKM_PACKET_NOTICE:
 		return AKM_STAT_TX_NOTICE;
+	case AKM_PACKET_KEEPALIVE:
+		return AKM_STAT_TX_KEEPALIVE;
 	case AKM_PACKET_PAIR:
 	case AKM_PACKET_GROUP:
 		break;
@@ -158,6 +160,20 @@ static void send_hello(struct akm_generation *gen, u16 index, const struct akm_h
 	local_bh_enable();
 }
 
+void akm_hello_keepalive(struct akm_device *akm, u16 index)
+{
+	struct sk_buff *skb = alloc_control(akm, NULL, 0);
+
+	if (!skb)
+		return;
+	local_bh_disable();
+	rcu_read_lock();		/* likewise */
+	if (!send_control(rcu_dereference(akm->tx), index, skb, AKM_PACKET_KEEPALIVE))
+		akm_warm_keepalive(akm, index);
+	rcu_read_unlock();
+	local_bh_enable();
+}
+
 bool akm_hello_notice(struct akm_generation *gen, u16 index)
 {
 	struct akm_epoch *epoch = sending_epoch(gen);
@@ -212,8 +228,7 @@ static void ask(struct akm_asking *asking, unsigned long delay)
 		send_hello(gen, asking->index, &hello);
 }
 
-/* As many milliseconds as all members' hellos are spread over, for this many members */
-static unsigned long spread(const struct akm_device *akm)
+unsigned long akm_hello_spread(const struct akm_device *akm)
 {
 	u32 ms = READ_ONCE(akm->member_count) * AKM_HELLO_SPREAD_MS;
 
@@ -236,7 +251,7 @@ void akm_hello_ask_all(struct akm_generation *gen)
 
 	lockdep_assert_held(&gen->akm->lock);
 	xa_for_each(&gen->asking, index, asking)
-		ask(asking, 1 + spread(gen->akm));
+		ask(asking, 1 + akm_hello_spread(gen->akm));
 }
 
 /*
@@ -396,7 +411,7 @@ bool akm_hello_wait(struct akm_key *key, struct sk_buff *skb)
 		kfree_skb(skb);
 	}
 	/* one packet to the group must not bring its sender all members' hellos at once */
-	ask(asking, group ? spread(akm) : 0);
+	ask(asking, group ? akm_hello_spread(akm) : 0);
 	return true;
 }
 
@@ -544,6 +559,19 @@ static void receive_ack(struct akm_key *key, const struct akm_hello_ack *ack,
 	spin_unlock(&akm->hello_lock);
 }
 
+/* It has done what it is for. From a sender that has to be asked it may be a replay. */
+static void receive_keepalive(struct akm_key *key)
+{
+	struct akm_asking *asking = akm_key_asking(key);
+
+	if (asking && !akm_fresh_known(&asking->fresh)) {
+		ask(asking, 0);
+		return;
+	}
+	akm_stats_inc(&key->epoch->gen->akm->stats, AKM_STAT_RX_KEEPALIVE);
+	akm_stats_inc(&key->member->stats, AKM_STAT_RX_KEEPALIVE);
+}
+
 bool akm_hello_receive(struct akm_key *key, enum akm_packet_type type, const void *body,
 		       unsigned int len, struct sk_buff_head *ret_released)
 {
@@ -562,6 +590,11 @@ bool akm_hello_receive(struct akm_key *key, enum akm_packet_type type, const voi
 		if (!akm_notice_valid(body, len, key->epoch->number))
 			return false;
 		akm_notice_heard(key);
+		return true;
+	case AKM_PACKET_KEEPALIVE:
+		if (len)
+			return false;
+		receive_keepalive(key);
 		return true;
 	case AKM_PACKET_PAIR:
 	case AKM_PACKET_GROUP:

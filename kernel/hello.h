@@ -55,6 +55,10 @@ void akm_hello_forget(struct akm_generation *gen);
 void akm_hello_free(struct akm_generation *gen);
 /* A hello that had no key to go under has one now. The device is locked. */
 void akm_hello_send(struct akm_generation *gen, u16 index, const struct akm_hello *hello);
+/* Jiffies, at random, over which what goes to or comes from all members is spread */
+unsigned long akm_hello_spread(const struct akm_device *akm);
+/* Send member @index a keepalive, if there is an active generation. Process context. */
+void akm_hello_keepalive(struct akm_device *akm, u16 index);
 /* For people: enum akm_fresh_state, and the packets that wait. The device is locked. */
 u32 akm_hello_state(struct akm_generation *gen, u16 index, unsigned int *ret_waiting);
 
@@ -79,9 +83,9 @@ bool akm_hello_wait(struct akm_key *key, struct sk_buff *skb);
 /* What a packet that waited was opened with, held; NULL: it has been erased since. */
 struct akm_key *akm_hello_key(struct akm_generation *gen, struct sk_buff *skb);
 /**
- * akm_hello_receive() - act on an authentic hello or hello-ack
+ * akm_hello_receive() - act on an authentic packet that carries no data
  * @key: what it was opened with
- * @type: which of them
+ * @type: akm_is_control()
  * @body: its plaintext
  * @len: of @body
  * @ret_released: initialised; gets the packets that waited and do not any more

@@ -62,6 +62,7 @@ static const struct nla_policy policy_member_set[] = {
 	[AKM_A_MEMBER_ENDPOINT] = NLA_POLICY_RANGE(NLA_BINARY, sizeof(struct sockaddr_in),
 						   sizeof(struct sockaddr_in6)),
 	[AKM_A_MEMBER_ROAMS] = { .type = NLA_FLAG },
+	[AKM_A_MEMBER_KEEPALIVE] = { .type = NLA_U32 },
 };
 
 const struct nla_policy akm_policy_pair[AKM_A_PAIR_MAX + 1] = {

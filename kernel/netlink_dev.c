@@ -8,6 +8,7 @@
 #include "compat/compat.h"
 #include "device.h"
 #include "group.h"
+#include "keepalive.h"
 #include "keys.h"
 #include "socket.h"
 
@@ -164,6 +165,7 @@ static int take_incarnation(struct akm_device *akm, const struct nlattr *attr,
 	} else {
 		an->incarnation = incarnation;
 		WRITE_ONCE(akm->incarnation, incarnation);
+		akm_keepalive_all(akm);
 	}
 	mutex_unlock(&an->lock);
 	return err;

@@ -9,6 +9,7 @@
 #include "atr.h"
 #include "device.h"
 #include "hello.h"
+#include "keepalive.h"
 #include "keys.h"
 #include "socket.h"
 
@@ -114,6 +115,13 @@ static int put_whereabouts(struct sk_buff *msg, const struct akm_member *member)
 	return err;
 }
 
+static int put_keepalive(struct sk_buff *msg, const struct akm_member *member)
+{
+	u32 ms = akm_keepalive_interval(member);
+
+	return ms ? nla_put_u32(msg, AKM_A_MEMBER_KEEPALIVE, ms) : 0;
+}
+
 static int put_last_rx(struct sk_buff *msg, const struct akm_member *member)
 {
 	if (!READ_ONCE(member->has_rx))
@@ -152,7 +160,7 @@ int akm_fill_member(struct sk_buff *msg, struct akm_device *akm,
 	list_for_each_entry(prefix, &member->prefixes, list)
 		if (put_prefix(msg, prefix))
 			return -EMSGSIZE;
-	if (put_whereabouts(msg, member) ||
+	if (put_whereabouts(msg, member) || put_keepalive(msg, member) ||
 	    put_stats(msg, AKM_A_MEMBER_STATS, &member->stats) ||
 	    put_last_rx(msg, member) || put_freshness(msg, akm, member))
 		return -EMSGSIZE;

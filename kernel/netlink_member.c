@@ -9,6 +9,7 @@
 #include <net/ipv6.h>
 #include "atr.h"
 #include "device.h"
+#include "keepalive.h"
 #include "socket.h"
 
 static int check_endpoint4(const struct sockaddr_in *in, struct netlink_ext_ack *extack)
@@ -147,6 +148,23 @@ static int parse_prefixes(struct akm_member_config *config, const struct genl_in
 	return 0;
 }
 
+static int parse_keepalive(const struct nlattr *attr, struct akm_keepalive **ret_keepalive,
+			   struct netlink_ext_ack *extack)
+{
+	u32 ms = attr ? nla_get_u32(attr) : 0;
+	struct akm_keepalive *keepalive;
+
+	if (ms && (ms < AKM_KEEPALIVE_MIN_MS || ms > AKM_KEEPALIVE_MAX_MS)) {
+		NL_SET_ERR_MSG_ATTR(extack, attr, "a keepalive is due every second to every day");
+		return -ERANGE;
+	}
+	keepalive = akm_keepalive_create(ms);
+	if (IS_ERR(keepalive))
+		return PTR_ERR(keepalive);
+	*ret_keepalive = keepalive;
+	return 0;
+}
+
 static int parse_member(struct akm_member_config *config, struct genl_info *info)
 {
 	struct nlattr **attrs = info->attrs;
@@ -160,6 +178,8 @@ static int parse_member(struct akm_member_config *config, struct genl_info *info
 		config->name = nla_data(attrs[AKM_A_MEMBER_NAME]);
 	config->roams = nla_get_flag(attrs[AKM_A_MEMBER_ROAMS]);
 	err = parse_endpoint(attrs[AKM_A_MEMBER_ENDPOINT], &config->endpoint, info->extack);
+	err = err ?: parse_keepalive(attrs[AKM_A_MEMBER_KEEPALIVE], &config->keepalive,
+				     info->extack);
 	return err ?: parse_prefixes(config, info);
 }
 
@@ -179,6 +199,7 @@ int akm_nl_member_set(struct sk_buff *skb, struct genl_info *info)
 	}
 	free_prefixes(&config.prefixes);
 	akm_endpoint_free(config.endpoint);
+	akm_keepalive_free(config.keepalive);
 	return err;
 }
 

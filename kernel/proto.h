@@ -19,7 +19,7 @@ enum akm_packet_type {
 	AKM_PACKET_HELLO = 3,		/* under the pair key: struct akm_hello */
 	AKM_PACKET_HELLO_ACK = 4,	/* likewise: struct akm_hello_ack */
 	AKM_PACKET_NOTICE = 5,		/* likewise: struct akm_notice */
-	/* 6 keepalive */
+	AKM_PACKET_KEEPALIVE = 6,	/* likewise: nothing */
 };
 
 /* All of it is additional authenticated data. Network byte order. */

@@ -218,7 +218,7 @@ static void note_alive(struct akm_member *member)
 
 static void receive_released(struct akm_generation *gen, struct sk_buff_head *list);
 
-/* A hello or its answer, authentic; also from a sender whose packets have to wait. */
+/* It carries no data, and is authentic; also from a sender whose packets have to wait. */
 static void receive_control(const struct packet *p)
 {
 	struct sk_buff_head released;
@@ -427,7 +427,7 @@ static struct akm_key *find_key(const struct akm_socket *as, const struct place 
 static bool header_valid(const struct akm_header *header)
 {
 	return header->vertype >= akm_vertype(AKM_PACKET_PAIR) &&
-	       header->vertype <= akm_vertype(AKM_PACKET_NOTICE);
+	       header->vertype <= akm_vertype(AKM_PACKET_KEEPALIVE);
 }
 
 /*

@@ -247,6 +247,20 @@ void akm_warm_notice(struct akm_generation *gen, struct akm_member *member)
 	spin_unlock(&warm->lock);
 }
 
+void akm_warm_keepalive(struct akm_device *akm, u16 index)
+{
+	struct akm_member *member = akm_member_find(akm, index);
+	struct akm_cold *cold;
+
+	if (!member)
+		return;
+	spin_lock(&akm->warm.lock);
+	cold = find_cold(akm, member);
+	if (cold && cold->rounds < AKM_COLD_ROUNDS)
+		cold->keepalive = true;
+	spin_unlock(&akm->warm.lock);
+}
+
 /* --- the work; the device is locked --- */
 
 static void make_keys(struct akm_device *akm, struct akm_cold *cold)
@@ -267,6 +281,7 @@ static void make_keys(struct akm_device *akm, struct akm_cold *cold)
 struct control {
 	u32 hello_in;
 	u32 notice_in;
+	bool keepalive;
 	struct akm_hello hello;
 };
 
@@ -276,11 +291,13 @@ static bool take_control(struct akm_cold *cold, struct control *ret_control)
 	*ret_control = (struct control) {
 		.hello_in = cold->hello_in,
 		.notice_in = cold->notice_in,
+		.keepalive = cold->keepalive,
 		.hello = cold->hello,
 	};
 	cold->hello_in = 0;
 	cold->notice_in = 0;
-	return ret_control->hello_in || ret_control->notice_in;
+	cold->keepalive = false;
+	return ret_control->hello_in || ret_control->notice_in || ret_control->keepalive;
 }
 
 static void send_control(struct akm_device *akm, u16 index, const struct control *control)
@@ -289,6 +306,8 @@ static void send_control(struct akm_device *akm, u16 index, const struct control
 
 	if (gen)
 		akm_hello_send(gen, index, &control->hello);
+	if (control->keepalive)
+		akm_hello_keepalive(akm, index);
 	gen = akm_generation_find(akm, control->notice_in);
 	if (!gen)
 		return;

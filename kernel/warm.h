@@ -57,6 +57,7 @@ struct akm_cold {
 	bool proven;			/* more than packets that nobody has authenticated wants it */
 	u32 notice_in;			/* 0, or the generation in which a notice is to be sent */
 	u32 hello_in;			/* likewise */
+	bool keepalive;			/* one is to be sent */
 	struct akm_hello hello;
 };
 
@@ -102,5 +103,7 @@ bool akm_warm_wait_rx(struct akm_epoch *epoch, u16 sender, const struct sk_buff 
 void akm_warm_hello(struct akm_generation *gen, u16 index, const struct akm_hello *hello);
 /* Likewise a notice, which somebody has caused who need not be the member. */
 void akm_warm_notice(struct akm_generation *gen, struct akm_member *member);
+/* Likewise a keepalive: for that alone it need not stay warm. */
+void akm_warm_keepalive(struct akm_device *akm, u16 index);
 
 #endif /* _AKM_WARM_H */

@@ -59,6 +59,7 @@ static const struct field member_fields[] = {
 	{ AKM_A_MEMBER_ENDPOINT, F_SOCKADDR, "endpoint" },
 	{ AKM_A_MEMBER_ROAMS, F_FLAG, "roams" },
 	{ AKM_A_MEMBER_LEARNT, F_SOCKADDR, "learnt" },
+	{ AKM_A_MEMBER_KEEPALIVE, F_U32, "keepalive" },
 	{ AKM_A_MEMBER_LAST_RX, F_U64, "last_rx" },
 	{ AKM_A_MEMBER_FRESH, F_FRESH, "fresh" },
 	{ AKM_A_MEMBER_WAITING, F_U32, "waiting" },
@@ -123,6 +124,8 @@ static const struct field stats_fields[] = {
 	{ AKM_A_STATS_RX_UNREACHABLE, F_U64, "rx_unreachable" },
 	{ AKM_A_STATS_TX_TOO_BIG, F_U64, "tx_too_big" },
 	{ AKM_A_STATS_TX_GROUP, F_U64, "tx_group" },
+	{ AKM_A_STATS_RX_KEEPALIVE, F_U64, "rx_keepalive" },
+	{ AKM_A_STATS_TX_KEEPALIVE, F_U64, "tx_keepalive" },
 	{}
 };
 

@@ -209,6 +209,8 @@ static void put_member(struct akm_ctx *ctx, struct json_object *m, bool self)
 	if (akm_json_str(m, "learnt"))
 		line(ctx, "learnt", "%s", akm_json_str(m, "learnt"));
 	line(ctx, "latest packet", "%s", last_rx(m, ago));
+	if (akm_json_u64(m, "keepalive"))
+		line(ctx, "keepalive", "every %s", akm_format_duration(akm_json_u64(m, "keepalive"), ago));
 	if (akm_json_str(m, "fresh") && strcmp(akm_json_str(m, "fresh"), "yes"))
 		line(ctx, "fresh", "%s, %" PRIu64 " packets wait", akm_json_str(m, "fresh"),
 		     akm_json_u64(m, "waiting"));

@@ -47,6 +47,7 @@ static const struct akm_arg member_set[] = {
 	  .attr = AKM_A_MEMBER_PREFIX },
 	{ .word = "endpoint", .meta = "ADDRESS:PORT", .kind = AKM_ARG_ENDPOINT, .attr = AKM_A_MEMBER_ENDPOINT },
 	{ .word = "roams", .kind = AKM_ARG_FLAG, .attr = AKM_A_MEMBER_ROAMS },
+	{ DURATION("keepalive"), .attr = AKM_A_MEMBER_KEEPALIVE },
 	{}
 };
 

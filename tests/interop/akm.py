@@ -18,7 +18,7 @@ SUITES = {  # name: (key_len, AEAD)
     'aes-128-gcm': (16, AESGCM),
 }
 VERSION = 1
-PAIR, GROUP, HELLO, HELLO_ACK, NOTICE = 1, 2, 3, 4, 5
+PAIR, GROUP, HELLO, HELLO_ACK, NOTICE, KEEPALIVE = 1, 2, 3, 4, 5, 6
 NONCE = 16
 HEADER, TAG, IV = 16, 16, 12
 SEQUENCE_BITS = 40
@@ -116,7 +116,7 @@ class Header:
         if len(packet) < HEADER + TAG:
             raise Refused('malformed: too short')
         first, epoch, sender, key_id, number = struct.unpack(cls.FORMAT, packet[:HEADER])
-        if first >> 4 != VERSION or not PAIR <= first & 15 <= NOTICE:
+        if first >> 4 != VERSION or not PAIR <= first & 15 <= KEEPALIVE:
             raise Refused('malformed: version or type')
         return cls(first & 15, epoch, sender, key_id, number)
 

@@ -505,9 +505,9 @@ static void hello_forgets(struct kunit *test)
 static void hello_refuses_other_lengths(struct kunit *test)
 {
 	static const enum akm_packet_type types[] = {
-		AKM_PACKET_HELLO, AKM_PACKET_HELLO_ACK, AKM_PACKET_NOTICE
+		AKM_PACKET_HELLO, AKM_PACKET_HELLO_ACK, AKM_PACKET_NOTICE, AKM_PACKET_KEEPALIVE
 	};
-	static const unsigned int good[] = { 16, 40, 8 };
+	static const unsigned int good[] = { 16, 40, 8, 0 };
 	struct akm_key *key = rx_key(test, AKM_PACKET_PAIR);
 	struct sk_buff_head released;
 	static u8 body[64];

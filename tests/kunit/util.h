@@ -38,6 +38,7 @@ extern struct kunit_suite akm_fresh_suite;
 extern struct kunit_suite akm_gso_suite;
 extern struct kunit_suite akm_hello_suite;
 extern struct kunit_suite akm_kdf_suite;
+extern struct kunit_suite akm_keepalive_suite;
 extern struct kunit_suite akm_keys_suite;
 extern struct kunit_suite akm_monitor_suite;
 extern struct kunit_suite akm_netlink_suite;

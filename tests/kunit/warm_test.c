@@ -18,6 +18,7 @@
 #include <linux/udp.h>
 
 #include "device.h"
+#include "hello.h"
 #include "keys.h"
 #include "notice.h"
 #include "socket.h"
@@ -560,6 +561,18 @@ static void notice(struct kunit *test)
 }
 
 /* What nobody has authenticated causes notices; their keys are such a packet's, too. */
+/* A cold member is kept alive, and stays cold but for a moment. */
+static void warm_for_a_keepalive(struct kunit *test)
+{
+	u64 dropped = counted(test, AKM_STAT_TX_DROPPED);
+
+	KUNIT_EXPECT_FALSE(test, is_warm(test, EPOCH));
+	akm_hello_keepalive(test->priv, PEER);
+	UNTIL(test, counted(test, AKM_STAT_TX_DROPPED) == dropped + 1);	/* the device is down */
+	UNTIL(test, nobody_waits(test));
+	UNTIL(test, !is_warm(test, EPOCH));
+}
+
 static void warm_notice_proves_nothing(struct kunit *test)
 {
 	struct akm_device *akm = test->priv;
@@ -709,6 +722,7 @@ static struct kunit_case warm_cases[] = {
 	KUNIT_CASE(warm_nothing_keeps_the_device),
 	KUNIT_CASE(warm_trials_are_bounded),
 	KUNIT_CASE(warm_talkers_need_no_trial),
+	KUNIT_CASE(warm_for_a_keepalive),
 	KUNIT_CASE(warm_notice_proves_nothing),
 	KUNIT_CASE(warm_idle_members_are_small),
 	{}

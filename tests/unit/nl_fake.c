@@ -41,6 +41,7 @@ struct fake_kernel {
 	unsigned int cut_after;
 	bool members_roam;
 	unsigned int announces;
+	uint32_t members_keepalive;
 };
 
 struct nl {
@@ -223,6 +224,11 @@ uint32_t fake_kernel_freshness(struct fake_kernel *k, const char *ifname)
 bool fake_kernel_roams(struct fake_kernel *k)
 {
 	return k->members_roam;
+}
+
+uint32_t fake_kernel_keepalive(struct fake_kernel *k)
+{
+	return k->members_keepalive;
 }
 
 bool fake_kernel_unused(struct fake_kernel *k, const char *ifname, uint32_t number)
@@ -615,6 +621,11 @@ int nl_dev_addresses(struct nl *n, const char *ifname, const struct msg_prefix *
 void nl_members_roam(struct nl *n, bool roam)
 {
 	n->k->members_roam = roam;
+}
+
+void nl_members_keepalive(struct nl *n, uint32_t ms)
+{
+	n->k->members_keepalive = ms;
 }
 
 int nl_member_set(struct nl *n, const char *ifname, const struct msg_member *m, uint16_t default_port,

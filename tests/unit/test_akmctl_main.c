@@ -177,9 +177,9 @@ static void test_completion(void **state)
 	(void)state;
 	expect_completion("akmctl s", "show stats status");
 	expect_completion("akmctl member \"\"", "set del show");
-	expect_completion("akmctl member set akm1 \"\"", "index name prefix endpoint roams -j");
+	expect_completion("akmctl member set akm1 \"\"", "index name prefix endpoint roams keepalive -j");
 	expect_completion("akmctl member set akm1 index \"\"", "");
-	expect_completion("akmctl member set akm1 index 3 prefix 10.0.0.0/8 \"\"", "name prefix endpoint roams -j");
+	expect_completion("akmctl member set akm1 index 3 prefix 10.0.0.0/8 \"\"", "name prefix endpoint roams keepalive -j");
 	expect_completion("akmctl --socket /run/x -j atr create plant s", "suite subnet subnet6");
 	expect_completion("akmctl atr create plant suite c", "chacha20-poly1305");
 	expect_completion("akmctl events -f \"\"", "since limit -j");

@@ -220,6 +220,11 @@ static void test_member_set(void **state)
 	assert_int_equal(nla_len(p[AKM_A_PREFIX_ADDR]), 4);
 	assert_memory_equal(nla_data(p[AKM_A_PREFIX_ADDR]), addr, 4);
 	assert_null(tb[AKM_A_MEMBER_NAME]);
+	assert_null(tb[AKM_A_MEMBER_KEEPALIVE]);
+	run_ok("member set akm1 index 3 prefix 10.77.1.3/32 keepalive 25s roams");
+	parse_sent(2, AKM_CMD_MEMBER_SET, tb, AKM_A_MEMBER_MAX);
+	assert_int_equal(nla_get_u32(tb[AKM_A_MEMBER_KEEPALIVE]), 25000);
+	assert_non_null(tb[AKM_A_MEMBER_ROAMS]);
 }
 
 static void test_dev_set(void **state)

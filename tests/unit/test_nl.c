@@ -472,8 +472,12 @@ static void test_member(void **state)
 	assert_int_equal(nl_member_set(nl, "akm1", &m, 7645, &err), 0);
 	expect_request(2, FAMILY, 0, REQ_MEMBER_V6 "04000c00");
 	nl_members_roam(nl, false);
+	nl_members_keepalive(nl, 25000);
+	assert_int_equal(nl_member_set(nl, "akm1", &m, 7645, &err), 0);
+	expect_request(3, FAMILY, 0, REQ_MEMBER_V6 "08000e00a8610000");
+	nl_members_keepalive(nl, 0);
 	assert_int_equal(nl_member_del(nl, "akm1", 4, &err), 0);
-	expect_request(3, FAMILY, 0, REQ_MEMBER_DEL);
+	expect_request(4, FAMILY, 0, REQ_MEMBER_DEL);
 }
 
 static struct akm_secret secret(uint8_t *data, size_t len)

@@ -628,11 +628,15 @@ static void test_following_members_is_the_nodes_choice(void **state)
 	(void)state;
 	create_abc();
 	assert_false(fake_kernel_roams(A->kernel));
+	assert_int_equal(fake_kernel_keepalive(A->kernel), 0);
 	actor_stop(A);
 	A->config.roaming = true;
+	A->config.keepalive_s = 25;
 	assert_int_equal(actor_start(A), 0);
 	assert_true(fake_kernel_roams(A->kernel));
+	assert_int_equal(fake_kernel_keepalive(A->kernel), 25000);
 	assert_false(fake_kernel_roams(B->kernel));
+	assert_int_equal(fake_kernel_keepalive(B->kernel), 0);
 }
 
 /* Of a generation with many pairs the second request did not come through. */

@@ -39,6 +39,7 @@
 #define TYPE_HELLO	3
 #define TYPE_HELLO_ACK	4
 #define TYPE_NOTICE	5
+#define TYPE_KEEPALIVE	6
 
 struct bytes {
 	unsigned char b[BYTES_MAX];
@@ -411,7 +412,7 @@ static void fill_packet(json_object *o)
 	struct bytes chain = hex_n(o, "chain", HASH_LEN), plain = hex(o, "plaintext");
 	struct bytes key, nonce, packet = header_of(o, type);
 
-	if (type < TYPE_PAIR || type > TYPE_NOTICE)
+	if (type < TYPE_PAIR || type > TYPE_KEEPALIVE)
 		die("unknown packet type", text(o, "name"));
 	if (type != TYPE_GROUP)
 		key = pair_key(o, &chain, suite->key_len);
@@ -776,6 +777,8 @@ static json_object *inputs_packet(void)
 		notice = notice_body(i);
 		add_packet(list, i, TYPE_NOTICE, &notice, "epoch notice");
 	}
+	for (i = 0; i < ARRAY_SIZE(suites); i++)
+		add_packet(list, i, TYPE_KEEPALIVE, &empty, "keepalive");
 	return list;
 }
 

@@ -23,7 +23,7 @@ _akmctl_words() { # "OBJECT VERB" or OBJECT
 	case $1 in
 	"dev add") echo "atr-id label self suite port incarnation fwmark epoch-interval epoch-grace freshness group ttl" ;;
 	"dev set") echo "atr-id label self suite port incarnation fwmark epoch-interval epoch-grace freshness group ttl" ;;
-	"member set") echo "index name prefix endpoint roams" ;;
+	"member set") echo "index name prefix endpoint roams keepalive" ;;
 	"member del") echo "index" ;;
 	"member show") echo "index" ;;
 	"generation install") echo "number key-id epoch chain-file pair-file expect unused" ;;

@@ -131,6 +131,7 @@ enum akm_a_member {
 	AKM_A_MEMBER_WAITING,		/* u32, packets that wait for a hello-ack, out only */
 	AKM_A_MEMBER_ROAMS,		/* flag: send to where its newest packet came from */
 	AKM_A_MEMBER_LEARNT,		/* struct sockaddr_in or sockaddr_in6, that place, out only */
+	AKM_A_MEMBER_KEEPALIVE,		/* u32, ms without a packet to it after which an empty one is sent, 0 = none */
 	__AKM_A_MEMBER_MAX
 };
 #define AKM_A_MEMBER_MAX (__AKM_A_MEMBER_MAX - 1)
@@ -201,6 +202,8 @@ enum akm_a_stats {
 	AKM_A_STATS_RX_UNREACHABLE,	/* ICMP errors about our packets, but for their size */
 	AKM_A_STATS_TX_TOO_BIG,		/* for the path, and the sender was told */
 	AKM_A_STATS_TX_GROUP,		/* that went to the underlay multicast group */
+	AKM_A_STATS_RX_KEEPALIVE,
+	AKM_A_STATS_TX_KEEPALIVE,
 	__AKM_A_STATS_MAX
 };
 #define AKM_A_STATS_MAX (__AKM_A_STATS_MAX - 1)
