@@ -15,6 +15,7 @@ struct superior {
 	struct linkkey *key;
 	struct event *retry, *beat;
 	struct link *link;
+	bool proven;			/* who is at the other end of the link has the key */
 	bool up;			/* hello was exchanged */
 	bool key_ready;
 	struct calls calls;
@@ -72,6 +73,7 @@ static void on_up(struct link *l, void *ctx)
 	struct superior *s = ctx;
 	struct msg m = { .type = MSG_HELLO };
 
+	s->proven = true;
 	m.hello.version = LINK_VERSION;
 	m.hello.role = s->c.role;
 	snprintf(m.hello.name, sizeof(m.hello.name), "%s", s->name);
@@ -192,6 +194,17 @@ static void on_message(struct link *l, struct msg *m, void *ctx)
 	}
 }
 
+/*
+ * Somebody is where the superior should be. Alerts are no proof of that, and what they say may be true: who is
+ * told to be unknown, or to come later, records nothing.
+ */
+static void record_impostor(struct superior *s, enum link_down why, const char *reason)
+{
+	if (why == LINK_DOWN_PSK || why == LINK_DOWN_PROTOCOL)
+		evidence_add(s->c.evidence, EVIDENCE_NOTE("impostor", SEV_ALERT, .limit = s->status.address),
+			     "Who answers at %s does not prove to be %s: %s", s->status.address, s->issuer, reason);
+}
+
 static void on_down(struct link *l, enum link_down why, const struct akm_error *err,
 		    const struct link_peer_info *info, void *ctx)
 {
@@ -212,6 +225,8 @@ static void on_down(struct link *l, enum link_down why, const struct akm_error *
 	if (why != LINK_DOWN_CLOSED || !s->status.reason[0])
 		set_reason(s, "%s%s%s", link_down_name(why), err && err->reason[0] ? ": " : "",
 			   err ? err->reason : "");
+	if (!s->proven)
+		record_impostor(s, why, err ? err->reason : "");
 	retry_later(s);
 }
 
@@ -232,6 +247,7 @@ static void attempt(struct superior *s)
 	s->address = (s->address + 1) % s->c.n_addresses;
 	snprintf(s->status.address, sizeof(s->status.address), "%s", cfg.address);
 	memcpy(cfg.id, s->c.id, AKM_ID_LEN);
+	s->proven = false;
 	r = link_connect(s->c.base, &cfg, &s->link, &err);
 	if (r < 0) {
 		set_reason(s, "%s", err.reason[0] ? err.reason : strerror(-r));

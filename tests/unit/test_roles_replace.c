@@ -2,8 +2,11 @@
 /*
  * A lost manager is replaced: nobody touches a node, nobody's traffic stops, the old one is refused. (Seen failing:
  * with the term not raised by the root, with the check of the term taken from the node, and with inventories that
- * do not tell endpoints.)
+ * do not tell endpoints.) And somebody who only takes its place at its address is noticed, by node, manager and root.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "support_world.h"
 
 #include <setjmp.h>
@@ -278,6 +281,79 @@ static void test_link_keys_wait_for_the_root(void **state)
 	until(all_only_on(3, 2) && atr_is("stable"));
 }
 
+/* Somebody else listens where @a did. Says what no TLS server says to whoever comes. */
+static int impostor_at(uint16_t port)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(port),
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), one = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(listen(fd, 16), 0);
+	return fd;
+}
+
+static void answer_all(int fd, int *connections, size_t n)
+{
+	static const char text[] = "220 who are you, and what do you want from me?\r\n";
+
+	for (size_t i = 0; i < n; i++) {
+		if (connections[i] >= 0)
+			continue;
+		connections[i] = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (connections[i] < 0)
+			return;
+		assert_int_equal(send(connections[i], text, sizeof(text), MSG_NOSIGNAL), sizeof(text));
+	}
+}
+
+/* How many impostors @a has met itself */
+static unsigned int impostors_met(struct actor *a)
+{
+	struct json_object *answer = ask(a, "events", "{}"), *items = json_object_object_get(answer, "items"), *event;
+	unsigned int n = 0;
+
+	for (size_t i = 0; items && i < json_object_array_length(items); i++) {
+		event = json_object_array_get_idx(items, i);
+		n += !strcmp(json_object_get_string(json_object_object_get(event, "kind")), "impostor") &&
+		     !strcmp(json_object_get_string(json_object_object_get(event, "source")), a->name);
+	}
+	json_object_put(answer);
+	return n;
+}
+
+static void meet_impostor(struct actor *absent, struct actor *who)
+{
+	int connections[32], fd;
+
+	memset(connections, 0xff, sizeof(connections));
+	actor_stop(absent);
+	fd = impostor_at(actor_port(absent));
+	while (!impostors_met(who)) {
+		world_turn();
+		answer_all(fd, connections, ARRAY_SIZE(connections));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(connections); i++)
+		if (connections[i] >= 0)
+			close(connections[i]);
+	close(fd);
+	assert_int_equal(actor_start(absent), 0);
+}
+
+static void test_impostors(void **state)
+{
+	(void)state;
+	world_watch("akm1", 3);
+	meet_impostor(M, B);
+	until(!is_down(B));
+	until(events_of(M, "impostor") > 0 && events_of(R, "impostor") > 0);
+	assert_true(all_only_on(3, 1));
+	meet_impostor(R, M);
+	until(events_of(R, "impostor") == events_of(M, "impostor"));
+	assert_int_equal(events_of(M, "link-psk"), 0);
+}
+
 #define story(t) cmocka_unit_test_setup_teardown(t, begin3, end)
 
 int main(int argc, char **argv)
@@ -289,6 +365,7 @@ int main(int argc, char **argv)
 		story(test_node_away),
 		story(test_killed_in_between),
 		story(test_link_keys_wait_for_the_root),
+		story(test_impostors),
 	};
 
 	if (argc > 1)
