@@ -12,8 +12,8 @@
 members="a b c d e"
 hours=$(pick 1 72)
 interval=$(pick 10 60)	# minutes of an epoch
-every=4			# seconds between two rounds of talk, ten of which come at once
-grace=20s		# half as long as nobody says anything, and longer than the wire takes
+every=$(pick 4 40)	# seconds between two rounds of talk, ten of which come at once
+grace=20s		# half as long as nobody says anything (long: a twentieth), and longer than the wire takes
 rounds=$((hours * 3600 / every))
 
 # Delays spread wider than a burst is apart, so that the wire overtakes; shorter than an old epoch's grace
