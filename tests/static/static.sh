@@ -199,7 +199,7 @@ check_man_pages() {
 check_codespell() {
 	local list
 	mapfile -t list < <(files '*' | grep -vE '^tests/(vectors/vectors.json|kunit/vectors.h|fuzz/corpus/)')
-	silent codespell --quiet-level=2 -L ot,nd,te,fo,ans,unparseable,nknown "${list[@]}"
+	silent codespell --quiet-level=2 -L ot,nd,te,fo,ans,unparseable,nknown,ect "${list[@]}"
 }
 
 check_spdx() {
