@@ -54,7 +54,7 @@ MODULE_SRC	= Kbuild kernel include $(wildcard tests/kunit)
 
 .PHONY: all module modules test-module daemon tools unit-tests vm-tools deps demo demo-shell install clean help \
 	check check-unit check-kunit check-kunit-debug check-uml check-vm check-static check-fuzz check-model \
-	check-life check-life-short check-web check-bench check-crash check-scale bench lanes FORCE
+	check-life check-life-short check-system check-web check-bench check-crash check-scale bench lanes FORCE
 .DELETE_ON_ERROR:
 
 all: module daemon tools		## module, daemon and tool
@@ -142,6 +142,10 @@ check-uml:				## the module's scenarios on that debug kernel, at native speed
 	@mkdir -p build
 	@flock build/.vm-build $(MAKE) --no-print-directory -j$(JOBS) daemon tools vm-tools
 	@tests/uml/scenarios.sh debug $(UML_SCENARIOS)
+check-system:				## the whole system's scenarios on User-Mode Linux, at native speed
+	@mkdir -p build
+	@flock build/.vm-build $(MAKE) --no-print-directory -j$(JOBS) daemon tools vm-tools
+	@tests/uml/scenarios.sh system
 check-static:				## W=1, sparse, checkpatch, shellcheck, man pages
 	@tests/static/static.sh
 check-model:				## spin: generations, epochs and freshness, every state

@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# build-kernel.sh [plain|debug|source]: the UML kernel of the test lanes.
+# build-kernel.sh [plain|debug|system|source]: the UML kernel of the test lanes.
 #
 # Builds it from Debian's linux-source-6.1 package, once for each combination of
 # source version, edit script, config and compiler, and keeps it in the cache
 # (AKM_CACHE, default ~/.cache/akm; safe to delete at any time). Prints on
 # standard output the one thing a caller needs:
 #
-#   plain, debug  the build directory: DIR/linux boots, and modules are built with
-#                 make -C DIR ARCH=um M=...
+#   plain, debug, the build directory: DIR/linux boots, and modules are built with
+#   system        make -C DIR ARCH=um M=...
 #   source        the edited source tree alone (scripts/checkpatch.pl and so on)
 #
 # Progress and errors go to standard error.
@@ -44,7 +44,7 @@ source_key() {
 
 fragments() {
 	echo "$here/uml.config"
-	[ "$variant" != debug ] || echo "$here/uml-debug.config"
+	[ "$variant" = plain ] || echo "$here/uml-$variant.config"
 }
 
 build_key() {
@@ -110,8 +110,8 @@ prune() {
 }
 
 case $variant in
-plain | debug | source) ;;
-*) die "usage: build-kernel.sh [plain|debug|source]" ;;
+plain | debug | system | source) ;;
+*) die "usage: build-kernel.sh [plain|debug|system|source]" ;;
 esac
 [ -r "$tarball" ] || die "$tarball is missing: apt-get install $package"
 

@@ -1,15 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# scenarios.sh [plain|debug] [NAME...]: the VM lane's scenarios for the module
+# scenarios.sh [plain|debug|system] [NAME...]: the VM lane's scenarios for the module
 # (tests/vm/scenarios/kernel) on User-Mode Linux: at native speed, and with
-# "debug" under KASAN, UBSAN, lockdep and object debugging. A complaint of the
+# "debug" under KASAN, UBSAN, lockdep and object debugging; with "system", those of the
+# whole system (tests/vm/scenarios/system), TPMs and daemons. A complaint of the
 # kernel is a failure. All scenarios, or those named. Runs JOBS of them at once (default: one per processor), with
 # the module AKM_MODULE where that is given. With LIFE=short or long, the scenarios are those of tests/life.
 #
 # A scenario's line "# boot: WORDS" gives its kernel these arguments as well. Where NAME-host stands beside NAME.sh,
 # that is run in place of run.sh, with the same arguments: what has to be done from outside the machine.
-# Last line: "lane uml: N passed, N failed, N skipped"; "lane life: ...".
+# Last line: "lane uml: N passed, N failed, N skipped"; "lane system: ...", "lane life: ...".
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -17,11 +18,12 @@ top=$(cd "$here/../.." && pwd)
 variant=${1:-plain}
 [ $# -eq 0 ] || shift
 out=$top/build/uml/$variant
-lane=uml dir=tests/vm/scenarios/kernel logs=$out
+lane=uml dir=tests/vm/scenarios/kernel logs=$out mem=1024M
+[ "$variant" != system ] || lane=system dir=tests/vm/scenarios/system mem=2048M
 [ -z "${LIFE:-}" ] || lane=life dir=tests/life/scenarios logs=$top/build/life/$variant
 # As many packets as a machine with the checkers forwards without losing any in a full queue, or a million
 packets=1000000
-[ "$variant" = plain ] || packets=50000
+[ "$variant" != debug ] || packets=50000
 complaint='BUG:|WARNING:|INFO: |Oops|KASAN|UBSAN|Call Trace|Kernel panic|refcount_t:'
 complaint+='|unregister_netdevice: waiting|blocked for more than|DEBUG_LOCKS_WARN'
 # shellcheck source=tests/lib/lane.sh
@@ -50,7 +52,7 @@ run_one() { # NAME
 	local name=$1 begin=$SECONDS console=$logs/scenario-$1.log run=$here/run.sh words verdict
 	read -ra words < <(sed -n 's/^# boot: //p' "$top/$dir/$name.sh") || true
 	[ ! -e "$top/$dir/$name-host" ] || run=$top/$dir/$name-host
-	UML_TIMEOUT=${UML_TIMEOUT:-900} UML_MEM=${UML_MEM:-1024M} "$run" "$kernel" \
+	UML_TIMEOUT=${UML_TIMEOUT:-900} UML_MEM=${UML_MEM:-$mem} "$run" "$kernel" \
 		"$here/scenario-init.sh" akm_top="$top" akm_run="$dir/$name" ${LIFE:+LIFE="$LIFE"} "${words[@]}" \
 		AKM_MODULE="$AKM_MODULE" NONCE_PACKETS="${NONCE_PACKETS:-$packets}" >"$console" 2>&1 || true
 	verdict=$(sed -n "s/^akm-lane: \(passed\|failed\|skipped\) $name\r*$/\1/p" "$console")

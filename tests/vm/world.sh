@@ -231,7 +231,8 @@ node_power_cycle() { # LETTER
 # ------------------------------------------------------------- the world's life
 
 world_modules() {
-	modprobe -q tpm_vtpm_proxy || { echo "The kernel $(uname -r) has no module tpm_vtpm_proxy." >&2; return 1; }
+	[ -c /dev/vtpmx ] || modprobe -q tpm_vtpm_proxy ||
+		{ echo "The kernel $(uname -r) has no tpm_vtpm_proxy (CONFIG_TCG_VTPM_PROXY)." >&2; return 1; }
 	load_module
 }
 
@@ -352,12 +353,12 @@ fleet_up() { # NODE-LETTERS: everybody provisioned and linked
 	done
 }
 
-atr_create() { # NODE-LETTERS: ATR #1
+atr_create() { # NODE-LETTERS [WORDS…]: ATR #1
 	local n list='' label=''
 	for n in $1; do
 		list=$list,EdgeNode$n label=$label-$n
 	done
-	akm MgmtMod atr create '#1' label "${label#-}" members "${list#,}" subnet 10.77.0.0/24
+	akm MgmtMod atr create '#1' label "${label#-}" members "${list#,}" subnet 10.77.0.0/24 "${@:2}"
 }
 
 # For scenarios: what the daemons said is kept beside the result.
