@@ -1,0 +1,145 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# P9, P12 and P11 in bad weather: five nodes whose wires, for data and for management, lose, delay, overtake and repeat
+# packets, and an epoch of five seconds. Root and manager are killed; one member is cut off and its daemon stopped,
+# another one loses its power; then a rekey. Nothing is lost but by the wires, nobody takes the weather for an
+# attack, and in the end all agree.
+# shellcheck source=tests/vm/world.sh
+. "$(dirname "$0")/../../world.sh"
+trap scenario_end EXIT
+talkers="A B C"
+group=239.7.6.46
+rounds=100000			# of 20 ms: longer than the scenario
+gossips=()
+
+spoil() { # LETTER: what goes to it
+	tc -n fabric qdisc add dev "eth0-$1" root netem limit 10000 loss 2% delay 10ms 8ms duplicate 1% &&
+		tc -n fabric qdisc add dev "mgmt0-$1" root netem limit 10000 loss 2% delay 20ms 10ms duplicate 1%
+}
+
+dropped() { # by the wires to those who talk
+	local n
+	for n in $talkers; do
+		tc -n fabric -s qdisc show dev "eth0-$n"
+	done | awk '/dropped/ { sub(",", "", $7); n += $7 } END { print n + 0 }'
+}
+
+gossip_up() { # LETTER
+	local m others=()
+	for m in $talkers; do
+		[ "$m" = "$1" ] || others+=("$(overlay "$m")")
+	done
+	on "EdgeNode$1" ip route replace 239.0.0.0/8 dev akm1 || return
+	start "$world/log/gossip-$1" on "EdgeNode$1" gossip -m "$group" -i 20000 "$(node_number "$1")" "$rounds" "${others[@]}"
+	gossips+=("$started")
+	within 20 says listening "$world/log/gossip-$1"
+}
+
+gossip_end() {
+	local pid
+	kill -TERM "${gossips[@]}"
+	for pid in "${gossips[@]}"; do
+		within 60 ended "$pid" && wait "$pid" || return
+	done
+}
+
+gossip_sum() { # FIELD: over those who talked
+	cat "$world"/log/gossip-* | grep -oE "\"$1\": [0-9]+" | awk '{ n += $2 } END { print n + 0 }'
+}
+
+epoch_of() { # LETTER: of what it sends on
+	on "EdgeNode$1" akmctl -j generation show akm1 | jq 'first(.. | objects | select(.state? == "active")).epoch'
+}
+
+epochs_later() { # SINCE COUNT: at A
+	at_least "$(epoch_of A)" $(($1 + $2))
+}
+
+cut_off() { # LETTER: no wire, and a daemon that does nothing
+	kill -STOP "${daemon_pid[EdgeNode$1]}"
+	ip -n fabric link set "eth0-$1" down && ip -n fabric link set "mgmt0-$1" down
+}
+
+back() { # LETTER
+	ip -n fabric link set "eth0-$1" up && ip -n fabric link set "mgmt0-$1" up
+	kill -CONT "${daemon_pid[EdgeNode$1]}"
+}
+
+all_at() { # the same generation everywhere, newer than NUMBER
+	local n first
+	first=$(generation A)
+	at_least "$first" $(($1 + 1)) || return
+	for n in $members; do
+		equal "$(generation "$n")" "$first" || return
+	done
+	echo "generation $first"
+}
+
+same_epoch() {
+	local n
+	for n in $members; do
+		equal "$(epoch_of "$n")" "$(epoch_of A)" || return
+	done
+	echo "epoch $(epoch_of A)"
+}
+
+counters_zero() { # COUNTER…: at those who talk
+	local n c
+	for n in $talkers; do
+		for c; do
+			equal "$n $c $(on "EdgeNode$n" akmctl -j stats akm1 | field "$c")" "$n $c 0" || return
+		done
+	done
+}
+
+# At the manager: nothing that would be an attack, or the answer to one. What the wires repeat is recorded as replayed.
+no_alarm() {
+	local events
+	events=$(akm MgmtMod events) || return
+	! grep -E ' (auth-fail|clone|unknown-[a-z]+|epoch-[a-z]+|alert|rekey|evict|fallback) ' <<<"$events"
+}
+
+members="A B C D E"
+fleet_up "$members"
+need "ATR #1, with an epoch of 5 s" atr_create "$members" epoch-interval 5s epoch-grace 4s
+for n in $members; do
+	need "$n has its interface" within 60 has_akm1 "$n"
+	need "the weather at $n is bad" spoil "$n"
+done
+for n in $talkers; do
+	need "$n is ready to talk" gossip_up "$n"
+done
+before=$(generation A) epoch=$(epoch_of A)
+need "they talk" kill -USR1 "${gossips[@]}"
+
+daemon_stop MgmtMod KILL
+daemon_stop Root KILL
+cut_off D
+claim "three epochs without root, manager and D" within 60 epochs_later "$epoch" 3
+need "D comes back" back D
+claim "D talks" within 30 reaches D A
+claim "and is heard by B" within 30 reaches B D
+need "E loses its power" node_power_cycle E
+claim "E is back by itself, and talks" within 60 reaches E A
+claim "and is heard by C" within 30 reaches C E
+need "the root is back" daemon_up Root
+need "the manager is back" daemon_up MgmtMod
+for n in $members; do
+	claim "$n is linked again" within 90 node_linked "$n"
+done
+claim "nobody took the weather for an attack" no_alarm
+claim "a rekey in this weather" akm MgmtMod atr rekey '#1'
+evidence=1 claim "all are on it" within 90 all_at "$before"
+epoch=$(epoch_of A)
+claim "two epochs more" within 60 epochs_later "$epoch" 2
+claim "they have said everything" gossip_end
+heard=$(gossip_sum heard) sent=$(gossip_sum sent) wires=$(dropped)
+# each round of each: two datagrams that one hears, and one that two hear
+due=$((sent * 4 / 3))
+say "        $due datagrams due, $heard heard, $wires packets dropped by the wires"
+claim "nothing was lost but by the wires" at_most $((due - heard)) "$wires"
+claim "the wires did lose some" at_least "$wires" $((due / 200))
+claim "nothing came twice" equal "$(gossip_sum twice)" 0
+claim "the keys refused nothing" counters_zero rx_auth_fail rx_unknown_key rx_malformed rx_clone rx_wait_dropped tx_no_key \
+	tx_exhausted tx_dropped
+evidence=1 claim "all are in the same epoch" within 30 same_epoch
