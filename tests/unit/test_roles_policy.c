@@ -125,7 +125,8 @@ static void test_a_node_speaks_of_itself(void **state)
 	assert_int_equal(members(), 2);
 	assert_int_equal(events_of(M, "policy"), 1);
 	until(fake_kernel_active(A->kernel, "akm1") == 2 && fake_kernel_active(C->kernel, "akm1") == 2);
-	until(!fake_kernel_active(B->kernel, "akm1"));
+	/* Its last order may be lost with the link that is closed behind it; what it does does not matter any more. */
+	until(!fake_kernel_active(B->kernel, "akm1") || is_down(B));
 }
 
 /* A node that does not do what it is told leaves the ATR, and can be brought back. */
