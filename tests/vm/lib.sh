@@ -201,6 +201,20 @@ udp_listen() { # NODE ADDRESS PORT FILE: appends what arrives to FILE; its proce
 	within 10 on "$1" sh -c "ss -lun | grep -q ':$3'"
 }
 
+slab() { # kB that only their owners give back
+	awk '/^SUnreclaim:/ { print $2 }' /proc/meminfo
+}
+
+slab_below() { # LIMIT
+	local now
+	now=$(slab)
+	[ "$now" -lt "$1" ] || { echo "$now kB, not below $1"; return 1; }
+}
+
+quarantine() { # KASAN keeps for a while what was given back
+	grep -q ' kasan_quarantine_put$' /proc/kallsyms
+}
+
 world_down() { # everything that wire_up and start made
 	stop_all
 	delete_namespaces

@@ -12,10 +12,6 @@ key_state() { # what b holds, but for ages
 	on b akmctl -j generation show akm0 | grep -v '"age'
 }
 
-slab() { # kB that only their owners give back
-	awk '/^SUnreclaim:/ { print $2 }' /proc/meminfo
-}
-
 forge() { # MODE COUNT COUNTER
 	local before
 	before=$(counter b "$3")

@@ -66,20 +66,6 @@ flow_in_order() {
 	[ "$packets" -gt 500 ] && [ "$lost" = 0 ] && [ "$wrong" = 0 ]
 }
 
-slab() { # kB that only their owners give back
-	awk '/^SUnreclaim:/ { print $2 }' /proc/meminfo
-}
-
-slab_below() { # LIMIT
-	local now
-	now=$(slab)
-	[ "$now" -lt "$1" ] || { echo "$now kB, not below $1"; return 1; }
-}
-
-quarantine() { # KASAN keeps for a while what was given back
-	grep -q ' kasan_quarantine_put$' /proc/kallsyms
-}
-
 forged() { # LEAST: so many forgeries were opened in vain, or dropped unopened
 	at_least $(($(counter b rx_auth_fail) + $(counter b rx_wait_dropped))) "$1"
 }

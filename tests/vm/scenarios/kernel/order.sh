@@ -78,20 +78,6 @@ flows_keep_order() { # WHAT MIB
 	claim "$1: a lost nothing, b lost nothing" equal "$(counter a tx_dropped) $(counter b rx_dropped)" "0 0"
 }
 
-slab() { # kB that only their owners give back
-	awk '/^SUnreclaim:/ { print $2 }' /proc/meminfo
-}
-
-slab_below() { # LIMIT
-	local now
-	now=$(slab)
-	[ "$now" -lt "$1" ] || { echo "$now kB, not below $1"; return 1; }
-}
-
-quarantine() { # KASAN keeps for a while what was given back
-	grep -q ' kasan_quarantine_put$' /proc/kallsyms
-}
-
 gone() { # NODE: its interface
 	! ip -n "$1" link show akm0 >/dev/null 2>&1
 }
