@@ -69,17 +69,24 @@ make_initrd() {
 	(cd "$work/root" && find . | cpio -o -H newc 2>/dev/null | gzip -1) >"$work/initrd"
 }
 
+# Both processors on one thread of the host. With a thread each, QEMU before 8.1 can run a translation of code
+# that the other processor has just patched, and a kernel that switches a static branch dies of its own int3
+# (https://bugzilla.redhat.com/show_bug.cgi?id=2216496).
+emulation=tcg,thread=single
+
 # /dev/kvm being there does not say that it works (nested machines): whether this very kernel reaches its
 # initramfs with it in 10 s does. The answer is kept for this boot of the host.
 accelerator() {
-	local memo
+	local memo answer=$emulation
 	mkdir -p "$top/build/vm"
 	memo=$top/build/vm/kvm-$(cat /proc/sys/kernel/random/boot_id)
 	if [ -w /dev/kvm ] && [ ! -e "$memo" ]; then
-		if timeout -k 1 10 qemu-system-x86_64 -accel kvm "${machine[@]}" -append "$append akm_probe" \
-			</dev/null 2>&1 | grep -q "akm: probed"; then echo kvm; else echo tcg,thread=multi; fi >"$memo"
+		timeout -k 1 10 qemu-system-x86_64 -accel kvm "${machine[@]}" -append "$append akm_probe" \
+			</dev/null 2>&1 | grep -q "akm: probed" && answer=kvm
+		echo "$answer" >"$work/kvm"
+		mv "$work/kvm" "$memo"	# whole: another lane may be reading it
 	fi
-	cat "$memo" 2>/dev/null || echo tcg,thread=multi
+	cat "$memo" 2>/dev/null || echo "$emulation"
 }
 
 machine=(
