@@ -54,7 +54,7 @@ MODULE_SRC	= Kbuild kernel include $(wildcard tests/kunit)
 
 .PHONY: all module modules test-module daemon tools unit-tests vm-tools deps demo demo-shell install clean help \
 	check check-unit check-kunit check-kunit-debug check-uml check-vm check-static check-fuzz check-model \
-	check-life check-life-short check-system check-web check-bench check-crash check-scale bench lanes FORCE
+	check-life check-life-short check-system check-web check-bench check-crash check-scale bench bench-growth lanes FORCE
 .DELETE_ON_ERROR:
 
 all: module daemon tools		## module, daemon and tool
@@ -91,8 +91,8 @@ $(U)/tests/unit/test_%: $(U)/tests/unit/test_%.o $(U)/libsupport.a $(U)/libakmd.
 $(U)/tests/web/serve: $(U)/tests/web/serve.o $(U)/libsupport.a $(U)/libakmd.a
 	$(call run,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(U)/libsupport.a -lcmocka $(LIB_LDLIBS) -lm
 $(U)/tests/vm/inject $(U)/tests/vm/noncelog: $(U)/tests/vm/packet.o
-$(U)/tests/vm/oracle: $(U)/libakmd.a
-$(VM_TOOLS): $(U)/tests/vm/%: $(U)/tests/vm/%.o
+$(U)/tests/vm/oracle $(U)/tests/bench/growth: $(U)/libakmd.a
+$(VM_TOOLS) $(U)/tests/bench/growth: $(U)/%: $(U)/%.o
 	$(call run,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LDLIBS) -lm
 
 $(U)/tests/unit/test_akmctl_%.o: ALL_CFLAGS += -iquote tools
@@ -179,6 +179,8 @@ check-vm-%:
 
 bench:					## akm beside WireGuard, MACsec, ESP; BASE=<commit>: beside itself
 	@tests/bench/bench.sh
+bench-growth:				## the control path with 10 to 10,000 members: time, memory, a plot
+	@tests/bench/bench.sh --growth
 
 install: daemon tools			## into PREFIX (and the module of KREL, if it is built)
 	install -Dm755 $(U)/akmd $(DESTDIR)$(PREFIX)/sbin/akmd

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Does summary.py compute what it says?"""
+"""Do summary.py and growth.py compute what they say?"""
 import unittest
 import xml.dom.minidom
 
+import growth
 import plot
 import summary
-
 
 
 def log_of(*lines):
@@ -120,6 +120,45 @@ class Chart(unittest.TestCase):
 
     def test_no_rows(self):
         xml.dom.minidom.parseString(plot.chart([]))
+
+
+def grown(power, *members):
+    """Lines of growth.c, each of them twice, for what costs as many times more"""
+    lines = [f"akm-growth: time {test} {kind} {n} {factor * 1000 * n ** power:.0f}\r" for n in members
+             for kind in growth.KINDS for test in growth.TESTS for factor in (1, 2)]
+    return growth.read(lines + [f"akm-growth: bytes {kind} {n} 1500" for n in members for kind in growth.KINDS])
+
+
+class Growth(unittest.TestCase):
+    def failed(self, grown_lines, *members):
+        return [name for name, why in growth.verdicts(*grown_lines, members) if why]
+
+    def test_linear(self):
+        self.assertEqual(self.failed(grown(1, 10, 1000, 10000), 10, 1000, 10000), [])
+
+    def test_square(self):
+        failed = self.failed(grown(2, 100, 1000, 10000), 100, 1000, 10000)
+        self.assertEqual(len(failed), len(growth.TESTS) * len(growth.KINDS))
+        self.assertIn("roll idle grows from 1000 to 10000", failed)
+
+    def test_missing(self):
+        self.assertEqual(len(self.failed(grown(1, 1000), 1000, 10000)),
+                         (len(growth.TESTS) + 1) * len(growth.KINDS))
+
+    def test_memory(self):
+        times, sizes = grown(1, 10, 1000)
+        sizes["idle"] = {10: 5000, 1000: 2561}
+        self.assertEqual(self.failed((times, sizes), 10, 1000), ["memory idle 1000"])
+
+    def test_rows(self):
+        rows = {(r["test"], r["kind"], r["members"]): r for r in growth.rows_of(*grown(1, 10))}
+        self.assertEqual(rows["roll", "idle", 10]["median"], 15000)
+        self.assertEqual(rows["roll", "idle", 10]["min"], 10000)
+        self.assertEqual(rows["memory", "talking", 10]["median"], 1500)
+
+    def test_chart_has_a_curve_for_each(self):
+        document = xml.dom.minidom.parseString(growth.chart(grown(1, 10, 100)[0]))
+        self.assertEqual(len(document.getElementsByTagName("polyline")), len(growth.TESTS) * len(growth.KINDS))
 
 
 if __name__ == "__main__":
