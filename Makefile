@@ -54,7 +54,8 @@ MODULE_SRC	= Kbuild kernel include $(wildcard tests/kunit)
 
 .PHONY: all module modules test-module daemon tools unit-tests vm-tools deps demo demo-shell install clean help \
 	check check-unit check-kunit check-kunit-debug check-uml check-vm check-static check-fuzz check-model \
-	check-life check-life-short check-system check-web check-bench check-crash check-scale bench bench-growth lanes FORCE
+	check-life check-life-short check-system check-breach check-web check-bench check-crash check-scale bench \
+	bench-growth lanes FORCE
 .DELETE_ON_ERROR:
 
 all: module daemon tools		## module, daemon and tool
@@ -146,6 +147,10 @@ check-system:				## the whole system's scenarios on User-Mode Linux, at native s
 	@mkdir -p build
 	@flock build/.vm-build $(MAKE) --no-print-directory -j$(JOBS) daemon tools vm-tools
 	@tests/uml/scenarios.sh system
+check-breach:				## breach attempts, and a table of what came of each
+	@mkdir -p build
+	@flock build/.vm-build $(MAKE) --no-print-directory -j$(JOBS) daemon tools vm-tools
+	@tests/uml/breach.sh
 check-static:				## W=1, sparse, checkpatch, shellcheck, man pages
 	@tests/static/static.sh
 check-model:				## spin: generations, epochs and freshness, every state
