@@ -225,9 +225,16 @@ static int commit(void *ctx, const struct provision_grant *g)
 	return 0;
 }
 
+/* Somebody at the direct connection was refused, or it broke: not only who asked for it should know. */
 static void on_done(void *ctx, int r, const struct akm_error *err)
 {
-	finish(ctx, r, err);
+	struct issuer *i = ctx;
+
+	if (r < 0 && r != -ECANCELED)
+		evidence_add(i->c.evidence, EVIDENCE_NOTE("provision-failed", SEV_WARNING, .limit = i->name),
+			     "Provisioning %s failed: %s: %s", i->name, err ? err->field : "",
+			     err ? err->reason : strerror(-r));
+	finish(i, r, err);
 }
 
 /* ---- the command ---- */

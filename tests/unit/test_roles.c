@@ -307,6 +307,8 @@ static void test_provisioned_again(void **state)
 	assert_int_equal(actor_start(C), 0);
 	until(C->ready);
 	ask_refused(M, "EEXIST", "name", "node-provision", "{\"name\":\"Other\",\"via\":\"unix:%s\"}", C->via);
+	assert_int_equal(events_of(M, "provision-failed"), 1);
+	until(events_of(R, "provision-failed") == 1);
 	ask_ok(M, "node-provision", "{\"name\":\"EdgeNodeC\",\"via\":\"unix:%s\"}", C->via);
 	until(all_on(3, 1) && member_is("EdgeNodeC", "current"));
 
