@@ -81,6 +81,20 @@ static void refuse_malformed(const struct akm_socket *as, const struct sk_buff *
 	refuse_unknown(as, skb, AKM_STAT_RX_MALFORMED, &event);
 }
 
+/*
+ * Members go on sending to one that reboots: until it is given its keys, every key is unknown to it, and
+ * that says nothing of who sends. Counts what it drops.
+ */
+static bool no_keys_yet(const struct akm_socket *as)
+{
+	struct akm_device *akm = rcu_dereference(as->sole);
+
+	if (!akm || !list_empty(&akm->generations))
+		return false;
+	akm_stats_inc(&akm->stats, AKM_STAT_RX_DROPPED);
+	return true;
+}
+
 static void refuse_key(const struct akm_socket *as, const struct sk_buff *skb,
 		       const struct akm_header *header)
 {
@@ -92,7 +106,8 @@ static void refuse_key(const struct akm_socket *as, const struct sk_buff *skb,
 		.number = be64_to_cpu(header->packet_number),
 	};
 
-	refuse_unknown(as, skb, AKM_STAT_RX_UNKNOWN_KEY, &event);
+	if (!no_keys_yet(as))
+		refuse_unknown(as, skb, AKM_STAT_RX_UNKNOWN_KEY, &event);
 }
 
 static void count_refused(const struct akm_key *key, enum akm_stat why)

@@ -39,6 +39,24 @@ differs "another key_id" "" 1 1 4242 1 1
 differs "another ATR" rx_auth_fail 2 1 1001 1 1
 differs "another generation number" rx_auth_fail 1 2 1001 1 1
 
+# b has rebooted and was not given its keys yet, while a goes on sending: nothing of that is evidence.
+wire_up a b
+need "a is up" atr_up a "a b"
+need "b is up" atr_up b "a b"
+need "a holds generation 1" install_generation a "a b" 1
+need "a sends" activate a 1
+need "b's events are listened to" monitor_start b "$scratch/events"
+claim "no keys yet: b does not answer" silent a "$(overlay b)"
+claim "no keys yet: b counted what it dropped" counter_at_least b rx_dropped 3
+claim "no keys yet: under no unknown key" equal "$(counter b rx_unknown_key)" 0
+claim "no keys yet: nothing is told" equal "$(grep -c unknown-key "$scratch/events")" 0
+need "b is given another key" install_other b 1 4242 1 1
+claim "then the keys are unknown" silent a "$(overlay b)"
+claim "and counted as such" counter_at_least b rx_unknown_key 3
+claim "and told" within 10 says unknown-key "$scratch/events"
+stop_all
+world_down
+
 wire_up a b
 need "a is up" atr_up a "a b"
 need "b is up" atr_up b "a b"
