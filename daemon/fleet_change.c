@@ -172,12 +172,32 @@ void fleet_arm(struct fleet_atr *a)
 	a->arm_ms = now_ms() + FLEET_STORE_RETRY_MS;
 }
 
+/*
+ * What is in use is of our own making, so no manager was before us that made more: these records were set back to a
+ * backup. Whom we threw out since is a member in them, and would be given the next generation (P5).
+ */
+static bool is_set_back(struct fleet_atr *a, size_t m, uint32_t number)
+{
+	int current = rekey_current(&a->plan);
+
+	if (current < 0 || a->plan.generations[current].lost)
+		return false;
+	evidence_add(a->fleet->c.evidence,
+		     EVIDENCE_ABOUT("generation-ahead", SEV_ALERT, a->members[m].index, .atr_id = a->def.id,
+				    .limit = a->def.label),
+		     "%s holds generation %u of #%u, of which %u were made: if that is true, this manager was set back to "
+		     "a backup: replace it", a->members[m].name, number, a->def.id, a->def.last_generation);
+	return true;
+}
+
 void fleet_outrun(struct fleet_atr *a, size_t m, uint32_t number)
 {
 	_cleanup_(store_atr_free) struct store_atr def = {};
 	uint32_t made, had = a->def.last_generation;
 	int r;
 
+	if (is_set_back(a, m, number))
+		return;
 	if (number - had > FLEET_AHEAD_MAX || now_ms() < a->outrun_ms) {
 		evidence_add(a->fleet->c.evidence,
 			     EVIDENCE_ABOUT("generation-ahead", SEV_ALERT, a->members[m].index, .atr_id = a->def.id,

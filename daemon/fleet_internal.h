@@ -144,7 +144,10 @@ int fleet_create(struct fleet *f, const struct fleet_create *c, struct fleet_atr
 int fleet_rekey(struct fleet_atr *a, const char *reason, uint32_t *ret_number);
 /* Makes a fallback if there should be one. */
 void fleet_arm(struct fleet_atr *a);
-/* Member @m holds generation @number, which we never made: our records are older than the fleet. Go beyond it. */
+/*
+ * Member @m holds generation @number, which we never made. If it was made by who was manager before us, go beyond it;
+ * if these records are a backup of our own, people must see to that.
+ */
 void fleet_outrun(struct fleet_atr *a, size_t m, uint32_t number);
 /* Overlay addresses of @m, by its index. */
 int fleet_give_addresses(const struct store_atr *def, struct store_member *m, struct akm_error *err);

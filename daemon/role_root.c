@@ -228,13 +228,54 @@ static int replace(struct root *r, const struct store_node *n, const char *name)
 	return e;
 }
 
+static bool evicted_in(const struct msg_inventory *v, const uint8_t id[AKM_ID_LEN])
+{
+	for (size_t i = 0; i < v->n_nodes; i++)
+		if (!memcmp(v->nodes[i].id, id, AKM_ID_LEN))
+			return v->nodes[i].evicted;
+	return true;
+}
+
+static bool atr_is_older(const struct msg_inventory *v, const struct msg_inventory_atr *known)
+{
+	for (size_t i = 0; i < v->n_atrs; i++)
+		if (v->atrs[i].atr_id == known->atr_id)
+			return v->atrs[i].definition < known->definition || v->atrs[i].generation < known->generation;
+	return false;				/* it was deleted */
+}
+
+/*
+ * What only grows (versions, generations, who was evicted) is less than it was: the manager was set back to a
+ * backup. Its replacement would let in again whom it had thrown out since.
+ */
+static bool is_older(const struct msg_inventory *v, const struct msg_inventory *known)
+{
+	for (size_t i = 0; i < known->n_nodes; i++)
+		if (known->nodes[i].evicted && !evicted_in(v, known->nodes[i].id))
+			return true;
+	for (size_t i = 0; i < known->n_atrs; i++)
+		if (atr_is_older(v, &known->atrs[i]))
+			return true;
+	return false;
+}
+
 /* The last one is kept whole: it is what a replacement manager will be given. No secret is in it. */
 static int take_inventory(struct root *r, const struct peer *p, const struct msg *m)
 {
+	_cleanup_msg_ struct msg known = {};
 	char key[64];
+	int e;
 
 	inventory_key(p->id, key);
-	return store_message(r, key, m);
+	e = load_message(r, key, &known);
+	if (!e && is_older(&m->inventory, &known.inventory)) {
+		evidence_add(r->evidence, EVIDENCE_NOTE("generation-ahead", SEV_ALERT, .limit = p->name),
+			     "%s tells of nodes and ATRs as they were once: it was set back to a backup. What it told "
+			     "before is kept, for its replacement", p->name);
+		return 0;
+	}
+	/* A damaged one is worth less than this. */
+	return e < 0 && e != -ENOENT && e != -EBADMSG ? e : store_message(r, key, m);
 }
 
 static int on_message(struct peer *p, struct msg *m, void *ctx)

@@ -198,6 +198,51 @@ static void test_old_inventory(void **state)
 	assert_int_equal(events_of(M, "generation-ahead"), 1);
 }
 
+static void copy_state(const char *from, const char *to)
+{
+	char cmd[512];
+
+	snprintf(cmd, sizeof(cmd), "rm -rf '%s' && cp -a '%s' '%s'", to, from, to);
+	assert_int_equal(system(cmd), 0);
+}
+
+/* A manager was set back to a backup: the root does not take older for newer, and nor does the replacement. */
+static void test_set_back(void **state)
+{
+	char backup[sizeof(M->dir) + 8];
+
+	(void)state;
+	snprintf(backup, sizeof(backup), "%s.backup", M->dir);
+	until(root_generation() == 1);
+	actor_stop(M);
+	copy_state(M->dir, backup);
+	assert_int_equal(actor_start(M), 0);
+	until(M->ready && !is_down(C));
+	ask_ok(M, "node-evict", "{\"node\":\"EdgeNodeC\"}");
+	until(all_only_on(2, 2) && atr_is("stable"));
+	until(root_knows("EdgeNodeC", "MgmtMod", "evicted") && root_generation() == 2);
+	world_watch("akm1", 2);
+
+	actor_stop(M);
+	copy_state(backup, M->dir);
+	assert_int_equal(actor_start(M), 0);
+	until(M->ready);
+	/* It has C for a member; whoever is not has C for none. */
+	until(events_of(M, "generation-ahead") >= 1);
+	until(events_of(R, "generation-ahead") > events_of(M, "generation-ahead"));
+	turn(100);
+	assert_true(all_only_on(2, 2) && !hears_all(3));
+	assert_true(root_knows("EdgeNodeC", "MgmtMod", "evicted"));
+	assert_int_equal(root_generation(), 2);
+
+	actor_stop(M);
+	world_new_manager(&old, "MgmtMod2");
+	replace("MgmtMod", "MgmtMod2");
+	until(root_knows("EdgeNodeC", "MgmtMod2", "evicted"));
+	until(all_only_on(2, 3) && atr_is("stable"));
+	assert_true(is_down(C) && !hears_all(3));
+}
+
 /* A node that was away during all of it follows when it returns. Its address was not forgotten meanwhile. */
 static void test_node_away(void **state)
 {
@@ -362,6 +407,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_replace, begin4, end),
 		story(test_old_one_is_fenced_off),
 		story(test_old_inventory),
+		story(test_set_back),
 		story(test_node_away),
 		story(test_killed_in_between),
 		story(test_link_keys_wait_for_the_root),
