@@ -15,6 +15,7 @@
 #include "hello.h"
 #include "keepalive.h"
 #include "notice.h"
+#include "warm.h"
 
 #define RETRY_DELAY	HZ		/* after a step that failed for want of memory */
 #define PRINT_LABEL	"akm1 print"	/* local: never leaves the kernel */
@@ -38,9 +39,10 @@ void akm_generation_put(struct akm_generation *gen)
 	kref_put(&gen->refs, generation_release);
 }
 
-static void generation_put_rcu(struct rcu_head *rcu)
+/* Those that it asked are not freed in softirq context. */
+static void generation_put_work(struct work_struct *work)
 {
-	akm_generation_put(container_of(rcu, struct akm_generation, rcu));
+	akm_generation_put(container_of(to_rcu_work(work), struct akm_generation, put_work));
 }
 
 struct akm_generation *akm_generation_find(struct akm_device *akm, u32 number)
@@ -140,7 +142,8 @@ static void generation_destroy(struct akm_generation *gen)
 	for (i = 0; i < AKM_EPOCH_SLOTS; i++)
 		akm_epoch_destroy(rcu_replace_pointer(gen->epoch[i], NULL,
 						      lockdep_is_held(&gen->akm->lock)));
-	call_rcu(&gen->rcu, generation_put_rcu);
+	INIT_RCU_WORK(&gen->put_work, generation_put_work);
+	queue_rcu_work(akm_workqueue, &gen->put_work);
 }
 
 static bool key_id_taken(struct akm_net *an, u32 key_id)
@@ -318,7 +321,7 @@ static int add_pairs(struct akm_generation *gen, const struct akm_install *insta
 	err = check_pair_epoch(gen, install->epoch, extack);
 	for (i = 0; i < install->pair_count && !err; i++) {
 		err = add_pair(gen, &install->pairs[i], install->epoch, extack);
-		cond_resched();
+		akm_warm_breathe(gen->akm);
 	}
 	if (err)
 		remove_added_pairs(gen, install);
@@ -338,7 +341,7 @@ static int add_all_members(struct akm_epoch *epoch)
 		err = akm_epoch_add_member(epoch, member, NULL);
 		if (err)
 			return err;
-		cond_resched();
+		akm_warm_breathe(gen->akm);
 	}
 	return 0;
 }

@@ -13,6 +13,8 @@
 
 /* How late a hello may be: what is due is looked for this often while anybody asks. */
 #define TICK	max_t(unsigned long, msecs_to_jiffies(20), 1)
+/* After so many that ask the lock is given back: packets may want it, and soft interrupts to run. */
+#define TEND_AT_ONCE	32
 
 struct control_cb {
 	struct akm_key *key;		/* held */
@@ -250,8 +252,10 @@ void akm_hello_ask_all(struct akm_generation *gen)
 	unsigned long index;
 
 	lockdep_assert_held(&gen->akm->lock);
-	xa_for_each(&gen->asking, index, asking)
+	xa_for_each(&gen->asking, index, asking) {
 		ask(asking, 1 + akm_hello_spread(gen->akm));
+		akm_warm_breathe(gen->akm);
+	}
 }
 
 /*
@@ -283,7 +287,7 @@ void akm_hello_announce(struct akm_generation *gen)
 		akm_generations_warm(gen->akm, member, false);
 		akm_warm_let_go(gen->akm, member);
 		announce_to(gen, index);
-		cond_resched();
+		akm_warm_breathe(gen->akm);
 	}
 }
 
@@ -457,12 +461,18 @@ static void hello_work(struct work_struct *work)
 {
 	struct akm_device *akm = container_of(to_delayed_work(work), struct akm_device, hello);
 	struct akm_asking *asking;
+	unsigned int n = 0;
 	LIST_HEAD(seen);
 
 	spin_lock_bh(&akm->hello_lock);
 	while ((asking = list_first_entry_or_null(&akm->asking, struct akm_asking, list))) {
 		list_move_tail(&asking->list, &seen);
 		tend(akm, asking);
+		if (++n % TEND_AT_ONCE == 0) {
+			spin_unlock_bh(&akm->hello_lock);
+			cond_resched();
+			spin_lock_bh(&akm->hello_lock);
+		}
 	}
 	list_splice(&seen, &akm->asking);
 	if (!list_empty(&akm->asking))
@@ -667,6 +677,7 @@ void akm_hello_forget(struct akm_generation *gen)
 		expire(gen->akm, asking, true);
 		list_del_init(&asking->list);
 		spin_unlock_bh(&gen->akm->hello_lock);
+		akm_warm_breathe(gen->akm);
 	}
 }
 
@@ -675,8 +686,10 @@ void akm_hello_free(struct akm_generation *gen)
 	struct akm_asking *asking;
 	unsigned long index;
 
-	xa_for_each(&gen->asking, index, asking)
+	xa_for_each(&gen->asking, index, asking) {
 		kfree_sensitive(asking);
+		cond_resched();
+	}
 	xa_destroy(&gen->asking);
 }
 

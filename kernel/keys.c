@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "keys.h"
 
+#include <linux/llist.h>
 #include <linux/slab.h>
 #include "device.h"
 #include "hello.h"
@@ -53,6 +54,7 @@ static void epoch_free(struct work_struct *work)
 	xa_for_each(&epoch->peers, index, peer) {
 		traffic_free(peer->traffic);
 		kfree_sensitive(peer);
+		cond_resched();
 	}
 	xa_destroy(&epoch->peers);
 	akm_generation_put(epoch->gen);
@@ -78,10 +80,8 @@ static void epoch_put_rcu(struct rcu_head *rcu)
 	epoch_put(container_of(rcu, struct akm_epoch, rcu));
 }
 
-static void key_free_rcu(struct rcu_head *rcu)
+static void key_free(struct akm_key *key)
 {
-	struct akm_key *key = container_of(rcu, struct akm_key, rcu);
-
 	akm_aead_free(&key->aead);
 	if (key->member)
 		akm_member_put(key->member);
@@ -89,10 +89,36 @@ static void key_free_rcu(struct rcu_head *rcu)
 	kfree(key);
 }
 
+static LLIST_HEAD(unused_keys);		/* struct akm_key; nobody can find them any more */
+
+static void free_keys(struct work_struct *work)
+{
+	struct akm_key *key, *next;
+
+	llist_for_each_entry_safe(key, next, llist_del_all(&unused_keys), unused) {
+		key_free(key);
+		cond_resched();
+	}
+}
+
+static DECLARE_WORK(free_keys_work, free_keys);
+
+/*
+ * An epoch has three keys of each member, and they go all at once: to free them here would
+ * hold up soft interrupts, packets with them, for milliseconds.
+ */
+static void key_unused_rcu(struct rcu_head *rcu)
+{
+	struct akm_key *key = container_of(rcu, struct akm_key, rcu);
+
+	if (llist_add(&key->unused, &unused_keys))
+		queue_work(akm_workqueue, &free_keys_work);
+}
+
 void akm_key_put_many(struct akm_key *key, unsigned int refs)
 {
 	if (refcount_sub_and_test(refs, &key->refs))
-		call_rcu(&key->rcu, key_free_rcu);
+		call_rcu(&key->rcu, key_unused_rcu);
 }
 
 static struct akm_key *create_key(struct akm_epoch *epoch, struct akm_member *member,
@@ -374,7 +400,7 @@ void akm_epoch_warm_talkers(struct akm_epoch *next, struct akm_epoch *now)
 		}
 		if (err)
 			return;
-		cond_resched();
+		akm_warm_breathe(now->gen->akm);
 	}
 }
 
@@ -569,7 +595,7 @@ static int step_members(struct akm_epoch *next, struct akm_epoch *epoch)
 		err = step_member(next, epoch, member);
 		if (err)
 			return err;
-		cond_resched();
+		akm_warm_breathe(gen->akm);
 	}
 	return 0;
 }
@@ -612,6 +638,7 @@ void akm_epoch_wipe_chains(struct akm_epoch *epoch)
 			cold = true;
 		else
 			wipe_pair(peer);
+		akm_warm_breathe(akm);
 	}
 	if (!cold)
 		memzero_explicit(epoch->chain, sizeof(epoch->chain));
@@ -629,7 +656,7 @@ void akm_epoch_destroy(struct akm_epoch *epoch)
 	xa_for_each(&epoch->peers, index, peer) {
 		unset_group(epoch, peer);
 		unset_pair(epoch, peer);
-		cond_resched();
+		akm_warm_breathe(epoch->gen->akm);
 	}
 	call_rcu(&epoch->rcu, epoch_put_rcu);
 }

@@ -20,6 +20,7 @@
 
 #include <linux/bits.h>
 #include <linux/kref.h>
+#include <linux/llist.h>
 #include <linux/netlink.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
@@ -68,7 +69,10 @@ struct akm_key {
 		struct akm_tx *tx;
 		struct akm_rx *rx;
 	};
-	struct rcu_head rcu;
+	union {				/* once the last hold is gone */
+		struct rcu_head rcu;
+		struct llist_node unused;
+	};
 };
 
 enum akm_use {
@@ -158,7 +162,7 @@ struct akm_generation {
 	u32 filled;			/* and of the one that we want: a key is used up soon */
 	struct akm_announce tell;		/* device lock */
 	u32 teller;			/* notice.c; lossy */
-	struct rcu_head rcu;
+	struct rcu_work put_work;
 };
 
 struct akm_pair {

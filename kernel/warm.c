@@ -365,26 +365,38 @@ static bool serve_next(struct akm_device *akm)
 {
 	struct akm_cold *cold;
 
-	mutex_lock(&akm->lock);
 	spin_lock_bh(&akm->warm.lock);
 	cold = list_first_entry_or_null(&akm->warm.members, struct akm_cold, list);
 	spin_unlock_bh(&akm->warm.lock);
-	if (cold) {			/* freed under the device lock only */
-		make_keys(akm, cold);
-		while (serve_round(akm, cold))
-			cond_resched();
-		cold_free(cold);
-	}
-	mutex_unlock(&akm->lock);
-	return cold;
+	if (!cold)
+		return false;
+	make_keys(akm, cold);		/* freed under the device lock only */
+	while (serve_round(akm, cold))
+		cond_resched();
+	cold_free(cold);
+	return true;
+}
+
+void akm_warm_breathe(struct akm_device *akm)
+{
+	lockdep_assert_held(&akm->lock);
+	cond_resched();
+	if (READ_ONCE(akm->warm.count))
+		serve_next(akm);
 }
 
 static void warm_work(struct work_struct *work)
 {
 	struct akm_warm *warm = container_of(work, struct akm_warm, work);
+	struct akm_device *akm = container_of(warm, struct akm_device, warm);
+	bool more;
 
-	while (serve_next(container_of(warm, struct akm_device, warm)))
+	do {
+		mutex_lock(&akm->lock);
+		more = serve_next(akm);
+		mutex_unlock(&akm->lock);
 		cond_resched();
+	} while (more);
 }
 
 static void cool_work(struct work_struct *work)

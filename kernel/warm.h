@@ -79,6 +79,12 @@ void akm_warm_init(struct akm_device *akm);
 /* Nobody can find the device any more. */
 void akm_warm_stop(struct akm_device *akm);
 
+/*
+ * The device is locked, for long, and nothing is half done: the next member that waits for its
+ * keys, and the lock, gets them, and others the processor.
+ */
+void akm_warm_breathe(struct akm_device *akm);
+
 /* The device is locked: is @index to have its keys in an epoch that is made now? */
 bool akm_warm_stays(struct akm_device *akm, u16 index);
 /* The device is locked: keys of @member were made before anything asked for them. */

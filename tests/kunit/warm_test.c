@@ -591,6 +591,35 @@ static void warm_notice_proves_nothing(struct kunit *test)
 	UNTIL(test, !with_traffic(test));
 }
 
+/* Who holds the device for long lets packets that wait for it go: a step, a generation. */
+static void warm_does_not_wait_for_a_step(struct kunit *test)
+{
+	struct akm_install in = {
+		.number = LATER, .key_id = KEY_ID + LATER, .epoch = EPOCH, .chain = chain,
+		.unused = true,
+	};
+	struct akm_device *akm = test->priv;
+
+	mutex_lock(&akm->lock);
+	send_one(test);
+	KUNIT_EXPECT_FALSE(test, nobody_waits(test));
+	KUNIT_EXPECT_EQ(test, akm_generation_roll(akm, NULL), 0);
+	KUNIT_EXPECT_TRUE(test, nobody_waits(test));
+	KUNIT_EXPECT_TRUE(test, is_warm(test, EPOCH + 1));
+	mutex_unlock(&akm->lock);
+	roll(test);
+	roll(test);
+	roll(test);
+	KUNIT_EXPECT_FALSE(test, is_warm(test, EPOCH + 4));
+
+	mutex_lock(&akm->lock);
+	send_one(test);
+	KUNIT_EXPECT_FALSE(test, nobody_waits(test));
+	KUNIT_EXPECT_EQ(test, akm_generation_install(akm, &in, NULL), 0);
+	KUNIT_EXPECT_TRUE(test, nobody_waits(test));
+	mutex_unlock(&akm->lock);
+}
+
 /* ---- what a member costs that says nothing ---- */
 
 #define IDLE_MEMBERS	4000
@@ -724,6 +753,7 @@ static struct kunit_case warm_cases[] = {
 	KUNIT_CASE(warm_talkers_need_no_trial),
 	KUNIT_CASE(warm_for_a_keepalive),
 	KUNIT_CASE(warm_notice_proves_nothing),
+	KUNIT_CASE(warm_does_not_wait_for_a_step),
 	KUNIT_CASE(warm_idle_members_are_small),
 	{}
 };
