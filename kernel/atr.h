@@ -32,6 +32,7 @@ struct akm_member {
 	struct akm_stats stats;
 	unsigned long last_rx;		/* jiffies of the last authentic packet, if has_rx */
 	bool has_rx;
+	u16 suspect;			/* catchup.c, lossy: BIT(8) | epoch of what did not open; 0: all did */
 	struct akm_fresh_answered answered;	/* akm_device.hello_lock, like the next */
 	struct akm_bucket answers;	/* hellos of this member that may be answered; likewise */
 	struct akm_bucket notices;	/* that may be sent to it; likewise */

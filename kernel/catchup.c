@@ -396,24 +396,21 @@ void akm_catch_up_offer(struct akm_generation *gen, const struct sk_buff *outer,
 	spin_unlock(&up->lock);
 }
 
-static u32 suspicion(u8 epoch, u16 sender)
+static u16 suspicion(u8 epoch)
 {
-	return BIT(24) | epoch << 16 | sender;
+	return BIT(8) | epoch;
 }
 
 void akm_catch_up_suspect(const struct akm_key *key)
 {
-	const struct akm_epoch *epoch = key->epoch;
-
-	WRITE_ONCE(epoch->gen->akm->catch_up.suspect,
-		   suspicion((u8)epoch->number, key->member->index));
+	WRITE_ONCE(key->member->suspect, suspicion(key->epoch->number));
 }
 
 bool akm_catch_up_suspects(const struct akm_key *key, const struct akm_header *header)
 {
-	u32 *suspect = &key->epoch->gen->akm->catch_up.suspect, found = READ_ONCE(*suspect);
+	u16 *suspect = &key->member->suspect, found = READ_ONCE(*suspect);
 
-	if (likely(!found) || found != suspicion(header->epoch, be16_to_cpu(header->sender)))
+	if (likely(!found) || found != suspicion(header->epoch))
 		return false;
 	WRITE_ONCE(*suspect, 0);
 	return true;

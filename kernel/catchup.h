@@ -34,7 +34,6 @@ struct akm_catch_up {
 	spinlock_t lock;		/* protects the next two; BH */
 	struct akm_bucket tries[AKM_LANES];
 	struct sk_buff *packet[AKM_LANES];	/* header, ciphertext, tag; to be tried, or NULL */
-	u32 suspect;			/* lossy; what did not open: BIT(24) | epoch | sender, or 0 */
 	struct work_struct work;
 };
 
@@ -48,8 +47,9 @@ void akm_catch_up_stop(struct akm_device *akm);
 void akm_catch_up_offer(struct akm_generation *gen, const struct sk_buff *outer,
 			unsigned int offset, unsigned int len, const struct akm_header *header);
 /*
- * A packet did not open with @key: another epoch may have the same low byte. The packet is
- * spoilt, but the sender's next one under that byte is tried.
+ * A packet did not open with @key, to receive: another epoch may have the same low byte. The
+ * packet is spoilt, but the sender's next one under that byte is tried. Each sender has a
+ * suspicion of its own: others, and who forges their packets, do not take it away.
  */
 void akm_catch_up_suspect(const struct akm_key *key);
 bool akm_catch_up_suspects(const struct akm_key *key, const struct akm_header *header);

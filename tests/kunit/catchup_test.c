@@ -467,25 +467,37 @@ static void catch_up_is_bounded(struct kunit *test)
 
 /* ---- packets that another epoch's key could not open ---- */
 
+static struct akm_key *rx_key(struct kunit *test, u16 member)
+{
+	struct akm_key *key;
+
+	rcu_read_lock();
+	key = akm_key_rx(akm_epoch_lookup(generation(test), EPOCH), member, AKM_PACKET_PAIR);
+	rcu_read_unlock();
+	KUNIT_ASSERT_NOT_NULL(test, key);
+	return key;
+}
+
 static void catch_up_suspicion(struct kunit *test)
 {
 	struct akm_header header = { .epoch = EPOCH, .sender = cpu_to_be16(PEER) };
 	struct akm_header later = { .epoch = EPOCH + 1, .sender = cpu_to_be16(PEER) };
 	struct akm_header other = { .epoch = EPOCH, .sender = cpu_to_be16(THIRD) };
-	struct akm_key *key;
+	struct akm_key *key = rx_key(test, PEER), *third = rx_key(test, THIRD);
 
-	rcu_read_lock();
-	key = akm_key_rx(akm_epoch_lookup(generation(test), EPOCH), PEER, AKM_PACKET_PAIR);
-	rcu_read_unlock();
-	KUNIT_ASSERT_NOT_NULL(test, key);
 	KUNIT_EXPECT_FALSE(test, akm_catch_up_suspects(key, &header));
 	akm_catch_up_suspect(key);
 	KUNIT_EXPECT_FALSE(test, akm_catch_up_suspects(key, &later));
-	KUNIT_EXPECT_FALSE(test, akm_catch_up_suspects(key, &other));
+	KUNIT_EXPECT_FALSE(test, akm_catch_up_suspects(third, &other));
+	/* of both: two that are 256 epochs ahead take turns */
+	akm_catch_up_suspect(third);
 	KUNIT_EXPECT_TRUE(test, akm_catch_up_suspects(key, &header));
+	KUNIT_EXPECT_TRUE(test, akm_catch_up_suspects(third, &other));
 	/* once */
 	KUNIT_EXPECT_FALSE(test, akm_catch_up_suspects(key, &header));
+	KUNIT_EXPECT_FALSE(test, akm_catch_up_suspects(third, &other));
 	akm_key_put(key);
+	akm_key_put(third);
 }
 
 /* ---- notices ---- */
