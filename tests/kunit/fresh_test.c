@@ -8,6 +8,7 @@
 
 #include <linux/bottom_half.h>
 #include <linux/jiffies.h>
+#include <linux/random.h>
 #include <linux/rcupdate.h>
 #include <linux/skbuff.h>
 #include <linux/string.h>
@@ -279,12 +280,13 @@ static void hello_exit(struct kunit *test)
 {
 	struct akm_device *akm = test->priv;
 
+	akm_warm_members = AKM_WARM_MEMBERS;
 	if (akm)
 		akm_test_device_delete(akm->dev);
 }
 
 /* Held */
-static struct akm_key *rx_key(struct kunit *test, enum akm_packet_type type)
+static struct akm_key *rx_key_of(struct kunit *test, u16 member, enum akm_packet_type type)
 {
 	struct akm_device *akm = test->priv;
 	struct akm_key *key = NULL;
@@ -293,10 +295,15 @@ static struct akm_key *rx_key(struct kunit *test, enum akm_packet_type type)
 	rcu_read_lock();
 	epoch = akm_epoch_lookup(akm_generation_lookup(akm->net, KEY_ID), 0);
 	if (epoch)
-		key = akm_key_rx(epoch, PEER, type);
+		key = akm_key_rx(epoch, member, type);
 	rcu_read_unlock();
 	KUNIT_ASSERT_NOT_NULL(test, key);
 	return key;
+}
+
+static struct akm_key *rx_key(struct kunit *test, enum akm_packet_type type)
+{
+	return rx_key_of(test, PEER, type);
 }
 
 static struct sk_buff *packet(struct kunit *test, u64 number, unsigned int len)
@@ -334,7 +341,7 @@ static void answer(struct kunit *test, struct akm_key *key, u8 flip, struct sk_b
 {
 	struct akm_hello_ack ack = make_ack(0, INC(1), INC(1));
 
-	memcpy(ack.nonce, asking(test)->fresh.nonce, sizeof(ack.nonce));
+	memcpy(ack.nonce, akm_key_asking(key)->fresh.nonce, sizeof(ack.nonce));
 	ack.nonce[0] ^= flip;
 	__skb_queue_head_init(released);
 	local_bh_disable();
@@ -526,6 +533,259 @@ static void hello_refuses_other_lengths(struct kunit *test)
 	akm_key_put(key);
 }
 
+/* ---- a thousand members, all of them rebooted at the same time ---- */
+
+#define MEMBERS		1000		/* ourselves included; SELF and PEER are the first two */
+#define OTHERS		(MEMBERS - 1)
+#define OLD		8		/* packets of each, from before; replayed */
+#define NEW		8		/* sealed since it was asked */
+
+static void add_crowd(struct kunit *test)
+{
+	static const u8 chain[AKM_KDF_LEN] = { 3 };
+	struct akm_pair *pairs = kunit_kcalloc(test, OTHERS - 1, sizeof(*pairs), GFP_KERNEL);
+	struct akm_install in = { .number = 1, .pairs = pairs, .pair_count = OTHERS - 1 };
+	struct akm_device *akm = test->priv;
+	int i, err;
+
+	KUNIT_ASSERT_NOT_NULL(test, pairs);
+	akm_warm_members = UINT_MAX;	/* all of them talk; hello_exit() sets it back */
+	for (i = 0; i < OTHERS - 1; i++) {
+		pairs[i].index = PEER + 1 + i;
+		pairs[i].chain = chain;
+		add_member(test, pairs[i].index);
+	}
+	mutex_lock(&akm->lock);
+	err = akm_generation_add_pairs(akm, &in, NULL);
+	mutex_unlock(&akm->lock);
+	KUNIT_ASSERT_EQ(test, err, 0);
+}
+
+/* @n packets of everybody from number @first on, one after the other as they would come. */
+static void crowd_sends(struct kunit *test, u64 first, unsigned int n)
+{
+	struct akm_device *akm = test->priv;
+	struct akm_key *key;
+	unsigned int i, m;
+
+	for (i = 0; i < n; i++)
+		for (m = PEER; m < PEER + OTHERS; m++) {
+			key = rx_key_of(test, m, AKM_PACKET_PAIR);
+			wait(test, key, first + i, 100);
+			akm_key_put(key);
+		}
+	KUNIT_EXPECT_LE(test, akm->waiting, AKM_WAIT_DEVICE_PACKETS);
+	KUNIT_EXPECT_LE(test, akm->waiting_bytes, AKM_WAIT_DEVICE_BYTES);
+}
+
+/* What is released is judged as received. Return: how many are delivered, of the new ones only. */
+static unsigned int judge_released(struct kunit *test, struct akm_key *key,
+				   struct sk_buff_head *released, u64 floor)
+{
+	unsigned int delivered = 0;
+	struct sk_buff *skb;
+	bool is_new;
+	u64 number;
+
+	while ((skb = __skb_dequeue(released))) {
+		number = number_of(skb);
+		kfree_skb(skb);
+		local_bh_disable();
+		is_new = akm_key_accept(key, number, 1) == AKM_NEW;
+		local_bh_enable();
+		KUNIT_EXPECT_EQ(test, is_new, number >= floor);
+		delivered += is_new;
+	}
+	return delivered;
+}
+
+static u64 hellos_tried(struct kunit *test)
+{
+	struct akm_device *akm = test->priv;
+	u64 now[AKM_STATS];
+
+	akm_stats_read(&akm->stats, now);
+	return now[AKM_STAT_TX_DROPPED];	/* the device is down */
+}
+
+/* P3, P11. All of them speak at once, and somebody sends again what they said before. */
+static void hello_thousand_speak_at_once(struct kunit *test)
+{
+	struct akm_device *akm = test->priv;
+	struct sk_buff_head released;
+	unsigned int m, delivered = 0;
+	struct akm_key *key;
+	u64 hellos;
+
+	add_crowd(test);
+	crowd_sends(test, INC(1) - OLD, OLD);
+	KUNIT_EXPECT_EQ(test, akm->waiting, AKM_WAIT_DEVICE_PACKETS);
+	crowd_sends(test, INC(1), NEW);
+	hellos = hellos_tried(test);
+	KUNIT_EXPECT_GE(test, hellos, OTHERS);
+	KUNIT_EXPECT_LE(test, hellos, AKM_HELLO_TRIES * OTHERS);
+	for (m = PEER; m < PEER + OTHERS; m++) {
+		key = rx_key_of(test, m, AKM_PACKET_PAIR);
+		answer(test, key, 0, &released);
+		KUNIT_EXPECT_LE(test, released.qlen, AKM_WAIT_PACKETS);
+		delivered += judge_released(test, key, &released, INC(1));
+		akm_key_put(key);
+	}
+	/* what is new has pushed out what is old */
+	KUNIT_EXPECT_EQ(test, delivered, AKM_WAIT_DEVICE_PACKETS);
+	KUNIT_EXPECT_EQ(test, akm->waiting, 0);
+	KUNIT_EXPECT_EQ(test, akm->waiting_bytes, 0);
+	KUNIT_EXPECT_TRUE(test, list_empty(&akm->asking));
+	kunit_info(test, "%u members spoke %u times: %llu hellos, %u delivered, %u at most wait",
+		   OTHERS, OLD + NEW, hellos, delivered, AKM_WAIT_DEVICE_PACKETS);
+}
+
+#define WIRE		max_t(unsigned long, msecs_to_jiffies(10), 1)	/* how long anything takes */
+#define TALK		50		/* others that a member has data for as soon as it is up */
+#define SAMPLE		5		/* pairs of members are independent: those of so many will do */
+#define REBOOT_END	(60 * HZ)
+
+/* One end of a pair of members */
+struct reboot_end {
+	struct akm_fresh fresh;
+	struct akm_bucket answers;
+	unsigned long hello, ack;	/* jiffies when they get here; 0: there is none */
+	unsigned int hellos, acks;	/* sent from here */
+};
+
+struct reboot {
+	u32 loss;			/* per cent */
+	u32 sent[REBOOT_END];		/* by the member that is looked at, in each jiffy */
+	unsigned int hellos, acks, unknown;
+	unsigned long last;		/* jiffy in which the last one became known */
+};
+
+static bool is_lost(const struct reboot *r)
+{
+	return get_random_u32_below(100) < r->loss;
+}
+
+/* As hello.c does it. Return: packets that go from @e to @other. */
+static unsigned int reboot_step(const struct reboot *r, struct reboot_end *e,
+				struct reboot_end *other, unsigned long now)
+{
+	unsigned int before = e->hellos + e->acks;
+	struct akm_hello_ack ack;
+
+	if (e->hello && time_after_eq(now, e->hello)) {
+		e->hello = 0;
+		if (akm_bucket_take(&e->answers, AKM_ANSWER_BURST, AKM_ANSWER_RATE, now)) {
+			e->acks++;
+			if (!is_lost(r))
+				other->ack = now + WIRE;
+		}
+		if (!akm_fresh_known(&e->fresh))
+			akm_fresh_ask(&e->fresh, now);
+	}
+	if (e->ack && time_after_eq(now, e->ack)) {
+		e->ack = 0;
+		ack = make_ack(0, INC(1), INC(1));
+		akm_fresh_answer(&e->fresh, &ack);
+	}
+	if (akm_fresh_step(&e->fresh, now, get_random_u32()) == AKM_FRESH_SEND) {
+		e->hellos++;
+		if (!is_lost(r))
+			other->hello = now + WIRE;
+	}
+	return e->hellos + e->acks - before;
+}
+
+static void reboot_end_init(struct kunit *test, struct reboot_end *e, bool talks)
+{
+	memset(e, 0, sizeof(*e));
+	akm_fresh_init(&e->fresh, nonce);
+	akm_bucket_init(&e->answers, AKM_ANSWER_BURST, NOW);
+	akm_fresh_ask(&e->fresh, NOW + 1 + akm_hello_spread(test->priv));
+	if (talks)
+		akm_fresh_ask(&e->fresh, NOW);
+}
+
+/* A member, and one of the others */
+static void reboot_pair(struct kunit *test, struct reboot *r, bool talks)
+{
+	struct reboot_end one, other;
+	unsigned long t;
+
+	reboot_end_init(test, &one, talks);
+	reboot_end_init(test, &other, talks);
+	for (t = 0; t < REBOOT_END; t++) {
+		r->sent[t] += reboot_step(r, &one, &other, NOW + t);
+		reboot_step(r, &other, &one, NOW + t);
+		if (akm_fresh_known(&one.fresh) && akm_fresh_known(&other.fresh) &&
+		    !one.hello && !other.hello)
+			break;
+	}
+	r->hellos += one.hellos;
+	r->acks += one.acks;
+	r->unknown += !akm_fresh_known(&one.fresh);
+	if (t < REBOOT_END)
+		r->last = max(r->last, t);
+}
+
+/* The most that goes in 100 ms */
+static unsigned int reboot_peak(const struct reboot *r)
+{
+	unsigned long width = max_t(unsigned long, msecs_to_jiffies(100), 1), t;
+	unsigned int sum = 0, peak = 0;
+
+	for (t = 0; t < REBOOT_END; t++) {
+		sum += r->sent[t];
+		if (t >= width)
+			sum -= r->sent[t - width];
+		peak = max(peak, sum);
+	}
+	return peak;
+}
+
+static void reboot_all(struct kunit *test, struct reboot *r, u32 loss)
+{
+	int i;
+
+	memset(r, 0, sizeof(*r));
+	r->loss = loss;
+	for (i = 0; i < OTHERS; i++) {
+		reboot_pair(test, r, i < TALK);
+		cond_resched();
+	}
+	kunit_info(test, "%u members, loss %u %%: %u hellos and %u answers of each, at most %u in 100 ms; %u ms; %u unknown",
+		   MEMBERS, loss, r->hellos, r->acks, reboot_peak(r), jiffies_to_msecs(r->last),
+		   r->unknown);
+}
+
+/*
+ * P11. Without loss each member asks each other one once, and is asked once; all is known
+ * when the first tries have been spread, and a round trip. What goes at once is what there are
+ * data for; the rest is spread over 4 s, a little more at the beginning: who is asked asks back.
+ */
+static void hello_thousand_reboot_together(struct kunit *test)
+{
+	struct reboot *r = kunit_kmalloc(test, sizeof(*r), GFP_KERNEL);
+	unsigned int spread = OTHERS * 2 / 10;
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, r);
+	add_crowd(test);
+	for (i = 0; i < SAMPLE; i++) {
+		reboot_all(test, r, 0);
+		KUNIT_EXPECT_EQ(test, r->hellos, OTHERS);
+		KUNIT_EXPECT_EQ(test, r->acks, OTHERS);
+		KUNIT_EXPECT_EQ(test, r->unknown, 0);
+		KUNIT_EXPECT_LE(test, r->last, msecs_to_jiffies(MEMBERS * AKM_HELLO_SPREAD_MS) +
+					       4 * WIRE);
+		KUNIT_EXPECT_LE(test, reboot_peak(r), 2 * TALK + spread);
+	}
+	/* a try succeeds in one of two cases: more of them, but later, and hardly anybody gives up */
+	reboot_all(test, r, 30);
+	KUNIT_EXPECT_LE(test, r->hellos + r->acks, 3 * 2 * OTHERS);
+	KUNIT_EXPECT_LE(test, r->unknown, OTHERS / 50);
+	KUNIT_EXPECT_LE(test, reboot_peak(r), 2 * TALK + spread);
+}
+
 static struct kunit_case hello_cases[] = {
 	KUNIT_CASE(hello_waits_in_order),
 	KUNIT_CASE(hello_keeps_the_newest),
@@ -533,6 +793,8 @@ static struct kunit_case hello_cases[] = {
 	KUNIT_CASE(hello_knows_the_epoch),
 	KUNIT_CASE(hello_forgets),
 	KUNIT_CASE(hello_refuses_other_lengths),
+	KUNIT_CASE(hello_thousand_speak_at_once),
+	KUNIT_CASE(hello_thousand_reboot_together),
 	{}
 };
 
