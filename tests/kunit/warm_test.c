@@ -655,9 +655,10 @@ static long free_kib(void)
 {
 	struct sysinfo info;
 
-	rcu_barrier();
-	flush_workqueue(akm_workqueue);
-	rcu_barrier();
+	rcu_barrier();			/* keys nobody can find */
+	flush_workqueue(akm_workqueue);	/* are freed, and let their epochs go */
+	flush_workqueue(akm_workqueue);	/* by works of their own */
+	rcu_barrier();			/* with the last of them the members */
 	si_meminfo(&info);
 	return (long)info.freeram << (PAGE_SHIFT - 10);
 }
