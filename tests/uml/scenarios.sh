@@ -5,8 +5,9 @@
 # (tests/vm/scenarios/kernel) on User-Mode Linux: at native speed, and with
 # "debug" under KASAN, UBSAN, lockdep and object debugging; with "system", those of the
 # whole system (tests/vm/scenarios/system), TPMs and daemons. A complaint of the
-# kernel is a failure. All scenarios, or those named. Runs JOBS of them at once (default: one per processor), with
-# the module AKM_MODULE where that is given. With LIFE=short or long, the scenarios are those of tests/life.
+# kernel is a failure. All scenarios but those of breach.sh, or those named. Runs JOBS of them at once
+# (default: one per processor), with the module AKM_MODULE where that is given. With LIFE=short or long, the
+# scenarios are those of tests/life. What the environment says of BREACH_... is known to the scenario as well.
 #
 # A scenario's line "# boot: WORDS" gives its kernel these arguments as well. Where NAME-host stands beside NAME.sh,
 # that is run in place of run.sh, with the same arguments: what has to be done from outside the machine.
@@ -37,7 +38,7 @@ if [ -z "${AKM_MODULE:-}" ]; then
 fi
 if [ $# -eq 0 ]; then
 	for f in "$top/$dir"/*.sh; do
-		set -- "$@" "$(basename "$f" .sh)"
+		[[ $f = */breach-* ]] || set -- "$@" "$(basename "$f" .sh)"
 	done
 fi
 
@@ -49,11 +50,12 @@ explain() { # NAME VERDICT CONSOLE
 
 # Each in a machine of its own: one that crashes does not hide the others. Its outcome goes to NAME.outcome.
 run_one() { # NAME
-	local name=$1 begin=$SECONDS console=$logs/scenario-$1.log run=$here/run.sh words verdict
+	local name=$1 begin=$SECONDS console=$logs/scenario-$1.log run=$here/run.sh words knobs verdict
 	read -ra words < <(sed -n 's/^# boot: //p' "$top/$dir/$name.sh") || true
+	mapfile -t knobs < <(env | grep '^BREACH_')
 	[ ! -e "$top/$dir/$name-host" ] || run=$top/$dir/$name-host
 	UML_TIMEOUT=${UML_TIMEOUT:-900} UML_MEM=${UML_MEM:-$mem} "$run" "$kernel" \
-		"$here/scenario-init.sh" akm_top="$top" akm_run="$dir/$name" ${LIFE:+LIFE="$LIFE"} "${words[@]}" \
+		"$here/scenario-init.sh" akm_top="$top" akm_run="$dir/$name" ${LIFE:+LIFE="$LIFE"} "${words[@]}" "${knobs[@]}" \
 		AKM_MODULE="$AKM_MODULE" NONCE_PACKETS="${NONCE_PACKETS:-$packets}" >"$console" 2>&1 || true
 	verdict=$(sed -n "s/^akm-lane: \(passed\|failed\|skipped\) $name\r*$/\1/p" "$console")
 	if [[ ${verdict:-failed} = failed ]] || grep -qE "$complaint" "$console"; then

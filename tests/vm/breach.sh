@@ -8,7 +8,7 @@ trap scenario_end EXIT
 # The window of the rules, in seconds: what they answer is answered within it.
 window=10
 hold_down=3 auth_fail_rule=50/$window:rekey replay_rule=50/$window:rekey
-pingings=() talked=0 took=''
+pingings=() took='' lost=''
 
 breach_up() { # MEMBERS: they are ATR #1
 	local n
@@ -48,14 +48,15 @@ talk() { # NAME PAIR…: "AB" is A to B
 }
 
 talked_losslessly() { # NAME: since then; sets $lost for the row
-	local each name=$1 failed=0
-	talked=0 lost='?'
+	local each log name=$1 failed=0 answers=0 last=0
 	for each in "${pingings[@]}"; do
-		pinging=${each#*:}
+		pinging=${each#*:} log=$world/log/ping-$name-${each%:*}
 		lossless "$name-${each%:*}" 20 || failed=1
-		talked=$((talked + $(grep -c 'bytes from' "$world/log/ping-$name-${each%:*}")))
+		answers=$((answers + $(grep -c 'bytes from' "$log")))
+		last=$((last + $(sed -n 's/.*icmp_seq=\([0-9]*\).*/\1/p' "$log" | tail -n 1)))
 	done
-	[ "$failed" = 0 ] && lost="0 of $talked"
+	lost="$((last - answers)) of $last"
+	[ "$failed" = 0 ]
 }
 
 event_at() { # PARTY KIND [PATTERN]: the text may say more of it
