@@ -10,9 +10,11 @@ VM_KERNELS	?= 6.1 6.12
 # Lanes joined by + run at the same time: those that use one processor, or wait, for most of their time.
 VM_LANES	= $(subst $(space),+,$(addprefix check-vm-,$(VM_KERNELS)))
 LANES		= check-unit+check-model+check-life-short check-static+check-fuzz+check-kunit \
-		  check-kunit-debug+check-uml $(VM_LANES)
+		  check-kunit-debug+check-uml check-system $(VM_LANES)
 # On the debug kernel: where keys, devices and namespaces come and go. UML_SCENARIOS= runs all there are.
 UML_SCENARIOS	?= clone epochs fallback forged generations netns order rmmod roaming
+# Of the whole system, those that no emulated machine plays. SYSTEM_SCENARIOS= runs all there are.
+SYSTEM_SCENARIOS ?= nonces provisioning recovery refusals
 ifeq ($(origin CC),default)
 CC		:= gcc
 endif
@@ -146,7 +148,7 @@ check-uml:				## the module's scenarios on that debug kernel, at native speed
 check-system:				## the whole system's scenarios on User-Mode Linux, at native speed
 	@mkdir -p build
 	@flock build/.vm-build $(MAKE) --no-print-directory -j$(JOBS) daemon tools vm-tools
-	@tests/uml/scenarios.sh system
+	@tests/uml/scenarios.sh system $(SYSTEM_SCENARIOS)
 check-breach:				## breach attempts, and a table of what came of each
 	@mkdir -p build
 	@flock build/.vm-build $(MAKE) --no-print-directory -j$(JOBS) daemon tools vm-tools

