@@ -383,7 +383,7 @@ void akm_catch_up_offer(struct akm_generation *gen, const struct sk_buff *outer,
 	if (!member || member->index == gen->self || len > AKM_CATCH_UP_BYTES ||
 	    READ_ONCE(gen->state) == AKM_GEN_RETIRING)
 		return;
-	lane = akm_member_is_at(member, outer) ? AKM_LANE_KNOWN_PLACE : AKM_LANE_ANYWHERE;
+	lane = akm_member_is_at(gen->akm, member, outer) ? AKM_LANE_KNOWN_PLACE : AKM_LANE_ANYWHERE;
 	spin_lock(&up->lock);
 	if (!up->packet[lane] &&
 	    akm_bucket_take(&up->tries[lane], AKM_AHEAD_BURST, AKM_AHEAD_RATE, jiffies)) {

@@ -244,6 +244,7 @@ static void set_defaults(struct akm_device *akm)
 	akm->epoch_grace = AKM_DEFAULT_GRACE_MS;
 	akm->freshness = AKM_FRESHNESS_STRICT;
 	akm->path_doubts = 1;
+	get_random_bytes(&akm->flow_key, sizeof(akm->flow_key));
 	akm_monitor_init(&akm->monitor);
 	akm_generations_init(akm);
 	akm_hello_init(akm);

@@ -12,6 +12,7 @@
 #include <linux/mutex.h>
 #include <linux/netdevice.h>
 #include <linux/netfilter.h>
+#include <linux/siphash.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 #include <net/gro_cells.h>
@@ -58,6 +59,8 @@ struct akm_device {
 	char driver[CRYPTO_MAX_ALG_NAME];
 	u16 port;			/* RTNL as well; changes only while the device is down */
 	u32 fwmark;
+	u32 flow_ports;			/* akm_flow_ports(), 0: none */
+	siphash_key_t flow_key;		/* for which of them; set once */
 	u32 path_doubts;		/* path.c; not 0, and lockless */
 	u32 incarnation;		/* 0: none, sends nothing */
 	u32 epoch_interval;		/* ms, 0: no timer */

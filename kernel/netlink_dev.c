@@ -7,6 +7,7 @@
 #include "atr.h"
 #include "compat/compat.h"
 #include "device.h"
+#include "flow.h"
 #include "group.h"
 #include "keepalive.h"
 #include "keys.h"
@@ -43,7 +44,8 @@ static int check_underlay(struct akm_device *akm, struct nlattr **attrs,
 {
 	const struct nlattr *port = attrs[AKM_A_DEV_PORT];
 
-	if (!port && !attrs[AKM_A_DEV_FWMARK] && !attrs[AKM_A_DEV_GROUP])
+	if (!port && !attrs[AKM_A_DEV_FWMARK] && !attrs[AKM_A_DEV_GROUP] &&
+	    !attrs[AKM_A_DEV_FLOW_PORT_LOW])
 		return 0;
 	if (!ns_capable(akm->net->net->user_ns, CAP_NET_ADMIN)) {
 		NL_SET_ERR_MSG(extack, "no permission in the network namespace of the underlay");
@@ -69,6 +71,29 @@ static int check_epoch_times(struct akm_device *akm, struct nlattr **attrs,
 	if (grace && nla_get_u32(grace) > AKM_GRACE_MS_MAX) {
 		NL_SET_ERR_MSG_ATTR(extack, grace, "more than a day");
 		return -ERANGE;
+	}
+	return 0;
+}
+
+/* Both ends or none; 0 and 0 for no range. */
+static int check_flow_ports(struct nlattr **attrs, struct netlink_ext_ack *extack)
+{
+	const struct nlattr *low = attrs[AKM_A_DEV_FLOW_PORT_LOW];
+	const struct nlattr *high = attrs[AKM_A_DEV_FLOW_PORT_HIGH];
+
+	if (!low && !high)
+		return 0;
+	if (!low || !high) {
+		NL_SET_ERR_MSG_ATTR(extack, low ?: high, "the range's other end is missing");
+		return -EINVAL;
+	}
+	if (nla_get_u16(high) < nla_get_u16(low)) {
+		NL_SET_ERR_MSG_ATTR(extack, high, "the range ends before it begins");
+		return -EINVAL;
+	}
+	if (nla_get_u16(high) && !nla_get_u16(low)) {
+		NL_SET_ERR_MSG_ATTR(extack, low, "0 is no port");
+		return -EINVAL;
 	}
 	return 0;
 }
@@ -194,6 +219,10 @@ static void apply_settings(struct akm_device *akm, struct nlattr **attrs)
 		WRITE_ONCE(akm->fwmark, nla_get_u32(attrs[AKM_A_DEV_FWMARK]));
 		akm_members_reset_routes(akm);
 	}
+	if (attrs[AKM_A_DEV_FLOW_PORT_LOW])
+		WRITE_ONCE(akm->flow_ports,
+			   akm_flow_ports(nla_get_u16(attrs[AKM_A_DEV_FLOW_PORT_LOW]),
+					  nla_get_u16(attrs[AKM_A_DEV_FLOW_PORT_HIGH])));
 	if (attrs[AKM_A_DEV_EPOCH_GRACE])
 		akm->epoch_grace = nla_get_u32(attrs[AKM_A_DEV_EPOCH_GRACE]);
 	if (attrs[AKM_A_DEV_FRESHNESS])
@@ -233,6 +262,7 @@ static int dev_set(struct akm_device *akm, struct nlattr **attrs,
 	err = check_identity(akm, attrs, extack);
 	err = err ?: check_underlay(akm, attrs, extack);
 	err = err ?: check_epoch_times(akm, attrs, extack);
+	err = err ?: check_flow_ports(attrs, extack);
 	err = err ?: check_group(attrs, extack);
 	if (!err && suite) {
 		err = akm_aead_probe(nla_get_u32(suite), driver, extack);

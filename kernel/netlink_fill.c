@@ -8,6 +8,7 @@
 #include <linux/akm.h>
 #include "atr.h"
 #include "device.h"
+#include "flow.h"
 #include "hello.h"
 #include "keepalive.h"
 #include "keys.h"
@@ -49,6 +50,14 @@ static int put_settings(struct sk_buff *msg, const struct akm_device *akm)
 	return 0;
 }
 
+static int put_flow_ports(struct sk_buff *msg, u32 ports)
+{
+	if (ports && (nla_put_u16(msg, AKM_A_DEV_FLOW_PORT_LOW, akm_flow_low(ports)) ||
+		      nla_put_u16(msg, AKM_A_DEV_FLOW_PORT_HIGH, akm_flow_high(ports))))
+		return -EMSGSIZE;
+	return 0;
+}
+
 static int put_group(struct sk_buff *msg, const struct akm_endpoint *group)
 {
 	int err;
@@ -72,6 +81,7 @@ int akm_fill_device(struct sk_buff *msg, struct akm_device *akm)
 	if (nla_put_u32(msg, AKM_A_DEV_IFINDEX, akm->dev->ifindex) ||
 	    nla_put_string(msg, AKM_A_DEV_IFNAME, akm->dev->name) ||
 	    put_settings(msg, akm) || (group && put_group(msg, group)) ||
+	    put_flow_ports(msg, akm->flow_ports) ||
 	    nla_put_u32(msg, AKM_A_DEV_MEMBERS, akm->member_count) ||
 	    nla_put_u32(msg, AKM_A_DEV_GENERATIONS, akm->generation_count) ||
 	    (active && nla_put_u32(msg, AKM_A_DEV_ACTIVE_GENERATION, active->ctx.generation)) ||

@@ -254,7 +254,7 @@ static void note_place(const struct packet *p)
 	if (likely(!READ_ONCE(member->roams)) || is_group_key(p->key))
 		return;
 	if (akm_key_newest(p->key, p->number))
-		akm_roam_note(key_device(p->key), member, p->outer);
+		akm_roam_note(key_device(p->key), member, p->outer, akm_is_control(p->type));
 }
 
 /*

@@ -23,22 +23,32 @@ bool akm_endpoint_same(const struct akm_endpoint *a, const struct akm_endpoint *
 }
 
 /* Did @skb come from there? Of every packet of a member that roams. */
-static bool is_from(const struct akm_endpoint *endpoint, const struct sk_buff *skb)
+static bool is_from(const struct akm_endpoint *endpoint, const struct sk_buff *skb, bool any_port)
 {
 	if (!endpoint)
 		return false;
 	if (ip_hdr(skb)->version == 4)
 		return endpoint->addr.sa.sa_family == AF_INET &&
 		       endpoint->addr.in4.sin_addr.s_addr == ip_hdr(skb)->saddr &&
-		       endpoint->addr.in4.sin_port == udp_hdr(skb)->source;
+		       (any_port || endpoint->addr.in4.sin_port == udp_hdr(skb)->source);
 	return endpoint->addr.sa.sa_family == AF_INET6 &&
 	       ipv6_addr_equal(&endpoint->addr.in6.sin6_addr, &ipv6_hdr(skb)->saddr) &&
-	       endpoint->addr.in6.sin6_port == udp_hdr(skb)->source;
+	       (any_port || endpoint->addr.in6.sin6_port == udp_hdr(skb)->source);
 }
 
-bool akm_member_is_at(const struct akm_member *member, const struct sk_buff *outer)
+bool akm_member_is_at(const struct akm_device *akm, const struct akm_member *member,
+		      const struct sk_buff *outer)
 {
-	return is_from(akm_member_whereabouts(member), outer);
+	return is_from(akm_member_whereabouts(member), outer, READ_ONCE(akm->flow_ports));
+}
+
+/* The port that its member is sent to now */
+static __be16 known_port(const struct akm_device *akm, const struct akm_endpoint *endpoint)
+{
+	if (!endpoint)
+		return htons(READ_ONCE(akm->port));
+	return endpoint->addr.sa.sa_family == AF_INET ? endpoint->addr.in4.sin_port :
+							endpoint->addr.in6.sin6_port;
 }
 
 /* A link-local address means something together with the interface only. */
@@ -52,9 +62,15 @@ static bool may_answer6(struct sockaddr_in6 *in, const struct sk_buff *skb)
 	return in->sin6_scope_id;
 }
 
-static struct akm_endpoint *endpoint_of(struct akm_event *event, const struct sk_buff *outer)
+/* With @port, or where @outer came from if that is 0; @event says the same. */
+static struct akm_endpoint *endpoint_of(struct akm_event *event, const struct sk_buff *outer,
+					__be16 port)
 {
 	akm_event_source(event, outer);
+	if (port && event->source.sa.sa_family == AF_INET)
+		event->source.in4.sin_port = port;
+	else if (port)
+		event->source.in6.sin6_port = port;
 	if (event->source.sa.sa_family == AF_INET)
 		return akm_endpoint_valid4(&event->source.in4) ?
 			akm_endpoint_create(&event->source.sa, sizeof(event->source.in4),
@@ -83,18 +99,19 @@ static bool move(struct akm_device *akm, struct akm_member *member,
 }
 
 void akm_roam_note(struct akm_device *akm, struct akm_member *member,
-		   const struct sk_buff *outer)
+		   const struct sk_buff *outer, bool control)
 {
 	struct akm_event event = {
 		.type = AKM_EVENT_MOVED,
 		.has = AKM_HAS_MEMBER,
 		.member = member->index,
 	};
-	struct akm_endpoint *endpoint;
+	struct akm_endpoint *endpoint = akm_member_whereabouts(member);
+	bool any_port = READ_ONCE(akm->flow_ports) && !control;
 
-	if (likely(is_from(akm_member_whereabouts(member), outer)))
+	if (likely(is_from(endpoint, outer, any_port)))
 		return;
-	endpoint = endpoint_of(&event, outer);
+	endpoint = endpoint_of(&event, outer, any_port ? known_port(akm, endpoint) : 0);
 	if (!IS_ERR_OR_NULL(endpoint) && move(akm, member, endpoint))
 		akm_device_report(akm, &event);
 }

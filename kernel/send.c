@@ -8,6 +8,7 @@
 #include "buffer.h"
 #include "compat/compat.h"
 #include "device.h"
+#include "flow.h"
 #include "group.h"
 #include "gso.h"
 #include "hello.h"
@@ -540,10 +541,14 @@ static void transmit(struct akm_device *akm, struct sk_buff *skb, bool waited)
 	enum akm_stat why;
 
 	why = admit(akm, skb, &inner);
-	if (unlikely(why != AKM_STATS))
+	if (unlikely(why != AKM_STATS)) {
 		drop(akm, skb, why, 1);
-	else if (skb_is_gso(skb) && akm_gso_plan(skb, &gso) &&
-		 akm_gso_len(&gso, 0) + AKM_OVERHEAD <= AKM_BUFFER_MAX)
+		return;
+	}
+	if (unlikely(READ_ONCE(akm->flow_ports)))
+		akm_flow_note(skb, &akm->flow_key);	/* later it cannot be seen */
+	if (skb_is_gso(skb) && akm_gso_plan(skb, &gso) &&
+	    akm_gso_len(&gso, 0) + AKM_OVERHEAD <= AKM_BUFFER_MAX)
 		send_split(akm, skb, &gso, &inner, waited);
 	else
 		send_list(akm, skb, &inner, waited);

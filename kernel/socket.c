@@ -10,6 +10,7 @@
 #include <net/udp_tunnel.h>
 #include "compat/compat.h"
 #include "device.h"
+#include "flow.h"
 #include "path.h"
 #include "proto.h"
 #include "receive.h"
@@ -306,6 +307,17 @@ static struct rtable *route4(struct akm_device *akm, struct sock *sk, u16 port,
 	return rt;
 }
 
+/* The route is the same for all of them, as its source address is. */
+static __be16 source_port(const struct akm_device *akm, const struct akm_socket *as,
+			  const struct sk_buff *skb)
+{
+	u32 ports = READ_ONCE(akm->flow_ports);
+
+	if (likely(!ports) || !akm_flow_known(skb))
+		return htons(as->port);
+	return htons(akm_flow_port(ports, skb_get_hash_raw(skb)));
+}
+
 static int send4(struct akm_device *akm, const struct akm_socket *as, struct sk_buff *skb,
 		 struct akm_endpoint *endpoint, u8 tos)
 {
@@ -318,7 +330,8 @@ static int send4(struct akm_device *akm, const struct akm_socket *as, struct sk_
 		return PTR_ERR(rt);
 	skb->ignore_df = 1;		/* the outer packet may be fragmented */
 	udp_tunnel_xmit_skb(rt, sk, skb, source, endpoint->addr.in4.sin_addr.s_addr, tos,
-			    endpoint->ttl ?: ip4_dst_hoplimit(&rt->dst), 0, htons(as->port),
+			    endpoint->ttl ?: ip4_dst_hoplimit(&rt->dst), 0,
+			    source_port(akm, as, skb),
 			    endpoint->addr.in4.sin_port ?: htons(as->port), false, false);
 	return 0;
 }
@@ -398,7 +411,8 @@ static int send6(struct akm_device *akm, const struct akm_socket *as, struct sk_
 		return PTR_ERR(dst);
 	skb->ignore_df = 1;
 	udp_tunnel6_xmit_skb(dst, sk, skb, NULL, &source, &endpoint->addr.in6.sin6_addr, tos,
-			     endpoint->ttl ?: ip6_dst_hoplimit(dst), 0, htons(as->port),
+			     endpoint->ttl ?: ip6_dst_hoplimit(dst), 0,
+			     source_port(akm, as, skb),
 			     endpoint->addr.in6.sin6_port ?: htons(as->port), false);
 	return 0;
 }

@@ -89,6 +89,8 @@ static int parse_value(const struct akm_arg *arg, const char *text, struct akm_v
 		return akm_parse_endpoint(text, &v->endpoint, e);
 	case AKM_ARG_GROUP:
 		return akm_parse_group(text, &v->group, e);
+	case AKM_ARG_PORTS:
+		return akm_parse_ports(text, &v->ports, e);
 	case AKM_ARG_VIA:
 		return akm_check_via(text, e);
 	case AKM_ARG_SECRET_FILE:

@@ -38,6 +38,7 @@ enum akm_arg_kind {
 	AKM_ARG_PREFIX6,
 	AKM_ARG_ENDPOINT,
 	AKM_ARG_GROUP,		/* a multicast group of the underlay and its link, or "none" */
+	AKM_ARG_PORTS,		/* a range of ports, or "none" */
 	AKM_ARG_VIA,
 	AKM_ARG_SECRET_FILE,	/* a path or "-": the secret itself is never an argument */
 	AKM_ARG_PATH,
@@ -65,6 +66,7 @@ struct akm_value {
 		struct akm_prefix prefix;
 		struct akm_endpoint endpoint;
 		struct akm_group group;
+		struct akm_ports ports;
 	};
 };
 

@@ -150,6 +150,13 @@ static int put_group(struct nl_msg *msg, int attr, const struct akm_group *g)
 	return r || !g->addr_len ? r : nla_put_u32(msg, AKM_A_DEV_GROUP_LINK, g->link);
 }
 
+static int put_ports(struct nl_msg *msg, const struct akm_ports *p)
+{
+	int r = nla_put_u16(msg, AKM_A_DEV_FLOW_PORT_LOW, p->low);
+
+	return r ? r : nla_put_u16(msg, AKM_A_DEV_FLOW_PORT_HIGH, p->high);
+}
+
 static int put_value(struct nl_msg *msg, const struct akm_value *v)
 {
 	int attr = v->arg->attr;
@@ -178,6 +185,8 @@ static int put_value(struct nl_msg *msg, const struct akm_value *v)
 		return nla_put(msg, attr, v->endpoint.len, &v->endpoint.sa);
 	case AKM_ARG_GROUP:
 		return put_group(msg, attr, &v->group);
+	case AKM_ARG_PORTS:
+		return put_ports(msg, &v->ports);
 	case AKM_ARG_IFNAME:
 	case AKM_ARG_TEXT:
 	case AKM_ARG_NAME:

@@ -227,6 +227,30 @@ int akm_parse_endpoint(const char *text, struct akm_endpoint *ret, struct akm_er
 	return 0;
 }
 
+int akm_parse_ports(const char *text, struct akm_ports *ret, struct akm_error *e)
+{
+	char low_text[sizeof("65535")] = "";
+	const char *dash = strchr(text, '-');
+	size_t len = dash ? (size_t)(dash - text) : strlen(text);
+	uint64_t low, high;
+	int r;
+
+	if (!strcmp(text, "none")) {
+		*ret = (struct akm_ports){};
+		return 0;
+	}
+	if (len < sizeof(low_text))
+		memcpy(low_text, text, len);
+	r = akm_parse_uint(low_text, 1, UINT16_MAX, &low, e);
+	r = r < 0 ? r : akm_parse_uint(dash ? dash + 1 : low_text, 1, UINT16_MAX, &high, e);
+	if (r < 0)
+		return akm_error_set(e, -r, NULL, "\"%.40s\" is not a range of ports such as 49152-65535", text);
+	if (high < low)
+		return akm_error_set(e, EINVAL, NULL, "%s: the range ends before it begins", text);
+	*ret = (struct akm_ports){ .low = (uint16_t)low, .high = (uint16_t)high };
+	return 0;
+}
+
 /* Return: false if it is no multicast address. */
 static bool parse_multicast(const char *addr, struct akm_group *g)
 {

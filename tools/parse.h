@@ -34,6 +34,10 @@ struct akm_group {
 	uint32_t link;			/* ifindex */
 };
 
+struct akm_ports {
+	uint16_t low, high;		/* 0: none */
+};
+
 int akm_parse_uint(const char *text, uint64_t min, uint64_t max, uint64_t *ret, struct akm_error *e);
 /* "#1", "1": the number of an operational ATR, never 0. */
 int akm_parse_atr_id(const char *text, uint64_t *ret, struct akm_error *e);
@@ -45,6 +49,8 @@ int akm_parse_prefix(const char *text, struct akm_prefix *ret, struct akm_error 
 int akm_parse_endpoint(const char *text, struct akm_endpoint *ret, struct akm_error *e);
 /* 239.7.6.45%eth0, ff05::7645%eth0: a multicast address and an interface; or "none". */
 int akm_parse_group(const char *text, struct akm_group *ret, struct akm_error *e);
+/* 49152-65535, a port alone, or "none". */
+int akm_parse_ports(const char *text, struct akm_ports *ret, struct akm_error *e);
 int akm_parse_suite(const char *text, uint64_t *ret, struct akm_error *e);
 int akm_parse_freshness(const char *text, uint64_t *ret, struct akm_error *e);
 /* Name of an interface as the kernel would accept it. */

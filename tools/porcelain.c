@@ -120,6 +120,7 @@ static int add_value(struct json_object *args, const struct akm_value *v, struct
 	case AKM_ARG_ATR:
 	case AKM_ARG_VIA:
 	case AKM_ARG_GROUP:
+	case AKM_ARG_PORTS:
 	case AKM_ARG_SECRET_FILE:
 	case AKM_ARG_PATH:
 		return add(args, v, name, json_object_new_string(v->text), e);

@@ -43,6 +43,8 @@ static const struct field dev_fields[] = {
 	{ AKM_A_DEV_GROUP, F_ADDRESS, "group" },
 	{ AKM_A_DEV_GROUP_LINK, F_U32, "group_link" },
 	{ AKM_A_DEV_GROUP_TTL, F_U8, "group_ttl" },
+	{ AKM_A_DEV_FLOW_PORT_LOW, F_U16, "flow_port_low" },
+	{ AKM_A_DEV_FLOW_PORT_HIGH, F_U16, "flow_port_high" },
 	{ AKM_A_DEV_MEMBERS, F_U32, "members_count" },
 	{ AKM_A_DEV_GENERATIONS, F_U32, "generations_count" },
 	{ AKM_A_DEV_ACTIVE_GENERATION, F_U32, "active_generation" },

@@ -135,6 +135,9 @@ static void put_dev(struct akm_ctx *ctx, struct json_object *dev)
 	put_epochs(ctx, dev);
 	if (akm_json_u64(dev, "fwmark"))
 		line(ctx, "fwmark", "0x%" PRIx64, akm_json_u64(dev, "fwmark"));
+	if (akm_json_has(dev, "flow_port_low"))
+		line(ctx, "flow ports", "%" PRIu64 "-%" PRIu64, akm_json_u64(dev, "flow_port_low"),
+		     akm_json_u64(dev, "flow_port_high"));
 	put_group(ctx, dev);
 	if (json_object_object_get_ex(dev, "stats", &stats))
 		put_traffic(ctx, stats);

@@ -208,7 +208,7 @@ static void must(struct kunit *test, u8 cmd, const struct attr *attrs)
 /* Everything that a request could have changed */
 struct state {
 	u32 atr_id, suite, port, incarnation, interval, grace, fwmark, self;
-	u32 members, member_changes, generations, generation_changes, newest, pairs, group;
+	u32 members, member_changes, generations, generation_changes, newest, pairs, group, flow;
 	char label[AKM_LABEL_MAX + 1];
 };
 
@@ -226,6 +226,7 @@ static struct state state_of(struct kunit *test)
 	s.interval = akm->epoch_interval;
 	s.grace = akm->epoch_grace;
 	s.fwmark = akm->fwmark;
+	s.flow = akm->flow_ports;
 	s.group = !!rcu_access_pointer(akm->group);
 	s.self = akm->has_self ? akm->self : U32_MAX;
 	s.members = akm->member_count;
@@ -384,6 +385,15 @@ static const struct bad bad_dev[] = {
 	DEV("a TTL without group", -EINVAL, LABEL_ALSO, U8(AKM_A_DEV_GROUP_TTL, 1)),
 	DEV("a TTL of no group", -EINVAL, LABEL_ALSO, RAW(AKM_A_DEV_GROUP, "", 0),
 	    U8(AKM_A_DEV_GROUP_TTL, 1)),
+	DEV("flow ports without an end", -EINVAL, LABEL_ALSO, U16(AKM_A_DEV_FLOW_PORT_LOW, 1)),
+	DEV("flow ports without a beginning", -EINVAL, LABEL_ALSO,
+	    U16(AKM_A_DEV_FLOW_PORT_HIGH, 0)),
+	DEV("flow ports backwards", -EINVAL, LABEL_ALSO, U16(AKM_A_DEV_FLOW_PORT_LOW, 2),
+	    U16(AKM_A_DEV_FLOW_PORT_HIGH, 1)),
+	DEV("flow ports from 0", -EINVAL, LABEL_ALSO, U16(AKM_A_DEV_FLOW_PORT_LOW, 0),
+	    U16(AKM_A_DEV_FLOW_PORT_HIGH, 1)),
+	DEV("flow port of four bytes", 0, LABEL_ALSO, U32(AKM_A_DEV_FLOW_PORT_LOW, 1),
+	    U16(AKM_A_DEV_FLOW_PORT_HIGH, 1)),
 	DEV("an attribute that only comes out", 0, LABEL_ALSO, U32(AKM_A_DEV_MEMBERS, 1)),
 	DEV("another one", 0, LABEL_ALSO, STR(AKM_A_DEV_DRIVER, "mine")),
 	DEV("unknown attribute", 0, LABEL_ALSO, U32(AKM_A_DEV_MAX + 1, 1)),

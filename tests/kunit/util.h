@@ -34,6 +34,7 @@ extern struct kunit_suite akm_aead_suite;
 extern struct kunit_suite akm_ahead_suite;
 extern struct kunit_suite akm_catch_up_suite;
 extern struct kunit_suite akm_ecn_suite;
+extern struct kunit_suite akm_flow_suite;
 extern struct kunit_suite akm_fresh_suite;
 extern struct kunit_suite akm_gso_suite;
 extern struct kunit_suite akm_hello_suite;

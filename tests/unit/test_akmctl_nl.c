@@ -273,6 +273,23 @@ static void test_group(void **state)
 	assert_null(tb[AKM_A_DEV_GROUP_LINK]);
 }
 
+static void test_flow_ports(void **state)
+{
+	struct nlattr *tb[AKM_A_DEV_MAX + 1];
+
+	(void)state;
+	run_ok("dev set akm1 flow-ports 49152-65535");
+	parse_sent(0, AKM_CMD_DEV_SET, tb, AKM_A_DEV_MAX);
+	assert_int_equal(nla_len(tb[AKM_A_DEV_FLOW_PORT_LOW]), 2);
+	assert_int_equal(nla_get_u16(tb[AKM_A_DEV_FLOW_PORT_LOW]), 49152);
+	assert_int_equal(nla_len(tb[AKM_A_DEV_FLOW_PORT_HIGH]), 2);
+	assert_int_equal(nla_get_u16(tb[AKM_A_DEV_FLOW_PORT_HIGH]), 65535);
+	run_ok("dev set akm1 flow-ports none");
+	parse_sent(1, AKM_CMD_DEV_SET, tb, AKM_A_DEV_MAX);
+	assert_int_equal(nla_get_u16(tb[AKM_A_DEV_FLOW_PORT_LOW]), 0);
+	assert_int_equal(nla_get_u16(tb[AKM_A_DEV_FLOW_PORT_HIGH]), 0);
+}
+
 static void test_generation_words(void **state)
 {
 	struct nlattr *tb[AKM_A_GENERATION_MAX + 1];
@@ -712,6 +729,17 @@ static void test_show_group(void **state)
 	assert_non_null(strstr(out, "\"ff05::7645\""));
 }
 
+static void test_show_flow_ports(void **state)
+{
+	struct nl_msg *msg = reply_dev();
+
+	(void)state;
+	nla_put_u16(msg, AKM_A_DEV_FLOW_PORT_LOW, 49152);
+	nla_put_u16(msg, AKM_A_DEV_FLOW_PORT_HIGH, 65535);
+	run_ok("show");
+	assert_non_null(strstr(out, "  flow ports: 49152-65535\n"));
+}
+
 static void test_show_json(void **state)
 {
 	struct json_object *all, *dev, *list;
@@ -932,11 +960,11 @@ static int remove_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_member_set), TEST(test_dev_set), TEST(test_group), TEST(test_generation_words), TEST(test_dev_add),
+		TEST(test_member_set), TEST(test_dev_set), TEST(test_group), TEST(test_flow_ports), TEST(test_generation_words), TEST(test_dev_add),
 		TEST(test_dev_add_undone), TEST(test_dev_add_refused), TEST(test_dev_del), TEST(test_module_missing),
 		TEST(test_chain), TEST(test_pairs), TEST(test_secret_sources), TEST(test_install),
 		TEST(test_install_many), TEST(test_install_refused), TEST(test_request_wiped), TEST(test_show),
-		TEST(test_show_group), TEST(test_show_json), TEST(test_tables), TEST(test_show_nothing), TEST(test_dump_interrupted),
+		TEST(test_show_group), TEST(test_show_flow_ports), TEST(test_show_json), TEST(test_tables), TEST(test_show_nothing), TEST(test_dump_interrupted),
 		TEST(test_malformed_replies), TEST(test_unknown_attribute), TEST(test_explain),
 		TEST(test_refusal_names_word),
 	};

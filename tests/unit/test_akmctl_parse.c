@@ -250,6 +250,23 @@ static int parse(const char *line, struct akm_values *v, struct akm_error *e)
 	return parse_line(&ctx, line, &cmd, v, e);
 }
 
+static void test_ports(void **state)
+{
+	struct akm_ports p = { 7, 8 };
+	struct akm_error e;
+
+	(void)state;
+	assert_int_equal(akm_parse_ports("1-65535", &p, &e), 0);
+	assert_int_equal(p.low, 1);
+	assert_int_equal(p.high, 65535);
+	assert_int_equal(akm_parse_ports("7645", &p, &e), 0);
+	assert_int_equal(p.low, 7645);
+	assert_int_equal(p.high, 7645);
+	assert_int_equal(akm_parse_ports("none", &p, &e), 0);
+	assert_int_equal(p.low, 0);
+	assert_int_equal(p.high, 0);
+}
+
 static void refuse_group(const char *text, int err, const char *why)
 {
 	struct akm_group g, before;
@@ -339,6 +356,14 @@ static void test_lines_refused(void **state)
 	refuse("dev add akm1 suite rot13", "suite", "not one of");
 	refuse("dev add akm1 epoch-interval 50d", "epoch-interval", "longer");
 	refuse("dev set akm1 fwmark 0x100000000", "fwmark", "out of range");
+	refuse("dev set akm1 flow-ports 0-9", "flow-ports", "not a range of ports");
+	refuse("dev set akm1 flow-ports 1-65536", "flow-ports", "not a range of ports");
+	refuse("dev set akm1 flow-ports 1-2-3", "flow-ports", "not a range of ports");
+	refuse("dev set akm1 flow-ports 1-", "flow-ports", "not a range of ports");
+	refuse("dev set akm1 flow-ports -1", "flow-ports", "not a range of ports");
+	refuse("dev set akm1 flow-ports 100000-2", "flow-ports", "not a range of ports");
+	refuse("dev set akm1 flow-ports None", "flow-ports", "not a range of ports");
+	refuse("dev set akm1 flow-ports 9-8", "flow-ports", "ends before it begins");
 	refuse("dev set akm1 group 10.0.0.1%lo", "group", "not a multicast group");
 	refuse("dev set akm1 group 239.1.1.1%lo ttl 0", "ttl", "out of range");
 	refuse("dev set akm1 group 239.1.1.1%lo ttl 256", "ttl", "out of range");
@@ -428,7 +453,7 @@ int main(void)
 		cmocka_unit_test(test_prefix),
 		cmocka_unit_test(test_endpoint_refused),
 		cmocka_unit_test(test_endpoint),
-		cmocka_unit_test(test_group),
+		cmocka_unit_test(test_group), cmocka_unit_test(test_ports),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_duration),
 		cmocka_unit_test(test_names),

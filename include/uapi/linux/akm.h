@@ -112,6 +112,8 @@ enum akm_a_dev {
 	AKM_A_DEV_GROUP,		/* 4 or 16 bytes, network order: underlay multicast; empty = none */
 	AKM_A_DEV_GROUP_LINK,		/* u32, ifindex in the underlay's namespace; with GROUP */
 	AKM_A_DEV_GROUP_TTL,		/* u8, TTL or hop limit, default 1; with GROUP */
+	AKM_A_DEV_FLOW_PORT_LOW,	/* u16, outer source ports by inner flow: from, 0 = one port */
+	AKM_A_DEV_FLOW_PORT_HIGH,	/* u16, to; with LOW */
 	__AKM_A_DEV_MAX
 };
 #define AKM_A_DEV_MAX (__AKM_A_DEV_MAX - 1)
