@@ -93,6 +93,30 @@ static int set_bool(struct config *c, const struct key *k, const char *value, st
 	return 0;
 }
 
+static int set_flow_ports(struct config *c, const struct key *k, const char *value, struct reason *why)
+{
+	const char *dash = strchr(value, '-');
+	char first[16] = "";
+	uint64_t low = 0, high = 0;
+	int r;
+
+	if (strcmp(value, "none") == 0) {
+		c->flow_port_low = c->flow_port_high = 0;
+		return 0;
+	}
+	if (!dash || (size_t)(dash - value) >= sizeof(first))
+		return refuse(why, "'%.40s' is neither LOW-HIGH nor none", value);
+	memcpy(first, value, (size_t)(dash - value));
+	r = number(k, first, why, &low) ?: number(k, dash + 1, why, &high);
+	if (r < 0)
+		return r;
+	if (high < low)
+		return refuse(why, "%s ends before it begins", value);
+	c->flow_port_low = (uint16_t)low;
+	c->flow_port_high = (uint16_t)high;
+	return 0;
+}
+
 static int set_interval(struct config *c, const struct key *k, const char *value, struct reason *why)
 {
 	if (strcmp(value, "0") == 0) {
@@ -419,6 +443,7 @@ static const struct key keys[] = {
 	{ "link", "endpoint", N, set_endpoints, 0, 0, 0 },
 	{ "link", "roaming", N, set_bool, AT(roaming), 0, 0 },
 	{ "link", "keepalive", N, set_u32, AT(keepalive_s), 0, 86400 },
+	{ "link", "flow_ports", N, set_flow_ports, 0, 1, UINT16_MAX },
 	{ "link", "next_n", R | M, set_u32, AT(link_next_s), 60, 31536000 },
 	{ "provision", "listen", M | N, set_via, AT(provision), 0, 0 },
 	{ "heartbeat", "interval", R | M | N, set_u32, AT(heartbeat_ms), 100, 3600000 },

@@ -21,6 +21,7 @@
  *               endpoint = ADDR[:PORT][,…] of its data plane, port 0: the ATR's (node; the link's local address)
  *               roaming = yes|no, follow members that move (node; yes)
  *               keepalive = SECONDS, 0 … 86400, without a packet to a member until it is sent an empty one, 0: never (node; 0)
+ *               flow_ports = LOW-HIGH|none, outer source ports by inner flow, as the other members have them (node; none)
  *               next_n = SECONDS, 60 … 31536000, how often the link key moves on (root, manager; 86400)
  *   [provision] listen = VIA where it waits while unprovisioned (manager, node; nowhere)
  *   [heartbeat] interval = MS, 100 … 3600000 (1000)
@@ -62,6 +63,7 @@ struct config {
 	struct msg_endpoint endpoints[ENDPOINTS_MAX]; size_t n_endpoints;
 	bool roaming;
 	uint32_t keepalive_s;
+	uint16_t flow_port_low, flow_port_high;		/* 0: none */
 	uint32_t link_next_s;
 	uint32_t heartbeat_ms, heartbeat_missed;
 	uint32_t prepare_timeout_ms, grace_ms, epoch_interval_ms, epoch_grace_ms, fallback_after_ms;

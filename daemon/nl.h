@@ -55,12 +55,14 @@ int nl_dev_add(struct nl *n, const char *ifname, struct akm_error *err);		/* -EE
 int nl_dev_del(struct nl *n, const char *ifname, struct akm_error *err);		/* only akm devices: -EOPNOTSUPP */
 int nl_dev_get(struct nl *n, const char *ifname, struct nl_dev *ret, struct akm_error *err);
 int nl_dev_each(struct nl *n, int (*fn)(const struct nl_dev *d, void *ctx), void *ctx, struct akm_error *err);
-/* Which fields of @d to send: bit 1 << AKM_A_DEV_*. */
+/* Which fields of @d to send: bit 1 << AKM_A_DEV_*. AKM_A_DEV_FLOW_PORT_LOW is for both, as nl_flow_ports() said. */
 int nl_dev_set(struct nl *n, const struct nl_dev *d, uint32_t fields, struct akm_error *err);
 int nl_dev_up(struct nl *n, const char *ifname, bool up, struct akm_error *err);
 /* Makes the device's addresses exactly these, but for the link-local ones that the kernel makes. */
 int nl_dev_addresses(struct nl *n, const char *ifname, const struct msg_prefix *a, size_t n_a, struct akm_error *err);
 
+/* Outer source ports by inner flow, 0 and 0: none. At first: none. */
+void nl_flow_ports(struct nl *n, uint16_t low, uint16_t high);
 /* Members that are set from then on are sent to where their packets come from. At first: they are not. */
 void nl_members_roam(struct nl *n, bool roam);
 /* … are sent an empty packet when nothing was sent to them for @ms, 0: never. At first: never. */

@@ -13,7 +13,8 @@ static const char *const dev_name[] = {
 	[AKM_A_DEV_LABEL] = "label", [AKM_A_DEV_SELF] = "self", [AKM_A_DEV_SUITE] = "suite", [AKM_A_DEV_PORT] = "port",
 	[AKM_A_DEV_INCARNATION] = "incarnation", [AKM_A_DEV_FWMARK] = "fwmark",
 	[AKM_A_DEV_EPOCH_INTERVAL] = "epoch-interval", [AKM_A_DEV_EPOCH_GRACE] = "epoch-grace",
-	[AKM_A_DEV_FRESHNESS] = "freshness",
+	[AKM_A_DEV_FRESHNESS] = "freshness", [AKM_A_DEV_FLOW_PORT_LOW] = "flow-port-low",
+	[AKM_A_DEV_FLOW_PORT_HIGH] = "flow-port-high",
 };
 static const char *const prefix_name[] = { [AKM_A_PREFIX_ADDR] = "addr", [AKM_A_PREFIX_LEN] = "len" };
 static const char *const member_name[] = {
@@ -300,7 +301,8 @@ int nl_dev_set(struct nl *n, const struct nl_dev *d, uint32_t fields, struct akm
 {
 	const uint32_t known = 1U << AKM_A_DEV_ATR_ID | 1U << AKM_A_DEV_LABEL | 1U << AKM_A_DEV_SELF | 1U << AKM_A_DEV_SUITE |
 			       1U << AKM_A_DEV_PORT | 1U << AKM_A_DEV_INCARNATION | 1U << AKM_A_DEV_FWMARK |
-			       1U << AKM_A_DEV_EPOCH_INTERVAL | 1U << AKM_A_DEV_EPOCH_GRACE | 1U << AKM_A_DEV_FRESHNESS;
+			       1U << AKM_A_DEV_EPOCH_INTERVAL | 1U << AKM_A_DEV_EPOCH_GRACE | 1U << AKM_A_DEV_FRESHNESS |
+			       1U << AKM_A_DEV_FLOW_PORT_LOW;
 	const struct { int type; uint32_t value; } numbers[] = {
 		{ AKM_A_DEV_ATR_ID, d->atr_id }, { AKM_A_DEV_SUITE, d->suite }, { AKM_A_DEV_INCARNATION, d->incarnation },
 		{ AKM_A_DEV_FWMARK, d->fwmark }, { AKM_A_DEV_EPOCH_INTERVAL, d->epoch_interval_ms },
@@ -321,6 +323,10 @@ int nl_dev_set(struct nl *n, const struct nl_dev *d, uint32_t fields, struct akm
 		nl_put_u16(&q, AKM_A_DEV_SELF, d->self);
 	if (fields & 1U << AKM_A_DEV_PORT)
 		nl_put_u16(&q, AKM_A_DEV_PORT, d->port);
+	if (fields & 1U << AKM_A_DEV_FLOW_PORT_LOW) {
+		nl_put_u16(&q, AKM_A_DEV_FLOW_PORT_LOW, n->flow_port_low);
+		nl_put_u16(&q, AKM_A_DEV_FLOW_PORT_HIGH, n->flow_port_high);
+	}
 	return nl_transact(n, n->genl, &q, err);
 }
 
@@ -348,6 +354,12 @@ static void put_prefix(struct nl_request *q, const struct msg_prefix *p)
 	nl_put(q, AKM_A_PREFIX_ADDR, p->addr, p->addr_len);
 	nl_put_u8(q, AKM_A_PREFIX_LEN, p->prefix_len);
 	nl_nest_end(q, nest);
+}
+
+void nl_flow_ports(struct nl *n, uint16_t low, uint16_t high)
+{
+	n->flow_port_low = low;
+	n->flow_port_high = high;
 }
 
 void nl_members_roam(struct nl *n, bool roam)

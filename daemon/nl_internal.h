@@ -20,6 +20,7 @@ struct nl {
 	uint32_t group;
 	bool members_roam;
 	uint32_t members_keepalive;		/* ms */
+	uint16_t flow_port_low, flow_port_high;
 	struct event *ev, *ev_links;
 	nl_event_fn event;
 	nl_change_fn change;

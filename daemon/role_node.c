@@ -533,6 +533,7 @@ static int node_start(struct role_env *env, void **ret, struct akm_error *err)
 	r = r ?: open_evidence(n, err);
 	r = r ?: nl_open(env->base, on_kernel_event, on_kernel_change, n, &n->nl, err);
 	if (!r) {
+		nl_flow_ports(n->nl, env->config->flow_port_low, env->config->flow_port_high);
 		nl_members_roam(n->nl, env->config->roaming);
 		nl_members_keepalive(n->nl, env->config->keepalive_s * 1000);
 	}

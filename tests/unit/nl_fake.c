@@ -27,6 +27,7 @@ struct fake_device {
 	struct fake_member members[FAKE_MEMBERS];
 	struct fake_generation generations[AKM_GENERATIONS_MAX];
 	size_t n_addresses;
+	uint32_t flow_ports;
 };
 
 struct fake_kernel {
@@ -42,6 +43,7 @@ struct fake_kernel {
 	bool members_roam;
 	unsigned int announces;
 	uint32_t members_keepalive;
+	uint32_t flow_ports;		/* low << 16 | high, that the next device gets */
 };
 
 struct nl {
@@ -224,6 +226,13 @@ uint32_t fake_kernel_freshness(struct fake_kernel *k, const char *ifname)
 bool fake_kernel_roams(struct fake_kernel *k)
 {
 	return k->members_roam;
+}
+
+uint32_t fake_kernel_flow_ports(struct fake_kernel *k, const char *ifname)
+{
+	const struct fake_device *d = find(k, ifname);
+
+	return d ? d->flow_ports : 0;
 }
 
 uint32_t fake_kernel_keepalive(struct fake_kernel *k)
@@ -591,6 +600,8 @@ int nl_dev_set(struct nl *n, const struct nl_dev *d, uint32_t fields, struct akm
 		f->d.epoch_grace_ms = d->epoch_grace_ms;
 	if (has(fields, AKM_A_DEV_FRESHNESS))
 		f->d.freshness = d->freshness;
+	if (has(fields, AKM_A_DEV_FLOW_PORT_LOW))
+		f->flow_ports = n->k->flow_ports;
 	return 0;
 }
 
@@ -616,6 +627,11 @@ int nl_dev_addresses(struct nl *n, const char *ifname, const struct msg_prefix *
 		return r ?: absent(n, err);
 	d->n_addresses = n_a;
 	return 0;
+}
+
+void nl_flow_ports(struct nl *n, uint16_t low, uint16_t high)
+{
+	n->k->flow_ports = (uint32_t)low << 16 | high;
 }
 
 void nl_members_roam(struct nl *n, bool roam)

@@ -28,6 +28,7 @@ uint32_t fake_kernel_active(struct fake_kernel *k, const char *ifname);		/* 0: n
 uint32_t fake_kernel_incarnation(struct fake_kernel *k, const char *ifname);
 uint32_t fake_kernel_freshness(struct fake_kernel *k, const char *ifname);	/* that generations were installed with */
 bool fake_kernel_roams(struct fake_kernel *k);	/* the members that are set now */
+uint32_t fake_kernel_flow_ports(struct fake_kernel *k, const char *ifname);	/* low << 16 | high */
 uint32_t fake_kernel_keepalive(struct fake_kernel *k);	/* likewise, ms */
 bool fake_kernel_unused(struct fake_kernel *k, const char *ifname, uint32_t generation);	/* was it said to be? */
 uint64_t fake_kernel_epoch(struct fake_kernel *k, const char *ifname);		/* of the active one */

@@ -75,6 +75,7 @@ static void test_defaults_node(void **state)
 	assert_int_equal(c.n_endpoints, 0);
 	assert_true(c.roaming);
 	assert_int_equal(c.keepalive_s, 0);
+	assert_int_equal(c.flow_port_low, 0);
 	assert_int_equal(c.heartbeat_ms, 1000);
 	assert_int_equal(c.heartbeat_missed, 5);
 	config_free(&c);
@@ -125,7 +126,7 @@ static void test_everything_node(void **state)
 		    "[tpm]\ntcti = swtpm:host=127.0.0.1,port=2321\ncounter_nv = 0x01800001\nstore_nv = 0x01800002\n"
 		    "[hardware]\nsources = ek,mac:eth0\n"
 		    "[link]\nendpoint = 192.0.2.1, 192.0.2.2:7000 ,2001:db8::1,[2001:db8::2]:7001\n"
-		    "roaming = no\nkeepalive = 25\n"
+		    "roaming = no\nkeepalive = 25\nflow_ports = 49152-65535\n"
 		    "[provision]\nlisten = serial:/dev/ttyUSB0,115200\n"
 		    "[heartbeat]\ninterval = 100\nmissed = 1000\n[akmd]\n", &c);
 	assert_string_equal(c.name, "a.B_c-9");
@@ -142,6 +143,8 @@ static void test_everything_node(void **state)
 	assert_int_equal(c.n_endpoints, 4);
 	assert_false(c.roaming);
 	assert_int_equal(c.keepalive_s, 25);
+	assert_int_equal(c.flow_port_low, 49152);
+	assert_int_equal(c.flow_port_high, 65535);
 	assert_int_equal(c.endpoints[0].addr_len, 4);
 	assert_memory_equal(c.endpoints[0].addr, "\xc0\x00\x02\x01", 4);
 	assert_int_equal(c.endpoints[0].port, 0);
@@ -309,6 +312,14 @@ static const struct refusal { const char *text, *field, *reason; } refusals[] = 
 	{ ROOT "[link]\nannounce = a:1,b:1,c:1,d:1,e:1\n", ":5: [link] announce", "has more than 4 items" },
 	{ ROOT "[link]\nannounce = " X50 "xxxxxxxxxxx:80\n", ":5: [link] announce", "has an item longer than 63 bytes" },
 	{ NODE "[link]\nkeepalive = 86401\n", ":5: [link] keepalive", "86401 is not within 0 … 86400" },
+	{ NODE "[link]\nflow_ports = 7645\n", ":5: [link] flow_ports", "'7645' is neither LOW-HIGH nor none" },
+	{ NODE "[link]\nflow_ports = 0-1\n", ":5: [link] flow_ports", "0 is not within 1 … 65535" },
+	{ NODE "[link]\nflow_ports = 1-65536\n", ":5: [link] flow_ports", "65536 is not within 1 … 65535" },
+	{ NODE "[link]\nflow_ports = 1-\n", ":5: [link] flow_ports", "'' is not a whole number" },
+	{ NODE "[link]\nflow_ports = -5\n", ":5: [link] flow_ports", "'' is not a whole number" },
+	{ NODE "[link]\nflow_ports = 1-2-3\n", ":5: [link] flow_ports", "'2-3' is not a whole number" },
+	{ NODE "[link]\nflow_ports = 0000000000000001-2\n", ":5: [link] flow_ports", "'0000000000000001-2' is neither LOW-HIGH nor none" },
+	{ NODE "[link]\nflow_ports = 9-8\n", ":5: [link] flow_ports", "9-8 ends before it begins" },
 	{ NODE "[link]\nroaming = true\n", ":5: [link] roaming", "must be yes or no" },
 	{ NODE "[link]\nendpoint = 192.0.2.256\n", ":5: [link] endpoint", "'192.0.2.256' is not an IP address" },
 	{ NODE "[link]\nendpoint = 192.0.2.1:x\n", ":5: [link] endpoint", "'192.0.2.1:x' is not ADDRESS or ADDRESS:PORT" },

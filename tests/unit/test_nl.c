@@ -444,9 +444,13 @@ static void test_dev_set(void **state)
 	expect_request(0, FAMILY, 0, REQ_DEV_SET);
 	assert_int_equal(nl_dev_set(nl, &d, 1U << AKM_A_DEV_PORT, &err), 0);
 	expect_request(1, FAMILY, 0, "0201000009000200616b6d310000000006000700dd1d0000");
+	nl_flow_ports(nl, 0x4e20, 0x4e5f);
+	assert_int_equal(nl_dev_set(nl, &d, 1U << AKM_A_DEV_FLOW_PORT_LOW, &err), 0);
+	nl_flow_ports(nl, 0, 0);
+	expect_request(2, FAMILY, 0, "0201000009000200616b6d310000000006001600204e0000060017005f4e0000");
 	r = nl_dev_set(nl, &d, 1U << AKM_A_DEV_STATS | 1U << AKM_A_DEV_PORT, &err);
 	expect_error(r, -EINVAL, "akm1", "fields 0x8000 cannot be set");
-	assert_int_equal(n_sent, 2);
+	assert_int_equal(n_sent, 3);
 }
 
 static void test_member(void **state)

@@ -141,6 +141,12 @@ static void test_device(void **state)
 	assert_int_equal(d.fwmark, 9);
 	assert_int_equal(d.generations, 0);
 	assert_int_equal(d.active, 0);
+	nl_flow_ports(nl, 20000, 20063);
+	OK(nl_dev_set(nl, &identity, BIT(AKM_A_DEV_FLOW_PORT_LOW), &err));
+	nl_flow_ports(nl, 2, 1);
+	expect_refusal(nl_dev_set(nl, &identity, BIT(AKM_A_DEV_FLOW_PORT_LOW), &err), -EINVAL, "flow-port-high");
+	nl_flow_ports(nl, 0, 0);
+	OK(nl_dev_set(nl, &identity, BIT(AKM_A_DEV_FLOW_PORT_LOW), &err));
 	OK(nl_dev_up(nl, IFNAME, true, &err));
 	expect_refusal(nl_dev_add(nl, IFNAME, &err), -EEXIST, IFNAME);
 }
