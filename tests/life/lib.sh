@@ -86,6 +86,21 @@ counters_are() { # VALUE COUNTER…: on all of $members
 	done
 }
 
+# Members from index $first on, $silent of them, that nobody is
+first=100 silent=0
+
+silent_members() { # NODE: knows them; what they are sent comes to nobody
+	ip -n "$1" neigh replace 192.0.2.99 dev eth0 lladdr 02:00:00:00:00:99 nud permanent &&
+		on "$1" crowd akm0 "$first" "$silent" 192.0.2.99 7645
+}
+
+silent_pairs() { # NUMBER: as in a pair file
+	local i
+	for ((i = first; i < first + silent; i++)); do
+		printf '%d %064x\n' "$i" $(($1 * 10000 + i))
+	done
+}
+
 # Every counter of a packet that the keys, or what belongs to them, did not let pass
 key_counters=(rx_auth_fail rx_replay rx_unknown_key rx_malformed rx_prefix rx_dropped rx_clone rx_wait_dropped
 	tx_no_key tx_exhausted tx_dropped)

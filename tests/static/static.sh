@@ -72,8 +72,8 @@ module_build() {
 	rm -rf "$dir"
 	mkdir -p "$dir"
 	cp -a Kbuild kernel include "$dir/"
-	cp -a tests/vm/later/*.c "$dir/"
-	echo 'obj-m += akm_later.o' >>"$dir/Kbuild"
+	cp -a tests/vm/later/*.c tests/vm/beat/*.c "$dir/"
+	echo 'obj-m += akm_later.o akm_beat.o' >>"$dir/Kbuild"
 	make -C "/lib/modules/$release/build" M="$dir" -j"$jobs" "$@" modules >"$log" 2>&1 ||
 		{ tail -n 20 "$log"; return 1; }
 	! grep -E 'warning|error|WARNING|ERROR' "$log"
@@ -95,7 +95,7 @@ kernel_source() {
 }
 
 kernel_files() {
-	files 'kernel/*.[ch]' 'include/uapi/*.h' 'tests/kunit/*.[ch]' 'tests/vm/later/*.[ch]' |
+	files 'kernel/*.[ch]' 'include/uapi/*.h' 'tests/kunit/*.[ch]' 'tests/vm/later/*.[ch]' 'tests/vm/beat/*.[ch]' |
 		grep -v '^tests/kunit/vectors.h$'
 }
 

@@ -5,7 +5,7 @@
 #
 #   kunit.sh [--build-only] [plain|debug]
 #
-# Builds akm.ko, akm_test.ko and the scenarios' akm_later.ko in build/uml/ (the source
+# Builds akm.ko, akm_test.ko and the scenarios' akm_later.ko and akm_beat.ko in build/uml/ (the source
 # tree stays clean), boots, judges. Last line: "lane kunit: N passed, N failed, N
 # skipped"; exit status 1 if anything failed. "debug" is the same under KASAN, UBSAN
 # and lockdep, whose complaints are failures as well.
@@ -45,8 +45,9 @@ build_modules() {
 	link_tree "$out/akm" "$top/Kbuild" "$top/kernel" "$top/include"
 	link_tree "$out/test" "$top/kernel" "$top/include" "$top"/tests/kunit/*
 	link_tree "$out/akm/later" "$top"/tests/vm/later/*
+	link_tree "$out/akm/beat" "$top"/tests/vm/beat/*
 	[ ! -d /usr/lib/ccache ] || export PATH=/usr/lib/ccache:$PATH
-	for dir in akm test akm/later; do
+	for dir in akm test akm/later akm/beat; do
 		make -C "$kernel" ARCH=um M="$out/$dir" -j"${JOBS:-$(nproc)}" modules || return
 	done
 }

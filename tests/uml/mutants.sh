@@ -24,7 +24,7 @@ refresh() {
 	mkdir -p "$out/akm"
 	cp -ru --preserve=timestamps "$top/kernel" "$top/include" "$top"/tests/kunit/* "$out/"
 	cp -ru --preserve=timestamps "$top/kernel" "$top/include" "$top/Kbuild" "$out/akm/"
-	cp -ru --preserve=timestamps "$top/tests/vm/later" "$out/akm/"
+	cp -ru --preserve=timestamps "$top/tests/vm/later" "$top/tests/vm/beat" "$out/akm/"
 }
 
 # plant TREE FILE SED: the fault must change the file
@@ -78,6 +78,7 @@ first_words() { # KIND
 
 refresh
 build "$out/akm/later"
+build "$out/akm/beat"
 while IFS= read -r line; do
 	file=$(cut -d'|' -f1 <<<"$line" | trim)
 	suite=$(rev <<<"$line" | cut -d'|' -f1 | rev | trim)

@@ -9,26 +9,10 @@
 . "$(dirname "$0")/../lib.sh"
 members="a b c"
 silent=$(pick 200 2000)
-first=100
 bytes_max=2048		# of a silent member, everything included
 hellos_max=8		# AKM_HELLO_TRIES
 history=		# everybody has just started, and nobody knows of whom a packet may be new
 gossip_group=		# a datagram to it would be as many as there are members
-
-silent_members() { # NODE: knows them; what they are sent comes to nobody
-	ip -n "$1" neigh replace 192.0.2.99 dev eth0 lladdr 02:00:00:00:00:99 nud permanent || return
-	# shellcheck disable=SC2016 # expanded there
-	on "$1" bash -c 'for ((i = $1; i < $1 + $2; i++)); do
-		akmctl member set akm0 index $i prefix "10.78.$((i / 256)).$((i % 256))/32" endpoint 192.0.2.99:7645 || exit
-	done' - $first "$silent"
-}
-
-silent_pairs() { # NUMBER: as in a pair file
-	local i
-	for ((i = first; i < first + silent; i++)); do
-		printf '%d %064x\n' "$i" $(($1 * 10000 + i))
-	done
-}
 
 take_chain() { # NODE NUMBER: files for install
 	key_files "$1" "$members" "$2"

@@ -5,11 +5,12 @@
  * way is told. A command is written to /proc/akm_beat, in the network namespace it is about:
  *
  *	hear PORT			in the receiver's, once
- *	begin ADDR PORT MICROSECONDS	in the sender's: one datagram each so many, until
+ *	begin ADDR PORT EVERY LATE	in the sender's: a datagram each EVERY microseconds, until
  *	end				and what was under way has come, or is lost
  *
- * Reading gives words "name value" of the last beat: what was sent and heard, and in
- * microseconds, median and longest,
+ * Reading gives words "name value" of the last beat: what was sent and heard, how often some
+ * of them in a row were held up, which is to say that their work took more than LATE
+ * microseconds, and in microseconds, median and longest,
  *
  *	work	processor time from the interrupt of the timer to the arrival, and what the
  *		processor did before while it let no interrupt in. One User-Mode Linux
@@ -38,6 +39,7 @@
 #define UNDER_WAY	4096		/* beats whose beginning is remembered */
 #define TIMES		20000		/* the longest time that is told exactly, in microseconds */
 #define PATIENCE	HZ
+#define APART		100		/* beats: what is held up so much later was held up again */
 #define ROOM		128		/* for the headers of what the datagram passes through */
 
 struct beat {
@@ -58,6 +60,7 @@ static struct socket *sender;
 static __be32 to_addr;
 static __be16 to_port;
 static ktime_t interval;
+static u32 late_us;
 static struct hrtimer timer;
 
 static DEFINE_SPINLOCK(lock);		/* protects the rest; the timer's interrupt takes it */
@@ -65,6 +68,7 @@ static struct beat beats[UNDER_WAY];
 static u64 last_tick;			/* busy_ns() */
 static u32 begun, sent, heard;		/* so many; a beat's number is how many were begun before */
 static struct times work, wait;
+static u32 held, last_held;		/* how often; the number of the last one that was */
 
 #ifdef CONFIG_UML
 /* The host's clock_gettime(CLOCK_THREAD_CPUTIME_ID): this kernel is a host thread. */
@@ -87,12 +91,20 @@ static u64 busy_ns(void)
 
 /* ---- hearing ---- */
 
-static void note(struct times *times, u64 begin, u64 end)
+static u64 note(struct times *times, u64 begin, u64 end)
 {
 	u64 us = end > begin ? div_u64(end - begin, NSEC_PER_USEC) : 0;
 
 	times->took[min_t(u64, us, TIMES)]++;
 	times->longest = max(times->longest, us);
+	return us;
+}
+
+static void note_held(u32 number)
+{
+	if (!held || number - last_held > APART)
+		held++;
+	last_held = number;
 }
 
 static int hear(struct sock *sk, struct sk_buff *skb)
@@ -108,7 +120,8 @@ static int hear(struct sock *sk, struct sk_buff *skb)
 	if (beat && beat->open && beat->number == *number) {
 		beat->open = false;
 		heard++;
-		note(&work, beat->work, busy);
+		if (note(&work, beat->work, busy) > late_us)
+			note_held(*number);
 		note(&wait, beat->due, now);
 	}
 	spin_unlock_irq(&lock);
@@ -197,7 +210,7 @@ static enum hrtimer_restart begin_one(struct hrtimer *t)
 
 /* ---- commands ---- */
 
-static int begin(__be32 addr, u16 port, u32 us)
+static int begin(__be32 addr, u16 port, u32 us, u32 late)
 {
 	int err;
 
@@ -209,11 +222,13 @@ static int begin(__be32 addr, u16 port, u32 us)
 	to_addr = addr;
 	to_port = htons(port);
 	interval = ns_to_ktime((u64)us * NSEC_PER_USEC);
+	late_us = late;
 	spin_lock_irq(&lock);
 	memset(beats, 0, sizeof(beats));
 	memset(&work, 0, sizeof(work));
 	memset(&wait, 0, sizeof(wait));
 	last_tick = busy_ns();
+	held = 0;
 	begun = 0;
 	sent = 0;
 	heard = 0;
@@ -239,13 +254,13 @@ static int end(void)
 static int run(char *text)
 {
 	char addr[16];
-	u32 us;
+	u32 us, late;
 	u16 port;
 
 	if (sscanf(text, "hear %hu", &port) == 1)
 		return open_socket(port, &hearer);
-	if (sscanf(text, "begin %15s %hu %u", addr, &port, &us) == 3)
-		return begin(in_aton(addr), port, us);
+	if (sscanf(text, "begin %15s %hu %u %u", addr, &port, &us, &late) == 4)
+		return begin(in_aton(addr), port, us, late);
 	return strcmp(text, "end") ? -EINVAL : end();
 }
 
@@ -275,9 +290,9 @@ static u32 median(const struct times *times, u32 n)
 /* Nothing is noted any more after "end". */
 static int beat_show(struct seq_file *seq, void *unused)
 {
-	seq_printf(seq, "sent %u heard %u work_median %u work_longest %llu "
-		   "wait_median %u wait_longest %llu\n", sent, heard, median(&work, heard),
-		   work.longest, median(&wait, heard), wait.longest);
+	seq_printf(seq, "sent %u heard %u held %u", sent, heard, held);
+	seq_printf(seq, " work_median %u work_longest %llu", median(&work, heard), work.longest);
+	seq_printf(seq, " wait_median %u wait_longest %llu\n", median(&wait, heard), wait.longest);
 	return 0;
 }
 
