@@ -28,7 +28,7 @@ void akm_notice_send(struct akm_generation *gen, u16 sender, enum akm_packet_typ
 	    READ_ONCE(gen->state) == AKM_GEN_RETIRING)
 		return;
 	if (may_send(gen->akm, member) && !akm_hello_notice(gen, member->index))
-		akm_warm_notice(gen, member);
+		akm_warm_notice(gen, member, false);
 }
 
 /* --- of our own steps --- */
@@ -82,16 +82,19 @@ static struct akm_member *member_beyond(struct akm_generation *gen, u32 place)
 	return member;
 }
 
-/* Not if it is cold: for who has had nothing to say for two epochs no keys are made. */
+/*
+ * Also who is cold: its own timer may be due much later, and what it begins to say until then
+ * would come under an epoch that we have erased. It gets keys for a moment.
+ */
 static void tell_member(struct akm_generation *gen, struct akm_member *member)
 {
 	local_bh_disable();
 	rcu_read_lock();		/* who takes the incarnation away waits for us */
-	if (akm_member_reachable(member))
-		akm_hello_notice(gen, member->index);
+	if (akm_member_reachable(member) && !akm_hello_notice(gen, member->index))
+		akm_warm_notice(gen, member, true);
 	rcu_read_unlock();
 	local_bh_enable();
-	cond_resched();
+	akm_warm_breathe(gen->akm);
 }
 
 void akm_notice_tell(struct akm_generation *gen)

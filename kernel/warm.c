@@ -233,14 +233,14 @@ void akm_warm_hello(struct akm_generation *gen, u16 index, const struct akm_hell
 	spin_unlock(&warm->lock);
 }
 
-void akm_warm_notice(struct akm_generation *gen, struct akm_member *member)
+void akm_warm_notice(struct akm_generation *gen, struct akm_member *member, bool unasked)
 {
 	struct akm_warm *warm = &gen->akm->warm;
 	struct akm_cold *cold;
 
 	spin_lock(&warm->lock);
 	cold = member->cold;
-	if (!cold && may_try(warm))
+	if (!cold && (unasked || may_try(warm)))
 		cold = cold_create(gen->akm, member);
 	if (cold && cold->rounds < AKM_COLD_ROUNDS)
 		cold->notice_in = gen->ctx.generation;

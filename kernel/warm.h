@@ -107,8 +107,11 @@ bool akm_warm_wait_rx(struct akm_epoch *epoch, u16 sender, const struct sk_buff 
 		      unsigned int offset, unsigned int len);
 /* A hello has no key to go under. */
 void akm_warm_hello(struct akm_generation *gen, u16 index, const struct akm_hello *hello);
-/* Likewise a notice, which somebody has caused who need not be the member. */
-void akm_warm_notice(struct akm_generation *gen, struct akm_member *member);
+/*
+ * Likewise a notice, which somebody has caused who need not be the member; or, @unasked, which
+ * tells of a step of our own. For that alone the member need not stay warm.
+ */
+void akm_warm_notice(struct akm_generation *gen, struct akm_member *member, bool unasked);
 /* Likewise a keepalive: for that alone it need not stay warm. */
 void akm_warm_keepalive(struct akm_device *akm, u16 index);
 

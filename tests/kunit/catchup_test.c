@@ -674,13 +674,18 @@ static bool is_warm(struct kunit *test, u16 member)
 	return key;
 }
 
-/* For those that have been silent for long no keys are made. */
-static void catch_up_tells_no_cold_members(struct kunit *test)
+/* Those that have been silent for long get keys for it, and lose them again. */
+static void catch_up_tells_cold_members(struct kunit *test)
 {
+	struct akm_device *akm = test->priv;
+
 	akm_warm_members = 0;
 	step(test);
 	step(test);
-	KUNIT_EXPECT_EQ(test, told(test), 0);
+	KUNIT_EXPECT_FALSE(test, is_warm(test, PEER) || is_warm(test, THIRD));
+	KUNIT_EXPECT_EQ(test, told(test), 2);
+	KUNIT_EXPECT_TRUE(test, is_warm(test, PEER) && is_warm(test, THIRD));
+	flush_delayed_work(&akm->warm.cool);
 	KUNIT_EXPECT_FALSE(test, is_warm(test, PEER) || is_warm(test, THIRD));
 	akm_warm_members = AKM_WARM_MEMBERS;
 }
@@ -703,7 +708,7 @@ static struct kunit_case catch_up_cases[] = {
 	KUNIT_CASE(catch_up_retiring_sends_none),
 	KUNIT_CASE(catch_up_knows_who_tells),
 	KUNIT_CASE(catch_up_tells_everybody),
-	KUNIT_CASE(catch_up_tells_no_cold_members),
+	KUNIT_CASE(catch_up_tells_cold_members),
 	{}
 };
 
