@@ -13,6 +13,8 @@ LANES		= check-unit+check-model+check-life-short check-static+check-fuzz+check-k
 		  check-kunit-debug+check-uml check-system $(VM_LANES)
 # On the debug kernel: where keys, devices and namespaces come and go. UML_SCENARIOS= runs all there are.
 UML_SCENARIOS	?= clone epochs fallback forged generations netns order rmmod roaming
+# In short: all but prompt, which measures time and wants an idle machine. LIFE_SCENARIOS= runs that as well.
+LIFE_SCENARIOS	?= clones forgeries hours nonces replays seconds thousand
 # Of the whole system, those that no emulated machine plays. SYSTEM_SCENARIOS= runs all there are.
 SYSTEM_SCENARIOS ?= nonces provisioning recovery refusals
 ifeq ($(origin CC),default)
@@ -163,10 +165,10 @@ check-life:				## the long lives: epochs for days, generations for minutes; figu
 	@mkdir -p build
 	@flock build/.vm-build $(MAKE) --no-print-directory -j$(JOBS) daemon tools vm-tools
 	@tests/life/life.sh long
-check-life-short:			## the same, in short
+check-life-short:			## the same, in short (but prompt)
 	@mkdir -p build
 	@flock build/.vm-build $(MAKE) --no-print-directory -j$(JOBS) daemon tools vm-tools
-	@tests/life/life.sh short
+	@tests/life/life.sh short $(LIFE_SCENARIOS)
 check-crash:				## manager and root die at every write and sync of a change: hundreds of times each
 	@$(MAKE) --no-print-directory -j$(JOBS) SAN=address$(comma)undefined build/userspace/$(notdir $(lastword $(CC)))-address-undefined/tests/unit/test_roles_crash
 	@tests/lib/crash.sh build/userspace/$(notdir $(lastword $(CC)))-address-undefined/tests/unit/test_roles_crash
