@@ -26,8 +26,9 @@ struct fleet_member {			/* beside the rekey_member of the same position */
 	uint64_t retry_ms;		/* monotonic; 0: no failure */
 	unsigned int failures;
 	char failure[160];		/* what the node last said */
-	bool counted;			/* @counters is what was judged last; it outlives links */
+	bool counted;			/* @counters is what was judged last, at @counted_ms; it outlives links */
 	struct msg_atr_state counters;
+	uint64_t counted_ms;
 };
 
 struct fleet_atr {
@@ -164,8 +165,8 @@ void fleet_watch_fallback(struct fleet_atr *a);		/* have members entered one? */
 /* fleet_policy.c */
 int fleet_policy_new(struct fleet *f, struct akm_error *err);
 void fleet_policy_free(struct fleet *f);
-/* Member @m of @a has counted so much more. */
-void fleet_policy_count(struct fleet_atr *a, size_t m, enum policy_kind kind, uint64_t count);
+/* Member @m of @a has counted so much more in that time. */
+void fleet_policy_count(struct fleet_atr *a, size_t m, enum policy_kind kind, uint64_t count, uint64_t span_ms);
 void fleet_policy_due(struct fleet_atr *a);		/* a rekey that is owed */
 
 /* fleet_wait.c */

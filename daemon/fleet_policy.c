@@ -170,11 +170,11 @@ static struct policy_time now(void)
 
 /* ---- what heartbeats count ---- */
 
-void fleet_policy_count(struct fleet_atr *a, size_t m, enum policy_kind kind, uint64_t count)
+void fleet_policy_count(struct fleet_atr *a, size_t m, enum policy_kind kind, uint64_t count, uint64_t span_ms)
 {
 	struct deciding in = { a->fleet, a };
 	char name[AKM_NAME_LEN];		/* a rekey loads the members again */
-	struct policy_evidence e = { kind, policy_kind_severity(kind), name, count };
+	struct policy_evidence e = { kind, policy_kind_severity(kind), name, count, span_ms };
 
 	memcpy(name, a->members[m].name, sizeof(name));
 	policy_feed(a->policy, &e, now(), on_decision, &in);
@@ -262,7 +262,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 			    (unsigned long long)f->told_lost);
 	f->told_lost = 0;
 	for (size_t i = 0; i < n; i++) {
-		struct policy_evidence e = { told[i].kind, told[i].severity, told[i].subject, told[i].count };
+		struct policy_evidence e = { told[i].kind, told[i].severity, told[i].subject, told[i].count, 0 };
 		struct deciding in = { f, told[i].atr_id ? fleet_find(f, told[i].atr_id) : NULL };
 
 		if (!told[i].atr_id || in.atr)

@@ -2,6 +2,7 @@
 /* What heartbeats tell: evidence for the policy, epochs. */
 #include "fleet_internal.h"
 
+#include "clock.h"
 #include "log.h"
 
 #define FORWARD_MAX 64			/* epochs at a time: a derivation each */
@@ -74,22 +75,29 @@ static bool has_slept(const struct fleet_atr *a, const struct msg_atr_state *now
 
 void fleet_watch(struct fleet_atr *a, size_t m, const struct msg_atr_state *now)
 {
-	const struct msg_atr_state before = a->members[m].counters;
-	bool counted = a->members[m].counted;
+	struct fleet_member *member = &a->members[m];
+	const struct msg_atr_state before = member->counters;
+	const struct { enum policy_kind kind; uint64_t count; } grew[] = {
+		{ POLICY_AUTH_FAIL, policy_delta(before.rx_auth_fail, now->rx_auth_fail) },
+		{ POLICY_REPLAY, policy_delta(before.rx_replay, now->rx_replay) },
+		{ POLICY_CLONE, policy_delta(before.rx_clone, now->rx_clone) },
+		{ POLICY_UNKNOWN_KEY, policy_delta(before.rx_unknown_key, now->rx_unknown_key) },
+		{ POLICY_MALFORMED, policy_delta(before.rx_malformed, now->rx_malformed) },
+		{ POLICY_PREFIX, policy_delta(before.rx_prefix, now->rx_prefix) },
+	};
+	uint64_t span_ms = now_ms() - member->counted_ms;
+	bool counted = member->counted;
 
-	a->members[m].counters = *now;
-	a->members[m].counted = true;
+	member->counters = *now;
+	member->counted = true;
+	member->counted_ms += span_ms;
 	follow_epochs(a, now->epoch);
 	if (has_slept(a, now))
 		a->plan.members[m].stale = true;
 	if (!counted)
 		return;			/* our first look: there is nothing to compare with */
-	fleet_policy_count(a, m, POLICY_AUTH_FAIL, policy_delta(before.rx_auth_fail, now->rx_auth_fail));
-	fleet_policy_count(a, m, POLICY_REPLAY, policy_delta(before.rx_replay, now->rx_replay));
-	fleet_policy_count(a, m, POLICY_CLONE, policy_delta(before.rx_clone, now->rx_clone));
-	fleet_policy_count(a, m, POLICY_UNKNOWN_KEY, policy_delta(before.rx_unknown_key, now->rx_unknown_key));
-	fleet_policy_count(a, m, POLICY_MALFORMED, policy_delta(before.rx_malformed, now->rx_malformed));
-	fleet_policy_count(a, m, POLICY_PREFIX, policy_delta(before.rx_prefix, now->rx_prefix));
+	for (size_t i = 0; i < ARRAY_SIZE(grew); i++)	/* a rekey loads the members again: @member is gone */
+		fleet_policy_count(a, m, grew[i].kind, grew[i].count, span_ms);
 	fleet_policy_due(a);
 }
 

@@ -231,6 +231,20 @@ static void decide(struct policy_state *s, struct rule_state *r, struct subject 
 	}
 }
 
+/*
+ * How much of @e falls into a window of @seconds. Who was silent for long tells all of that time at once: what comes of
+ * itself on every network, as duplicates do, must not look like a flood then. What a member proves counts whole.
+ */
+static uint64_t within_window(const struct policy_evidence *e, uint32_t seconds)
+{
+	uint64_t window_ms = (uint64_t)seconds * 1000, rest;
+
+	if (e->span_ms <= window_ms || policy_kind_origin(e->kind) != POLICY_WIRE)
+		return e->count;
+	rest = e->count % e->span_ms * window_ms;	/* rounded up: one that came is one */
+	return e->count / e->span_ms * window_ms + rest / e->span_ms + (rest % e->span_ms != 0);
+}
+
 static void feed_rule(struct policy_state *s, struct rule_state *r, const struct policy_evidence *e,
 		      struct policy_time now, policy_fn fn, void *ctx)
 {
@@ -241,7 +255,7 @@ static void feed_rule(struct policy_state *s, struct rule_state *r, const struct
 	if (!sub)
 		return;
 	sub->unreported = add_saturated(sub->unreported, e->count);
-	if (window_add(&sub->window, rule->seconds, e->count, now.ms) < rule->count)
+	if (window_add(&sub->window, rule->seconds, within_window(e, rule->seconds), now.ms) < rule->count)
 		return;
 	d.count = sub->unreported;
 	d.action = (enum policy_action)rule->action;

@@ -132,6 +132,7 @@ struct policy_evidence {
 	enum policy_severity severity;
 	const char *subject;		/* whom it names: a member that a rule may act on, and counts by */
 	uint64_t count;
+	uint64_t span_ms;		/* since the count before this one; 0: all of it is of now */
 };
 
 struct policy_time {

@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	s = policy_state_new(&p, p.n_atrs ? p.atrs[0].atr_id : 1);
 	for (int k = 0; s && k < POLICY_KINDS; k++)
 		for (uint64_t t = 0; t < 5; t++) {
-			struct policy_evidence e = { (enum policy_kind)k, POLICY_ALERT, "B", 1000000 };
+			struct policy_evidence e = { (enum policy_kind)k, POLICY_ALERT, "B", 1000000, 0 };
 
 			policy_feed(s, &e, (struct policy_time){ t * 4000000, (uint32_t)t * 300 }, on_decision, NULL);
 			policy_due(s, (struct policy_time){ t * 4000000, 0 }, on_decision, NULL);

@@ -65,7 +65,7 @@ static int teardown(void **state)
 static struct seen feed_of(struct policy_state *s, enum policy_kind kind, const char *subject, uint64_t count,
 			   uint64_t ms)
 {
-	struct policy_evidence e = { kind, policy_kind_severity(kind), subject, count };
+	struct policy_evidence e = { kind, policy_kind_severity(kind), subject, count, 0 };
 	struct seen seen = {};
 
 	policy_feed(s, &e, (struct policy_time){ ms, 0 }, on_decision, &seen);
@@ -164,6 +164,33 @@ static void test_the_window_slides(void **state)
 	assert_int_equal(feed(s, 1, 16600), POLICY_DO_ALERT);
 }
 
+static enum policy_action feed_span(const char *text, enum policy_kind kind, uint64_t count, uint64_t span_ms)
+{
+	struct policy_evidence e = { kind, POLICY_ALERT, "B", count, span_ms };
+	struct policy_state *s = state_for(text, 1);
+	struct seen seen = {};
+
+	policy_feed(s, &e, (struct policy_time){ 1000000, 0 }, on_decision, &seen);
+	policy_state_free(s);
+	return done(&seen);
+}
+
+/* A member that was silent for a minute tells what came in all of it. */
+static void test_the_window_of_what_was_told_late(void **state)
+{
+	static const char replay[] = "rule r\nwhen replay rate 50/10 severity info\nthen rekey\n";
+	static const char clone[] = "rule r\nwhen clone rate 3/10 severity info\nthen rekey\n";
+
+	(void)state;
+	assert_int_equal(feed_span(replay, POLICY_REPLAY, 50, 0), POLICY_DO_REKEY);
+	assert_int_equal(feed_span(replay, POLICY_REPLAY, 50, 10000), POLICY_DO_REKEY);
+	assert_int_equal(feed_span(replay, POLICY_REPLAY, 294, 60000), POLICY_NOTHING);
+	assert_int_equal(feed_span(replay, POLICY_REPLAY, 295, 60000), POLICY_DO_REKEY);
+	assert_int_equal(feed_span(replay, POLICY_REPLAY, UINT64_MAX, 60000), POLICY_DO_REKEY);
+	assert_int_equal(feed_span(replay, POLICY_REPLAY, 49, UINT64_MAX), POLICY_NOTHING);
+	assert_int_equal(feed_span(clone, POLICY_CLONE, 3, 60000), POLICY_DO_REKEY);
+}
+
 static void test_rules_are_apart(void **state)
 {
 	struct policy_state *s = state_of(REKEYS("100/10", "60"));
@@ -199,7 +226,7 @@ static void test_members_are_apart(void **state)
 static void test_severity(void **state)
 {
 	struct policy_state *s = state_of("rule r\nwhen generation-ahead rate 1/10 severity alert\nthen alert\n");
-	struct policy_evidence e = { POLICY_GENERATION_AHEAD, POLICY_WARNING, "B", 1 };
+	struct policy_evidence e = { POLICY_GENERATION_AHEAD, POLICY_WARNING, "B", 1, 0 };
 	struct seen seen = {};
 
 	(void)state;
@@ -212,7 +239,7 @@ static void test_severity(void **state)
 
 static bool fires_at(const char *hours, uint32_t minute)
 {
-	struct policy_evidence e = { POLICY_REPLAY, POLICY_WARNING, "B", 1 };
+	struct policy_evidence e = { POLICY_REPLAY, POLICY_WARNING, "B", 1, 0 };
 	struct seen seen = {};
 	struct policy_state *s;
 	char text[128];
@@ -660,7 +687,7 @@ static void random_stream(struct policy *p, struct stream *s)
 	assert_non_null(state);
 	for (unsigned int i = 0; i < 20000; i++) {
 		enum policy_kind kind = (enum policy_kind)rnd(POLICY_KINDS);
-		struct policy_evidence e = { kind, policy_kind_severity(kind), names[rnd(4)], 1 + rnd(30) };
+		struct policy_evidence e = { kind, policy_kind_severity(kind), names[rnd(4)], 1 + rnd(30), 0 };
 		struct policy_time t = { s->now += rnd(2) ? rnd(1000) : rnd(60000), rnd(1440) };
 
 		policy_feed(state, &e, t, judge, s);
@@ -705,6 +732,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_below_the_rate, teardown),
 		cmocka_unit_test_teardown(test_at_the_rate, teardown),
 		cmocka_unit_test_teardown(test_the_window_slides, teardown),
+		cmocka_unit_test(test_the_window_of_what_was_told_late),
 		cmocka_unit_test_teardown(test_rules_are_apart, teardown),
 		cmocka_unit_test_teardown(test_members_are_apart, teardown),
 		cmocka_unit_test_teardown(test_severity, teardown),
