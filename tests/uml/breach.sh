@@ -26,7 +26,7 @@ table() { # NAME…
 	done
 }
 
-result=$("$here/scenarios.sh" system "${@/#/breach-}" | tee /dev/stderr | tail -n 1)
+result=$("$here/scenarios.sh" system "${@/#/breach-}" | tee >(cat >&2) | tail -n 1)
 status=$?
 table "$@"
 echo "${result/#lane system/lane breach}"

@@ -6,47 +6,13 @@
 # attack, and in the end all agree.
 # shellcheck source=tests/vm/world.sh
 . "$(dirname "$0")/../../world.sh"
+# shellcheck source=tests/vm/gossip.sh
+. "$(dirname "$0")/../../gossip.sh"
 trap scenario_end EXIT
 talkers="A B C"
-group=239.7.6.46
 rounds=100000			# of 20 ms: longer than the scenario
-gossips=()
-
 # What the wires repeat counts as replayed, and 50 of that in 10 s make a policy act: here about 10 do.
-spoil() { # LETTER: what goes to it
-	tc -n fabric qdisc add dev "eth0-$1" root netem limit 10000 loss 2% delay 10ms 8ms duplicate 0.3% &&
-		tc -n fabric qdisc add dev "mgmt0-$1" root netem limit 10000 loss 2% delay 20ms 10ms duplicate 0.3%
-}
-
-dropped() { # by the wires to those who talk
-	local n
-	for n in $talkers; do
-		tc -n fabric -s qdisc show dev "eth0-$n"
-	done | awk '/dropped/ { sub(",", "", $7); n += $7 } END { print n + 0 }'
-}
-
-gossip_up() { # LETTER
-	local m others=()
-	for m in $talkers; do
-		[ "$m" = "$1" ] || others+=("$(overlay "$m")")
-	done
-	on "EdgeNode$1" ip route replace 239.0.0.0/8 dev akm1 || return
-	start "$world/log/gossip-$1" on "EdgeNode$1" gossip -m "$group" -i 20000 "$(node_number "$1")" "$rounds" "${others[@]}"
-	gossips+=("$started")
-	within 20 says listening "$world/log/gossip-$1"
-}
-
-gossip_end() {
-	local pid
-	kill -TERM "${gossips[@]}"
-	for pid in "${gossips[@]}"; do
-		within 60 ended "$pid" && wait "$pid" || return
-	done
-}
-
-gossip_sum() { # FIELD: over those who talked
-	cat "$world"/log/gossip-* | grep -oE "\"$1\": [0-9]+" | awk '{ n += $2 } END { print n + 0 }'
-}
+wires="loss 2% delay 10ms 8ms duplicate 0.3%"
 
 epoch_of() { # LETTER: of what it sends on
 	on "EdgeNode$1" akmctl -j generation show akm1 | jq 'first(.. | objects | select(.state? == "active")).epoch'
@@ -93,24 +59,15 @@ counters_zero() { # COUNTER…: at those who talk
 	done
 }
 
-# At the manager: nothing that would be an attack, or the answer to one. What the wires repeat is recorded as replayed.
-# E, member 4, comes back in an epoch that the others have erased, if its machine was slow: until it has caught up,
-# each does not know the other's key.
-no_alarm() {
-	local events
-	events=$(akm MgmtMod events | grep -vE ' (EdgeNodeE unknown-key|EdgeNode. unknown-key ATR #1 member 4:) ') || return
-	! grep -E ' (auth-fail|clone|unknown-[a-z]+|epoch-[a-z]+|alert|rekey|evict|fallback) ' <<<"$events"
-}
-
 members="A B C D E"
 fleet_up "$members"
 need "ATR #1, with an epoch of 5 s" atr_create "$members" epoch-interval 5s epoch-grace 4s
 for n in $members; do
 	need "$n has its interface" within 60 has_akm1 "$n"
-	need "the weather at $n is bad" spoil "$n"
+	need "the weather at $n is bad" spoil "$n" "$wires" "loss 2% delay 20ms 10ms duplicate 0.3%"
 done
 for n in $talkers; do
-	need "$n is ready to talk" gossip_up "$n"
+	need "$n is ready to talk" gossip_up "$n" "$rounds" 20000
 done
 before=$(generation A) epoch=$(epoch_of A)
 need "they talk" kill -USR1 "${gossips[@]}"
@@ -130,7 +87,9 @@ need "the manager is back" daemon_up MgmtMod
 for n in $members; do
 	claim "$n is linked again" within 90 node_linked "$n"
 done
-claim "nobody took the weather for an attack" no_alarm
+# E, member 4, comes back in an epoch that the others have erased, if its machine was slow: until it has caught up,
+# each does not know the other's key.
+claim "nobody took the weather for an attack" no_alarm 'EdgeNodeE unknown-key|unknown-key ATR #1 member 4:'
 claim "a rekey in this weather" akm MgmtMod atr rekey '#1'
 evidence=1 claim "all are on it" within 90 all_at "$before"
 epoch=$(epoch_of A)
