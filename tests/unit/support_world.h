@@ -38,6 +38,7 @@ struct world {
 	size_t n_watched;
 	unsigned int turns;
 	uint64_t own_ms;		/* that the turns took, without what others took of a busy processor */
+	uint64_t away_ms;		/* that others took of late: an eighth of the time is forgotten */
 };
 extern struct world world;
 
