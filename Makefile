@@ -96,6 +96,7 @@ $(U)/tests/unit/test_%: $(U)/tests/unit/test_%.o $(U)/libsupport.a $(U)/libakmd.
 $(U)/tests/web/serve: $(U)/tests/web/serve.o $(U)/libsupport.a $(U)/libakmd.a
 	$(call run,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(U)/libsupport.a -lcmocka $(LIB_LDLIBS) -lm
 $(U)/tests/vm/inject $(U)/tests/vm/noncelog: $(U)/tests/vm/packet.o
+$(addprefix $(U)/tests/vm/,crowd gossip storm): $(U)/tests/vm/args.o
 $(U)/tests/vm/oracle $(U)/tests/vm/crowd $(U)/tests/bench/growth: $(U)/libakmd.a
 $(VM_TOOLS) $(U)/tests/bench/growth: $(U)/%: $(U)/%.o
 	$(call run,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LDLIBS) -lm

@@ -13,24 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "args.h"
 #include "error.h"
 #include "nl.h"
 
-static _Noreturn void usage(void)
-{
-	fprintf(stderr, "usage: crowd INTERFACE FIRST COUNT ADDRESS PORT\n");
-	exit(2);
-}
-
-static unsigned long number(const char *text, unsigned long max)
-{
-	char *end;
-	unsigned long v = strtoul(text, &end, 10);
-
-	if (!*text || *end || !v || v > max)
-		usage();
-	return v;
-}
+const char usage_text[] = "crowd INTERFACE FIRST COUNT ADDRESS PORT";
 
 static struct msg_member member(uint16_t index, const char *address, uint16_t port)
 {

@@ -33,6 +33,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "args.h"
+
 #define PARTIES		64
 #define ROUNDS_MAX	100000000UL
 #define KINDS		2		/* to us alone, to the group */
@@ -76,27 +78,7 @@ static void on_signal(int signo)
 		stopped = 1;
 }
 
-static _Noreturn void die(const char *what)
-{
-	fprintf(stderr, "gossip: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static _Noreturn void usage(void)
-{
-	fprintf(stderr, "usage: gossip [-m GROUP] [-p PORT] [-i MICROSECONDS] [-b BURST] SELF ROUNDS ADDRESS...\n");
-	exit(2);
-}
-
-static unsigned long number(const char *text, unsigned long max)
-{
-	char *end;
-	unsigned long v = strtoul(text, &end, 10);
-
-	if (!*text || *end || !v || v > max)
-		usage();
-	return v;
-}
+const char usage_text[] = "gossip [-m GROUP] [-p PORT] [-i MICROSECONDS] [-b BURST] SELF ROUNDS ADDRESS...";
 
 static struct in_addr address(const char *text)
 {

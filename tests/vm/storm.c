@@ -17,10 +17,11 @@
 #include <netinet/udp.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "args.h"
 
 #define DATAGRAM	32
 #define SEGMENTS	32		/* datagrams in one batch, below the kernel's 64 */
@@ -40,27 +41,7 @@ struct message {
 	struct iovec iov;
 };
 
-static _Noreturn void die(const char *what)
-{
-	fprintf(stderr, "storm: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static _Noreturn void usage(void)
-{
-	fprintf(stderr, "usage: storm COUNT ADDRESS PORT\n");
-	exit(2);
-}
-
-static unsigned long number(const char *text, unsigned long max)
-{
-	char *end;
-	unsigned long v = strtoul(text, &end, 10);
-
-	if (!*text || *end || !v || v > max)
-		usage();
-	return v;
-}
+const char usage_text[] = "storm COUNT ADDRESS PORT";
 
 static struct target parse_target(const char *address, const char *port)
 {
