@@ -16,8 +16,8 @@ quick() { # SUITE: names, "none", or nothing for all
 	case $series-$1 in
 	6.1-kernel) echo bad-input basic-ipv6 replay ;;
 	6.12-kernel) echo bad-input basic clone fail-closed replay ;;
-	6.1-system) echo story unsigned ;;
-	6.12-system) echo secrets ;;
+	6.1-system) echo nonces unsigned ;;
+	6.12-system) echo provisioning secrets ;;
 	esac
 }
 

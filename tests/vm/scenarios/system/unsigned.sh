@@ -17,6 +17,7 @@ doctor_says() { # PATTERN…
 [ -w "$enforce" ] || exit 77		# this kernel was built without signatures
 [ -z "${AKM_IN_VM:-}" ] && exit 77		# a person's own machine is not shut for that
 modinfo -F signer "$module" | grep -q . && exit 77
+[ ! -e /sys/module/akm ] || need "the module of another scenario goes" within 20 rmmod akm
 echo Y >"$enforce"
 evidence=2
 claim "the unsigned module is refused" refused 'Key was rejected|Required key' insmod "$module"
