@@ -56,11 +56,7 @@ gossip_done() {
 
 # They say no more, and have told what they heard: gossip_sum may be asked.
 gossip_end() {
-	local pid
-	kill -TERM "${gossips[@]}"
-	for pid in "${gossips[@]}"; do
-		within 60 ended "$pid" && wait "$pid" || return
-	done
+	finish "${gossips[@]}" || return
 	gossips=()
 }
 

@@ -35,6 +35,14 @@ stop() { # PID [SIGNAL]: and wait for its end; a process that does not heed it w
 	wait "$1" 2>/dev/null
 }
 
+finish() { # PID…: each is told to end, does so in its own time, and says that all went well
+	local pid
+	kill -TERM "$@"
+	for pid; do
+		within 60 ended "$pid" && wait "$pid" || return
+	done
+}
+
 stop_all() {
 	local pid
 	for pid in ${background[@]+"${background[@]}"}; do

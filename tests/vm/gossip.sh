@@ -32,11 +32,7 @@ gossip_up() { # LETTER ROUNDS MICROSECONDS: it waits for SIGUSR1
 }
 
 gossip_end() {
-	local pid
-	kill -TERM "${gossips[@]}"
-	for pid in "${gossips[@]}"; do
-		within 60 ended "$pid" && wait "$pid" || return
-	done
+	finish "${gossips[@]}"
 }
 
 gossip_sum() { # FIELD: over those who talked

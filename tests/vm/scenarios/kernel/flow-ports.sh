@@ -59,6 +59,20 @@ watch() { # FILE: what leaves a
 	capture_start "$1" wire port-a 'udp and (src host 192.0.2.1 or src host 192.0.2.101 or src host 2001:db8::1)'
 }
 
+# What a then says to ADDRESS is of many flows, and leaves from the range. PAYLOAD: the shortest, as sealed
+spread() { # TEXT FILE ADDRESS FILTER PAYLOAD
+	local seen
+	watch "$2"
+	claim "$1" talk a "$3"
+	need "all of it was seen" within 10 captured $((3 * flows)) "$2" "$4"
+	capture_stop "$capture"
+	seen=$(sources "$2" "$5")
+	claim "all of it leaves from the range" in_range "$seen"
+	claim "each flow from one port" one_each $flows "$seen"
+	# 24 in 64: fewer than 10 ports is less than one in a billion
+	claim "and many from many" at_least "$(ports_in "$seen")" 10
+}
+
 moved_events() {
 	grep -c '"type": *"moved"' "$scratch/events" || true
 }
@@ -78,15 +92,7 @@ done
 claim "and says so" equal "$(on a akmctl -j show akm0 | field flow_port_high)" $high
 need "b's events are watched" monitor_start b "$scratch/events"
 
-watch "$scratch/flows.pcap"
-claim "with it" talk a "$(overlay b)"
-need "all of it was seen" within 10 captured $((3 * flows)) "$scratch/flows.pcap" "src portrange $low-$high"
-capture_stop "$capture"
-seen=$(sources "$scratch/flows.pcap" 160)
-claim "all of it leaves from the range" in_range "$seen"
-claim "each flow from one port" one_each $flows "$seen"
-# 24 in 64: fewer than 10 ports is less than one in a billion
-claim "and many from many" at_least "$(ports_in "$seen")" 10
+spread "with it" "$scratch/flows.pcap" "$(overlay b)" "src portrange $low-$high" 160
 
 watch "$scratch/again.pcap"
 claim "one flow of several sockets" again
@@ -94,13 +100,7 @@ need "all of it was seen" within 10 captured 4 "$scratch/again.pcap"
 capture_stop "$capture"
 claim "leaves from one port" equal "$(ports_in "$(sources "$scratch/again.pcap" 260)")" 1
 
-watch "$scratch/inner6.pcap"
-claim "IPv6 inside" talk a "$(overlay6 b)"
-need "all of it was seen" within 10 captured $((3 * flows)) "$scratch/inner6.pcap" "src portrange $low-$high"
-capture_stop "$capture"
-seen=$(sources "$scratch/inner6.pcap" 180)
-claim "each flow from one port" one_each $flows "$seen"
-claim "and many from many" at_least "$(ports_in "$seen")" 10
+spread "IPv6 inside" "$scratch/inner6.pcap" "$(overlay6 b)" "src portrange $low-$high" 180
 
 watch "$scratch/tcp.pcap"
 claim "TCP, in large packets, comes through" tcp_transfer a b "$(overlay b)" 2000000
@@ -138,14 +138,7 @@ claim "a reaches b" pings a "$(overlay b)"
 claim "b still sends there" sees_at b a 192.0.2.101:9999
 
 need "a is told of b's IPv6 endpoint" env outer=6 bash -c "$(declare -f member_set on endpoint_of index_of); member_set a b"
-watch "$scratch/six.pcap"
-claim "over IPv6" talk a "$(overlay b)"
-need "all of it was seen" within 10 captured $((3 * flows)) "$scratch/six.pcap" 'ip6 and udp'
-capture_stop "$capture"
-seen=$(sources "$scratch/six.pcap" 160)
-claim "all of it leaves from the range" in_range "$seen"
-claim "each flow from one port" one_each $flows "$seen"
-claim "and many from many" at_least "$(ports_in "$seen")" 10
+spread "over IPv6" "$scratch/six.pcap" "$(overlay b)" "ip6 and udp" 160
 
 need "a gives the setting up" on a akmctl dev set akm0 flow-ports none
 need "and goes back to IPv4" member_set a b
