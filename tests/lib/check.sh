@@ -45,10 +45,20 @@ count_target() { # TARGET
 	read -r _ _ passed _ failed _ skipped _ <<<"$line"
 	[ "$status" != 0 ] && [ "$failed" = 0 ] && failed=1
 	lane_add "$passed" "$failed" "$skipped"
+	[ "$failed" = 0 ] || failures+=("$1")
 	results+=("$(printf '%-16s %5d passed %3d failed %3d skipped %5d s' "$1" "$passed" "$failed" "$skipped" "$seconds")")
 }
 
-results=()
+# What the lanes said of their failures, again: they may lie thousands of lines above.
+repeat_failures() {
+	local target
+	for target in "${failures[@]}"; do
+		echo "== $target, again"
+		grep -aE -B 10 -A 40 '^ *(not ok|FAIL|failed)\b' "$logs/$target.log" | tail -n 120
+	done
+}
+
+results=() failures=()
 for group; do
 	IFS=+ read -ra targets <<<"$group"
 	run_together "${targets[@]}"
@@ -56,6 +66,7 @@ for group; do
 		count_target "$target"
 	done
 done
+repeat_failures
 echo "== summary, $((SECONDS - started)) s"
 printf '%s\n' "${results[@]}"
 echo "$lane_passed passed, $lane_failed failed, $lane_skipped skipped"

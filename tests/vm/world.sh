@@ -83,39 +83,38 @@ tpm_there() {
 		ln -sfn "$device" "$world/tpm/$1"
 }
 
+tpm_settled() { # PARTY: it is there, or swtpm has ended, which it does when the driver has given it up
+	ended "${tpm_pid[$1]}" || tpm_there "$1"
+}
+
+# A TPM is a chip of its own: what the machine's processors do must not keep it waiting. So it has real-time priority.
 tpm_power() { # PARTY
 	local dir=$world/tpm-state/$1
 	mkdir -p "$dir"
-	swtpm chardev --vtpm-proxy --tpm2 --tpmstate "dir=$dir" --flags not-need-init,startup-clear \
-		--log "file=$world/log/$1.swtpm-log" >"$world/log/$1.swtpm" 2>&1 </dev/null &
+	chrt --rr 10 vtpm swtpm chardev --fd 3 --tpm2 --tpmstate "dir=$dir" --locality allow-set-locality \
+		--flags not-need-init,startup-clear --log "file=$world/log/$1.swtpm-log" >"$world/log/$1.swtpm" 2>&1 </dev/null &
 	tpm_pid[$1]=$!
 }
 
-# $world/tpm/PARTY names its device from then on. The kernel's driver gives a TPM two seconds to answer its first
-# commands; on a busy, emulated machine that may be too short: then its power is cycled.
-tpm_await() { # PARTY
+# $world/tpm/PARTY names its device from then on. If the driver gave it up all the same, its power is cycled.
+tpm_start() { # PARTY
 	local try
 	for try in 1 2 3 4 5; do
-		within 20 tpm_there "$1" && return
+		tpm_power "$1"
+		within 20 tpm_settled "$1"
+		tpm_there "$1" && return
 		tpm_stop "$1"
 		progress "TPM of $1: try $try failed"
-		tpm_power "$1"
 	done
+	tail -n 5 "$world/log/$1.swtpm" "$world/log/$1.swtpm-log"
 	return 1
 }
 
-tpm_start() { # PARTY
-	tpm_power "$1"
-	tpm_await "$1"
-}
-
-tpm_start_all() { # PARTY…: two at a time
-	tpm_power "$1"
-	while [ $# -gt 0 ]; do
-		[ $# = 1 ] || tpm_power "$2"
-		tpm_await "$1" || return
-		progress "$1: $(readlink "$world/tpm/$1")"
-		shift
+tpm_start_all() { # PARTY…: one after another, for each has only so long to answer
+	local party
+	for party; do
+		tpm_start "$party" || return
+		progress "$party: $(readlink "$world/tpm/$party")"
 	done
 }
 
