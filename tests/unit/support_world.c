@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -19,6 +20,7 @@
 #include "ctl.h"
 #include "hardware.h"
 #include "log.h"
+#include "support_clock.h"
 #include "support_dir.h"
 
 struct world world;
@@ -269,17 +271,8 @@ void world_end(void)
 	scratch_remove();
 }
 
-/*
- * An eviction does not wait for members beyond its two seconds (P5). Where others had the processor for most of
- * that long, one that could not answer in time misses the step: that is what was chosen. On a machine with two other
- * things to do it is below 130, with eighteen 700 and more.
- */
-#define AWAY_MS_MAX 500
-
 static void check_hearing(void)
 {
-	if (world.away_ms > AWAY_MS_MAX)
-		return;
 	for (size_t i = 0; i < world.n_watched; i++) {
 		for (size_t j = 0; j < world.n_watched; j++) {
 			const char *why;
@@ -291,19 +284,14 @@ static void check_hearing(void)
 	}
 }
 
-/* A turn that takes longer was not ours alone. */
-#define TURN_MS_MAX 20
+/* Two ticks and some work. An eviction's two seconds (P5) are four hundred turns, then, on any machine. */
+#define TURN_MS_MAX 5
 
 void world_turn(void)
 {
-	uint64_t begin = now_ms(), took;
-
+	clock_turn(world.real_time ? UINT_MAX : TURN_MS_MAX);
 	world.turns++;
 	event_base_loop(world.base, EVLOOP_ONCE);
-	took = now_ms() - begin;
-	world.own_ms += took < TURN_MS_MAX ? took : TURN_MS_MAX;
-	world.away_ms -= world.away_ms < took / 8 ? world.away_ms : took / 8;
-	world.away_ms += took < TURN_MS_MAX ? 0 : took - TURN_MS_MAX;
 	if (world.watched)
 		check_hearing();
 }

@@ -37,8 +37,7 @@ struct world {
 	const char *watched;		/* interface: the watched nodes must hear each other after every turn */
 	size_t n_watched;
 	unsigned int turns;
-	uint64_t own_ms;		/* that the turns took, without what others took of a busy processor */
-	uint64_t away_ms;		/* that others took of late: an eighth of the time is forgotten */
+	bool real_time;			/* how long it takes is measured: no clock is held back (support_clock.h) */
 };
 extern struct world world;
 

@@ -14,13 +14,13 @@
 #include <malloc.h>
 #include <openssl/crypto.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include <setjmp.h>
 #include <cmocka.h>
 
 #include "clock.h"
 #include "eventlog.h"
+#include "support_clock.h"
 
 #include "keystore_fake.c"		/* instead of keystore_tpm.c */
 #include "nl_fake.c"			/* instead of nl.c */
@@ -32,22 +32,6 @@
 #define R (&world.root)
 
 #define HOURS (3 * 7 * 24)
-
-/* This stands before libc's, for libevent as well. */
-static uint64_t wound_ms;
-
-int clock_gettime(clockid_t id, struct timespec *t)
-{
-	if (syscall(SYS_clock_gettime, id, t) < 0)
-		return -1;
-	t->tv_sec += (time_t)(wound_ms / 1000);
-	t->tv_nsec += (long)(wound_ms % 1000 * 1000000);
-	if (t->tv_nsec >= 1000000000) {
-		t->tv_nsec -= 1000000000;
-		t->tv_sec++;
-	}
-	return 0;
-}
 
 static int begin(void **state)
 {
@@ -122,7 +106,7 @@ static void hour_passes(unsigned int hour)
 	unsigned int before[3];
 
 	for (int i = 0; i < 3; i++) {
-		wound_ms += 20 * 60 * 1000;
+		clock_wind(20 * 60 * 1000);
 		attack(B, 3 * hour + (unsigned int)i);
 		world_turn();
 	}
@@ -197,7 +181,7 @@ static void test_attempts_back_off(void **state)
 	assert_int_equal(listen(fd, 16), 0);
 	/* Twenty minutes; what takes no time takes a turn or two. */
 	for (int s = 0; s < 4 * 20 * 60; s++) {
-		wound_ms += 250;
+		clock_wind(250);
 		world_turn();
 		while ((conn = accept4(fd, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
 			attempts++;

@@ -363,6 +363,7 @@ static int begin(void **state)
 	shown = mmap(NULL, sizeof(*shown), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_true(scale.clients && shown != MAP_FAILED);
 	world_begin(0);
+	world.real_time = true;
 	ask_ok(R, "node-provision", "{\"name\":\"MgmtMod\",\"via\":\"unix:%s\"}", M->via);
 	until(!is_down(M));
 	actor_stop(M);
