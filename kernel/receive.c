@@ -14,6 +14,7 @@
 #include "inner.h"
 #include "keys.h"
 #include "notice.h"
+#include "refuse.h"
 #include "roam.h"
 #include "socket.h"
 #include "track.h"
@@ -53,94 +54,6 @@ struct packet {
 static struct akm_device *key_device(const struct akm_key *key)
 {
 	return key->epoch->gen->akm;
-}
-
-/*
- * Nothing in this packet is proven, and no device can be told from it, unless the
- * port serves only one. @skb tells where it came from.
- */
-static void refuse_unknown(const struct akm_socket *as, const struct sk_buff *skb,
-			   enum akm_stat stat, struct akm_event *event)
-{
-	struct akm_device *akm = rcu_dereference(as->sole);
-	struct akm_place place = { .net = as->net->net };
-
-	akm_event_source(event, skb);
-	if (akm) {
-		akm_stats_inc(&akm->stats, stat);
-		akm_device_report(akm, event);
-	} else {
-		akm_monitor_report(&as->net->monitor, &place, event);
-	}
-}
-
-static void refuse_malformed(const struct akm_socket *as, const struct sk_buff *skb)
-{
-	struct akm_event event = { .type = AKM_EVENT_MALFORMED };
-
-	refuse_unknown(as, skb, AKM_STAT_RX_MALFORMED, &event);
-}
-
-/*
- * Members go on sending to one that reboots: until it is given its keys, every key is unknown to it, and
- * that says nothing of who sends. Counts what it drops.
- */
-static bool no_keys_yet(const struct akm_socket *as)
-{
-	struct akm_device *akm = rcu_dereference(as->sole);
-
-	if (!akm || !list_empty(&akm->generations))
-		return false;
-	akm_stats_inc(&akm->stats, AKM_STAT_RX_DROPPED);
-	return true;
-}
-
-static void refuse_key(const struct akm_socket *as, const struct sk_buff *skb,
-		       const struct akm_header *header)
-{
-	struct akm_event event = {
-		.type = AKM_EVENT_UNKNOWN_KEY,
-		.has = AKM_HAS_KEY_ID | AKM_HAS_MEMBER | AKM_HAS_NUMBER,
-		.key_id = be32_to_cpu(header->key_id),
-		.member = be16_to_cpu(header->sender),
-		.number = be64_to_cpu(header->packet_number),
-	};
-
-	if (!no_keys_yet(as))
-		refuse_unknown(as, skb, AKM_STAT_RX_UNKNOWN_KEY, &event);
-}
-
-static void count_refused(const struct akm_key *key, enum akm_stat why)
-{
-	akm_stats_inc(&key_device(key)->stats, why);
-	akm_stats_inc(&key->member->stats, why);
-}
-
-/* The key was found; the sender is claimed, or proven. */
-static void report(const struct akm_key *key, const struct sk_buff *skb, u64 number,
-		   enum akm_event_type type)
-{
-	const struct akm_epoch *epoch = key->epoch;
-	struct akm_event event = {
-		.type = type,
-		.has = AKM_HAS_MEMBER | AKM_HAS_GENERATION | AKM_HAS_EPOCH | AKM_HAS_NUMBER,
-		.member = key->member->index,
-		.generation = epoch->gen->ctx.generation,
-		.key_id = epoch->gen->ctx.key_id,
-		.epoch = epoch->number,
-		.number = number,
-	};
-
-	akm_event_source(&event, skb);
-	akm_device_report(key_device(key), &event);
-}
-
-/* @why counts at the device and at the sender. */
-static void refuse(const struct akm_key *key, const struct sk_buff *skb, u64 number,
-		   enum akm_stat why, enum akm_event_type type)
-{
-	count_refused(key, why);
-	report(key, skb, number, type);
 }
 
 /* Total length that the inner packet of @len bytes says it has, 0 if it is none. */
@@ -209,7 +122,7 @@ static void deliver(struct akm_key *key, struct sk_buff *skb, unsigned int n)
 	unsigned int bytes = skb->len;
 
 	if (unlikely(!(akm->dev->flags & IFF_UP))) {	/* it was when the packet arrived */
-		count_refused(key, AKM_STAT_RX_DROPPED);
+		akm_refuse_count(key, AKM_STAT_RX_DROPPED);
 		kfree_skb(skb);
 		return;
 	}
@@ -240,7 +153,7 @@ static void receive_control(const struct packet *p)
 
 	__skb_queue_head_init(&released);
 	if (!akm_hello_receive(p->key, p->type, p->inner, p->len, &released))
-		refuse(p->key, p->outer, p->number, AKM_STAT_RX_MALFORMED, AKM_EVENT_MALFORMED);
+		akm_refuse(p->key, p->outer, p->number, AKM_STAT_RX_MALFORMED, AKM_EVENT_MALFORMED);
 	receive_released(p->key->epoch->gen, &released);
 }
 
@@ -264,7 +177,7 @@ static void note_place(const struct packet *p)
 static void note_pending(const struct packet *p)
 {
 	if (unlikely(READ_ONCE(p->key->epoch->gen->state) == AKM_GEN_PENDING))
-		report(p->key, p->outer, p->number, AKM_EVENT_PENDING_USED);
+		akm_refuse_report(p->key, p->outer, p->number, AKM_EVENT_PENDING_USED);
 }
 
 /* What is not to be delivered goes no further, and is counted. */
@@ -287,10 +200,10 @@ static enum akm_verdict check_number(const struct packet *p)
 		note_pending(p);
 		break;
 	case AKM_SEEN:
-		refuse(p->key, p->outer, p->number, AKM_STAT_RX_REPLAY, AKM_EVENT_REPLAY);
+		akm_refuse(p->key, p->outer, p->number, AKM_STAT_RX_REPLAY, AKM_EVENT_REPLAY);
 		break;
 	case AKM_CLONED:
-		refuse(p->key, p->outer, p->number, AKM_STAT_RX_CLONE, AKM_EVENT_CLONE);
+		akm_refuse(p->key, p->outer, p->number, AKM_STAT_RX_CLONE, AKM_EVENT_CLONE);
 		break;
 	}
 	return verdict;
@@ -302,13 +215,13 @@ static enum akm_verdict check_opened(const struct packet *p, int err)
 	enum akm_verdict verdict;
 
 	if (unlikely(err == -EBADMSG)) {
-		refuse(p->key, p->outer, p->number, AKM_STAT_RX_AUTH_FAIL, AKM_EVENT_AUTH_FAIL);
+		akm_refuse(p->key, p->outer, p->number, AKM_STAT_RX_AUTH_FAIL, AKM_EVENT_AUTH_FAIL);
 		akm_catch_up_suspect(p->key);
 		akm_notice_send(p->key->epoch->gen, p->key->member->index, p->type);
 		return AKM_SEEN;
 	}
 	if (unlikely(err)) {
-		count_refused(p->key, AKM_STAT_RX_DROPPED);
+		akm_refuse_count(p->key, AKM_STAT_RX_DROPPED);
 		return AKM_SEEN;
 	}
 	verdict = check_number(p);
@@ -325,7 +238,7 @@ static unsigned int check_length(const struct packet *p)
 	unsigned int len = inner_length(p->inner, p->len);
 
 	if (unlikely(!len))
-		refuse(p->key, p->outer, p->number, AKM_STAT_RX_MALFORMED, AKM_EVENT_MALFORMED);
+		akm_refuse(p->key, p->outer, p->number, AKM_STAT_RX_MALFORMED, AKM_EVENT_MALFORMED);
 	return len;
 }
 
@@ -335,7 +248,7 @@ static bool check_addresses(struct akm_key *key, const struct sk_buff *outer, u8
 {
 	if (likely(addresses_match(key, inner)))
 		return true;
-	refuse(key, outer, number, AKM_STAT_RX_PREFIX, AKM_EVENT_PREFIX);
+	akm_refuse(key, outer, number, AKM_STAT_RX_PREFIX, AKM_EVENT_PREFIX);
 	return false;
 }
 
@@ -343,7 +256,7 @@ static bool check_ecn(struct akm_key *key, u8 *inner, u8 tos)
 {
 	if (likely(akm_ecn_merge(inner, tos)))
 		return true;
-	count_refused(key, AKM_STAT_RX_DROPPED);
+	akm_refuse_count(key, AKM_STAT_RX_DROPPED);
 	return false;
 }
 
@@ -365,12 +278,12 @@ static bool worth_opening(struct akm_key *key, const struct sk_buff *skb,
 	if (likely(guess == AKM_OPEN))
 		return true;
 	if (guess == AKM_DUPLICATE) {
-		refuse(key, skb, claims->number, AKM_STAT_RX_REPLAY, AKM_EVENT_REPLAY);
+		akm_refuse(key, skb, claims->number, AKM_STAT_RX_REPLAY, AKM_EVENT_REPLAY);
 		return false;
 	}
 	if (may_classify(key_device(key)))
 		return true;
-	count_refused(key, AKM_STAT_RX_REPLAY);
+	akm_refuse_count(key, AKM_STAT_RX_REPLAY);
 	return false;
 }
 
@@ -460,13 +373,13 @@ static struct akm_key *admit(const struct akm_socket *as, const struct place *at
 
 	header = skb_header_pointer(skb, at->offset, sizeof(copy), &copy);
 	if (at->len < AKM_OVERHEAD || !header || !header_valid(header)) {
-		refuse_malformed(as, skb);
+		akm_refuse_malformed(as, skb);
 		return NULL;
 	}
 	key = find_key(as, at, header);
 	if (IS_ERR_OR_NULL(key)) {
 		if (!key)
-			refuse_key(as, skb, header);
+			akm_refuse_key(as, skb, header);
 		return NULL;
 	}
 	tag = skb_header_pointer(skb, at->offset + at->len - AKM_TAG_LEN, AKM_TAG_LEN, tag_copy);
@@ -613,7 +526,7 @@ static void batch_start(struct batch *batch, const struct akm_job *job,
 	if (check_addresses(key, batch->skb, (u8 *)segment->data, job->number)) {
 		err = akm_train_start(&train, segment, buffer_share(job->text_len));
 		if (err)
-			count_refused(key, AKM_STAT_RX_DROPPED);
+			akm_refuse_count(key, AKM_STAT_RX_DROPPED);
 	}
 	akm_track_give_back(&batch->track);
 	batch_flush(batch);
@@ -676,7 +589,7 @@ static void wait_alone(const struct akm_job *job)
 	struct akm_key *key = job->key;
 
 	if (!skb) {
-		count_refused(key, AKM_STAT_RX_DROPPED);
+		akm_refuse_count(key, AKM_STAT_RX_DROPPED);
 		return;
 	}
 	memcpy(skb->data + sizeof(struct akm_header),
@@ -744,7 +657,7 @@ static void batch_part(struct batch *batch, const struct akm_job *job)
 	struct akm_track *track = &batch->track;
 
 	if (track->lent && akm_train_save_end(&batch->train, track->aside, track->lent)) {
-		count_refused(batch->train_key, AKM_STAT_RX_DROPPED);
+		akm_refuse_count(batch->train_key, AKM_STAT_RX_DROPPED);
 		kfree_skb(batch->train.skb);
 		batch->train.skb = NULL;
 		akm_key_put(batch->train_key);
@@ -772,7 +685,7 @@ static void open_job(struct batch *batch, struct akm_key *key, unsigned int offs
 	int err;
 
 	if (unlikely(!job.buffer)) {
-		count_refused(key, AKM_STAT_RX_DROPPED);
+		akm_refuse_count(key, AKM_STAT_RX_DROPPED);
 		akm_key_put(key);
 		return;
 	}
@@ -852,7 +765,7 @@ static void receive_datagram(const struct akm_socket *as, struct sk_buff *skb, u
 	} else if (likely(!skb_linearize_cow(skb))) {
 		open_single(key, skb, tos);
 	} else {
-		count_refused(key, AKM_STAT_RX_DROPPED);
+		akm_refuse_count(key, AKM_STAT_RX_DROPPED);
 		akm_key_put(key);
 		kfree_skb(skb);
 	}
@@ -887,7 +800,7 @@ int akm_receive(struct sock *sk, struct sk_buff *skb)
 	/* the UDP layer has checked its length and checksum, and removes nothing */
 	if (skb->len < sizeof(struct udphdr) + AKM_OVERHEAD ||
 	    !pskb_may_pull(skb, sizeof(struct udphdr))) {
-		refuse_malformed(as, skb);
+		akm_refuse_malformed(as, skb);
 		kfree_skb(skb);
 		return 0;
 	}
