@@ -458,6 +458,7 @@ static const struct key keys[] = {
 	{ "policy", "replay", M, set_rule, AT(replay), 0, 0 },
 	{ "policy", "clone", M, set_rule, AT(clone), 0, 0 },
 	{ "policy", "unknown_key", M, set_rule, AT(unknown_key), 0, 0 },
+	{ "policy", "epoch_stale", M, set_rule, AT(epoch_stale), 0, 0 },
 	{ "policy", "hold_down", M, set_u32, AT(hold_down_s), 0, 86400 },
 	{ "policy", "fallback_after", N, set_u32, AT(fallback_after_ms), 1000, 3600000 },
 	{ "policy", "file", M | N, set_path, AT(policy_file), 0, 0 },
@@ -707,6 +708,8 @@ static void preset(struct config *c)
 	c->replay = (struct config_rule){ 100, 10, ACTION_REKEY };
 	c->clone = (struct config_rule){ 1, 60, ACTION_REKEY };
 	c->unknown_key = (struct config_rule){ 100, 10, ACTION_ALERT };
+	/* a member that slept may say as much before it is told */
+	c->epoch_stale = (struct config_rule){ 1000, 10, ACTION_ALERT };
 	c->hold_down_s = 60;
 }
 

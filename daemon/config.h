@@ -32,8 +32,9 @@
  *               epoch_grace = MS, 0 … 3600000 (manager; 5000)
  *               fallback = yes|no, does a new ATR have one? (manager; yes)
  *   [web]       listen = unix:/PATH or a loopback ADDR:PORT for page and metrics (root, manager; nowhere)
- *   [policy]    auth_fail, replay, clone, unknown_key = COUNT/SECONDS:alert|rekey or off (manager)
- *               (auth_fail, replay: 100/10:rekey; clone: 1/60:rekey; unknown_key: 100/10:alert)
+ *   [policy]    auth_fail, replay, clone, unknown_key, epoch_stale = COUNT/SECONDS:alert|rekey or off (manager)
+ *               (auth_fail, replay: 100/10:rekey; clone: 1/60:rekey; unknown_key: 100/10:alert;
+ *               epoch_stale: 1000/10:alert)
  *               hold_down = SECONDS, 0 … 86400, between two automatic rekeys of an ATR (manager; 60)
  *               fallback_after = MS, 1000 … 3600000, for how long the manager has to be away before a fallback is
  *                                entered (node; 15000)
@@ -68,7 +69,7 @@ struct config {
 	uint32_t heartbeat_ms, heartbeat_missed;
 	uint32_t prepare_timeout_ms, grace_ms, epoch_interval_ms, epoch_grace_ms, fallback_after_ms;
 	bool fallback;
-	struct config_rule auth_fail, replay, clone, unknown_key;
+	struct config_rule auth_fail, replay, clone, unknown_key, epoch_stale;
 	uint32_t hold_down_s;
 };
 

@@ -80,6 +80,7 @@ static const struct member_value member_values[] = {
 	{ "akm_member_incarnation", "gauge", "Incarnation of a member's kernel state.", NULL, NULL, STATE(incarnation) },
 	PACKETS("received", rx_packets), PACKETS("sent", tx_packets),
 	REFUSED("auth-fail", rx_auth_fail), REFUSED("replay", rx_replay), REFUSED("unknown-key", rx_unknown_key),
+	REFUSED("epoch-stale", rx_epoch_stale),
 	REFUSED("malformed", rx_malformed), REFUSED("prefix", rx_prefix), REFUSED("clone", rx_clone),
 	{ "akm_kernel_exhausted_packets_total", "counter", "Packets not sent because numbers are used up.", NULL, NULL,
 	  STATE(tx_exhausted) },

@@ -82,6 +82,7 @@ void fleet_watch(struct fleet_atr *a, size_t m, const struct msg_atr_state *now)
 		{ POLICY_REPLAY, policy_delta(before.rx_replay, now->rx_replay) },
 		{ POLICY_CLONE, policy_delta(before.rx_clone, now->rx_clone) },
 		{ POLICY_UNKNOWN_KEY, policy_delta(before.rx_unknown_key, now->rx_unknown_key) },
+		{ POLICY_EPOCH_STALE, policy_delta(before.rx_epoch_stale, now->rx_epoch_stale) },
 		{ POLICY_MALFORMED, policy_delta(before.rx_malformed, now->rx_malformed) },
 		{ POLICY_PREFIX, policy_delta(before.rx_prefix, now->rx_prefix) },
 	};

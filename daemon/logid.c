@@ -17,6 +17,7 @@ static const struct { const char *kind, *id; } ids[] = {
 	{ "device-gone", "6a087e15222045a3b9b4a8ece96e8df6" },
 	{ "domain", "ec63ea9f9e284d9e8723f8bbaf9572a8" },
 	{ "epoch-refused", "82d019454c0d4fc6b7ce78c14b439711" },
+	{ "epoch-stale", "dcbae7da751c4b3887d0260d18fef09e" },
 	{ "eventlog", "043acff079ce4b43869bbf1aebab203e" },
 	{ "evict", "7e2429b5870a4c5aa78b162555806781" },
 	{ "exhausted", "1a4553efe47548a096ddb28210821ed8" },

@@ -58,7 +58,7 @@ struct msg_atr_state {			/* one ATR as the node's kernel has it */
 	uint32_t incarnation;
 	uint64_t rx_packets, tx_packets;
 	uint64_t rx_auth_fail, rx_replay, rx_unknown_key, rx_malformed, rx_prefix, tx_exhausted;
-	uint64_t rx_clone;
+	uint64_t rx_clone, rx_epoch_stale;
 };
 
 struct msg_heartbeat {

@@ -8,7 +8,7 @@
 
 static void put_state(struct wire_writer *w, const struct msg_atr_state *s)
 {
-	wr_map(w, 14);
+	wr_map(w, 15);
 	wr_key_range(w, 1, s->atr_id, 1, UINT32_MAX);
 	wr_key_uint(w, 2, s->generation);
 	wr_key_uint(w, 3, s->pending);
@@ -23,6 +23,7 @@ static void put_state(struct wire_writer *w, const struct msg_atr_state *s)
 	wr_key_uint(w, 12, s->rx_prefix);
 	wr_key_uint(w, 13, s->tx_exhausted);
 	wr_key_uint(w, 14, s->rx_clone);
+	wr_key_uint(w, 15, s->rx_epoch_stale);
 }
 
 static int get_state(struct wire_reader *c, struct msg_atr_state *s)
@@ -42,6 +43,7 @@ static int get_state(struct wire_reader *c, struct msg_atr_state *s)
 	       rd_key_u64(c, 12, "rx-prefix", 0, UINT64_MAX, &s->rx_prefix) ?:
 	       rd_key_u64(c, 13, "tx-exhausted", 0, UINT64_MAX, &s->tx_exhausted) ?:
 	       rd_key_u64(c, 14, "rx-clone", 0, UINT64_MAX, &s->rx_clone) ?:
+	       rd_key_u64(c, 15, "rx-epoch-stale", 0, UINT64_MAX, &s->rx_epoch_stale) ?:
 	       rd_leave(c);
 }
 

@@ -404,5 +404,6 @@ int node_kernel_state(struct nl *nl, struct node_atr *a, struct msg_atr_state *r
 	ret->rx_prefix = d.stats.v[AKM_A_STATS_RX_PREFIX];
 	ret->tx_exhausted = d.stats.v[AKM_A_STATS_TX_EXHAUSTED];
 	ret->rx_clone = d.stats.v[AKM_A_STATS_RX_CLONE];
+	ret->rx_epoch_stale = d.stats.v[AKM_A_STATS_RX_EPOCH_STALE];
 	return 0;
 }

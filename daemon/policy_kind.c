@@ -20,6 +20,7 @@ static const struct kind kinds[] = {
 	[POLICY_REPLAY] = { "replay", POLICY_WIRE, POLICY_WARNING, true, true, false },
 	[POLICY_CLONE] = { "clone", POLICY_MEMBER, POLICY_ALERT, true, true, false },
 	[POLICY_UNKNOWN_KEY] = { "unknown-key", POLICY_WIRE, POLICY_WARNING, true, true, false },
+	[POLICY_EPOCH_STALE] = { "epoch-stale", POLICY_WIRE, POLICY_INFO, true, true, false },
 	[POLICY_MALFORMED] = { "malformed", POLICY_WIRE, POLICY_WARNING, true, true, false },
 	[POLICY_PREFIX] = { "prefix", POLICY_MEMBER, POLICY_ALERT, true, true, false },
 	[POLICY_EPOCH_REFUSED] = { "epoch-refused", POLICY_WIRE, POLICY_ALERT, true, false, false },

@@ -24,6 +24,7 @@ static int built_in(const struct config *c, struct policy *ret)
 	const struct { enum policy_kind kind; const struct config_rule *rule; } rules[] = {
 		{ POLICY_AUTH_FAIL, &c->auth_fail }, { POLICY_REPLAY, &c->replay },
 		{ POLICY_CLONE, &c->clone }, { POLICY_UNKNOWN_KEY, &c->unknown_key },
+		{ POLICY_EPOCH_STALE, &c->epoch_stale },
 	};
 	struct policy p = { .budget = POLICY_BUDGET_DEFAULT };
 	int r = 0;

@@ -203,6 +203,7 @@ static const struct kernel_event kernel_events[] = {
 	[AKM_EVENT_AUTH_FAIL] = { "auth-fail", SEV_WARNING, "packets that do not authenticate" },
 	[AKM_EVENT_REPLAY] = { "replay", SEV_WARNING, "replayed packets" },
 	[AKM_EVENT_UNKNOWN_KEY] = { "unknown-key", SEV_WARNING, "packets under keys that are not held" },
+	[AKM_EVENT_EPOCH_STALE] = { "epoch-stale", SEV_INFO, "packets, as if from a member, of an epoch that is over" },
 	[AKM_EVENT_MALFORMED] = { "malformed", SEV_WARNING, "malformed packets" },
 	[AKM_EVENT_PREFIX] = { "prefix", SEV_ALERT, "authentic packets with an inner address that is not the sender's" },
 	[AKM_EVENT_EPOCH_REFUSED] = { "epoch-refused", SEV_ALERT, "an epoch further ahead than time can explain" },
@@ -258,7 +259,7 @@ static void on_kernel_change(void *ctx, enum nl_change change)
 static int add_refused(const struct nl_dev *d, void *ctx)
 {
 	static const int told[] = { AKM_A_STATS_RX_AUTH_FAIL, AKM_A_STATS_RX_UNKNOWN_KEY, AKM_A_STATS_RX_MALFORMED,
-				    AKM_A_STATS_RX_PREFIX, AKM_A_STATS_RX_CLONE };
+				    AKM_A_STATS_RX_PREFIX, AKM_A_STATS_RX_CLONE, AKM_A_STATS_RX_EPOCH_STALE };
 
 	for (size_t i = 0; i < ARRAY_SIZE(told); i++)
 		*(uint64_t *)ctx += d->stats.v[told[i]];

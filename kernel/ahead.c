@@ -38,6 +38,13 @@ u64 akm_ahead_first(u64 current_epoch, u8 low_byte)
 	return lowest + (u8)(low_byte - (u8)lowest);
 }
 
+u8 akm_ahead_behind(u64 current_epoch, u8 low_byte)
+{
+	u8 behind = (u8)current_epoch - low_byte;
+
+	return behind <= AKM_BEHIND_MAX && behind <= current_epoch ? behind : 0;
+}
+
 /* Is there a word of somebody else that leads ahead? */
 static bool has_witness(const struct akm_ahead *ahead, const struct akm_ahead_now *now,
 			u16 member)

@@ -71,6 +71,14 @@ static inline bool akm_ahead_reachable(u64 current_epoch, u64 epoch)
 	return epoch - current_epoch <= AKM_CATCH_UP_MAX;
 }
 
+/* A byte that names an epoch tells what is behind up to here; beyond that it is as well ahead. */
+#define AKM_BEHIND_MAX		127
+/*
+ * By how many epochs is a packet with this low byte behind, if it is not ahead? 0: there is
+ * no such epoch. Nothing of it is proved.
+ */
+u8 akm_ahead_behind(u64 current_epoch, u8 low_byte);
+
 #define AKM_AHEAD_NOBODY	0xffff	/* no index: under a group key everybody can seal */
 /**
  * akm_ahead_judge() - somebody has proved that an epoch exists

@@ -17,6 +17,7 @@
 #include "hello.h"
 #include "keepalive.h"
 #include "keys.h"
+#include "past.h"
 #include "path.h"
 #include "proto.h"
 #include "send.h"
@@ -110,7 +111,8 @@ static void get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats)
 	stats->rx_crc_errors = v[AKM_STAT_RX_AUTH_FAIL];
 	stats->rx_frame_errors = v[AKM_STAT_RX_MALFORMED] + v[AKM_STAT_RX_PREFIX];
 	stats->rx_errors = stats->rx_crc_errors + stats->rx_frame_errors +
-			   v[AKM_STAT_RX_REPLAY] + v[AKM_STAT_RX_UNKNOWN_KEY];
+			   v[AKM_STAT_RX_REPLAY] + v[AKM_STAT_RX_UNKNOWN_KEY] +
+			   v[AKM_STAT_RX_EPOCH_STALE];
 	stats->tx_dropped = v[AKM_STAT_TX_DROPPED] + v[AKM_STAT_TX_NO_KEY] +
 			    v[AKM_STAT_TX_EXHAUSTED] + v[AKM_STAT_TX_TOO_BIG];
 	stats->tx_carrier_errors = v[AKM_STAT_TX_NO_MEMBER] + v[AKM_STAT_TX_NO_ENDPOINT];
@@ -139,6 +141,7 @@ static void ndo_uninit(struct net_device *dev)
 	mutex_lock(&akm->lock);
 	akm->dead = true;
 	akm_generations_destroy(akm);
+	akm_past_forget(akm);
 	akm_members_destroy(akm);
 	akm_group_replace(akm, NULL);
 	mutex_unlock(&akm->lock);
@@ -246,6 +249,7 @@ static void set_defaults(struct akm_device *akm)
 	akm->path_doubts = 1;
 	get_random_bytes(&akm->flow_key, sizeof(akm->flow_key));
 	akm_monitor_init(&akm->monitor);
+	INIT_LIST_HEAD(&akm->past);
 	akm_generations_init(akm);
 	akm_hello_init(akm);
 	akm_catch_up_init(akm);
@@ -301,6 +305,7 @@ static int net_init(struct net *net)
 	mutex_init(&an->lock);
 	INIT_LIST_HEAD(&an->sockets);
 	hash_init(an->generations);
+	hash_init(an->past);
 	akm_monitor_init(&an->monitor);
 	return 0;
 }

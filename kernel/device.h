@@ -36,6 +36,7 @@ struct akm_net {
 #endif
 	u32 incarnation;		/* highest one that any device was given */
 	DECLARE_HASHTABLE(generations, 8);	/* by key_id; readers under RCU */
+	DECLARE_HASHTABLE(past, 8);	/* struct akm_past, likewise */
 	struct akm_monitor monitor;	/* events that concern no device */
 };
 
@@ -75,6 +76,8 @@ struct akm_device {
 	u32 generation_count;
 	u32 generation_changes;		/* for consistent dumps */
 	u32 newest;			/* highest generation number ever installed */
+	struct list_head past;		/* struct akm_past, oldest first */
+	u32 past_count;
 	struct akm_epoch __rcu *tx;	/* current epoch of the active generation */
 	unsigned long next_roll;	/* jiffies, where there is an interval */
 

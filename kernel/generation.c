@@ -15,6 +15,7 @@
 #include "hello.h"
 #include "keepalive.h"
 #include "notice.h"
+#include "past.h"
 #include "warm.h"
 
 #define RETRY_DELAY	HZ		/* after a step that failed for want of memory */
@@ -187,6 +188,7 @@ static void erase(struct akm_generation *gen)
 	report(gen, AKM_EVENT_GENERATION, 0);
 	if (gen->state == AKM_GEN_ACTIVE)
 		RCU_INIT_POINTER(akm->tx, NULL);
+	akm_past_remember(gen);
 	mutex_lock(&akm->net->lock);
 	hash_del_rcu(&gen->hash);
 	mutex_unlock(&akm->net->lock);

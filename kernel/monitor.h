@@ -15,7 +15,7 @@
 #include <linux/u64_stats_sync.h>
 #include <net/genetlink.h>
 
-#define AKM_EVENT_TYPES		(AKM_EVENT_PENDING_USED + 1)
+#define AKM_EVENT_TYPES		(AKM_EVENT_EPOCH_STALE + 1)
 #define AKM_EVENT_BURST		16	/* reports of one type at once */
 #define AKM_EVENT_RATE		8	/* reports of one type per second afterwards */
 
@@ -48,6 +48,7 @@ enum akm_stat {
 	AKM_STAT_TX_GROUP,
 	AKM_STAT_RX_KEEPALIVE,
 	AKM_STAT_TX_KEEPALIVE,
+	AKM_STAT_RX_EPOCH_STALE,
 	AKM_STATS,
 };
 

@@ -331,16 +331,12 @@ static struct akm_key *epoch_key(struct akm_epoch *epoch, const struct place *at
  * The key that is to open what is @at, as of epoch_key(). Perhaps its sender is far ahead of
  * us, perhaps it is behind: nothing tells which, so both are looked after.
  */
-static struct akm_key *find_key(const struct akm_socket *as, const struct place *at,
+static struct akm_key *find_key(struct akm_generation *gen, const struct place *at,
 				const struct akm_header *header)
 {
-	struct akm_generation *gen = find_generation(as, header);
-	struct akm_epoch *epoch;
+	struct akm_epoch *epoch = akm_epoch_lookup(gen, header->epoch);
 	struct akm_key *key;
 
-	if (unlikely(!gen))
-		return NULL;
-	epoch = akm_epoch_lookup(gen, header->epoch);
 	if (unlikely(!epoch)) {
 		akm_catch_up_offer(gen, at->skb, at->offset, at->len, header);
 		akm_notice_send(gen, be16_to_cpu(header->sender), akm_header_type(header));
@@ -368,6 +364,7 @@ static struct akm_key *admit(const struct akm_socket *as, const struct place *at
 	const struct sk_buff *skb = at->skb;
 	const struct akm_header *header;
 	u8 tag_copy[AKM_TAG_LEN], *tag;
+	struct akm_generation *gen;
 	struct akm_header copy;
 	struct akm_key *key;
 
@@ -376,10 +373,11 @@ static struct akm_key *admit(const struct akm_socket *as, const struct place *at
 		akm_refuse_malformed(as, skb);
 		return NULL;
 	}
-	key = find_key(as, at, header);
+	gen = find_generation(as, header);
+	key = likely(gen) ? find_key(gen, at, header) : NULL;
 	if (IS_ERR_OR_NULL(key)) {
 		if (!key)
-			akm_refuse_key(as, skb, header);
+			akm_refuse_key(as, gen, skb, header);
 		return NULL;
 	}
 	tag = skb_header_pointer(skb, at->offset + at->len - AKM_TAG_LEN, AKM_TAG_LEN, tag_copy);

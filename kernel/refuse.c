@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "refuse.h"
 
+#include "ahead.h"
 #include "atr.h"
 #include "device.h"
 #include "keys.h"
+#include "past.h"
 #include "socket.h"
 
 /* --- nothing is proven --- */
@@ -45,19 +47,74 @@ static bool no_keys_yet(const struct akm_socket *as)
 	return true;
 }
 
-void akm_refuse_key(const struct akm_socket *as, const struct sk_buff *skb,
-		    const struct akm_header *header)
+/* Could it be of an epoch of @gen that we have erased? Return: whose, or NULL. */
+static struct akm_device *erased_epoch(struct akm_generation *gen,
+				       const struct akm_header *header, struct akm_event *event)
 {
-	struct akm_event event = {
+	const struct akm_epoch *now = rcu_dereference(gen->epoch[AKM_EPOCH_CURRENT]);
+	u8 behind = now ? akm_ahead_behind(now->number, header->epoch) : 0;
+
+	/* of an epoch that is held it lacks a key, whatever the reason */
+	if (!behind || akm_epoch_lookup(gen, header->epoch))
+		return NULL;
+	event->has |= AKM_HAS_GENERATION | AKM_HAS_EPOCH;
+	event->generation = gen->ctx.generation;
+	event->epoch = now->number - behind;
+	return gen->akm;
+}
+
+/* Is it of a generation that we have erased? Likewise. */
+static struct akm_device *erased_generation(const struct akm_socket *as,
+					    const struct akm_header *header,
+					    struct akm_event *event)
+{
+	const struct akm_past *past = akm_past_find(as->net, be32_to_cpu(header->key_id));
+
+	if (!past || rcu_access_pointer(past->akm->sock) != as)
+		return NULL;
+	event->has |= AKM_HAS_GENERATION;
+	event->generation = past->generation;
+	return past->akm;
+}
+
+/*
+ * Of a member that is left: who was evicted has nothing to say under any key, and that it still
+ * tries is not what a member that slept does. Return: false: it is something else.
+ */
+static bool refuse_stale(struct akm_device *akm, const struct sk_buff *skb, struct akm_event *event)
+{
+	struct akm_member *member = akm_member_find(akm, event->member);
+
+	if (!member || member == rcu_access_pointer(akm->self_member))
+		return false;
+	event->type = AKM_EVENT_EPOCH_STALE;
+	akm_event_source(event, skb);
+	akm_stats_inc(&akm->stats, AKM_STAT_RX_EPOCH_STALE);
+	akm_stats_inc(&member->stats, AKM_STAT_RX_EPOCH_STALE);
+	akm_device_report(akm, event);
+	return true;
+}
+
+void akm_refuse_key(const struct akm_socket *as, struct akm_generation *gen,
+		    const struct sk_buff *skb, const struct akm_header *header)
+{
+	const struct akm_event unknown = {
 		.type = AKM_EVENT_UNKNOWN_KEY,
 		.has = AKM_HAS_KEY_ID | AKM_HAS_MEMBER | AKM_HAS_NUMBER,
 		.key_id = be32_to_cpu(header->key_id),
 		.member = be16_to_cpu(header->sender),
 		.number = be64_to_cpu(header->packet_number),
 	};
+	struct akm_event event = unknown;
+	struct akm_device *akm;
 
-	if (!no_keys_yet(as))
-		refuse_unknown(as, skb, AKM_STAT_RX_UNKNOWN_KEY, &event);
+	if (no_keys_yet(as))
+		return;
+	akm = gen ? erased_epoch(gen, header, &event) : erased_generation(as, header, &event);
+	if (akm && refuse_stale(akm, skb, &event))
+		return;
+	event = unknown;
+	refuse_unknown(as, skb, AKM_STAT_RX_UNKNOWN_KEY, &event);
 }
 
 /* --- the key was found --- */

@@ -53,6 +53,7 @@ static const char *const event_names[] = {
 	[AKM_EVENT_CLONE] = "clone",
 	[AKM_EVENT_MOVED] = "moved",
 	[AKM_EVENT_PENDING_USED] = "pending-used",
+	[AKM_EVENT_EPOCH_STALE] = "epoch-stale",
 };
 
 static const char *name_of(const char *const *names, size_t n, uint32_t i)

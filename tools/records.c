@@ -128,6 +128,7 @@ static const struct field stats_fields[] = {
 	{ AKM_A_STATS_TX_GROUP, F_U64, "tx_group" },
 	{ AKM_A_STATS_RX_KEEPALIVE, F_U64, "rx_keepalive" },
 	{ AKM_A_STATS_TX_KEEPALIVE, F_U64, "tx_keepalive" },
+	{ AKM_A_STATS_RX_EPOCH_STALE, F_U64, "rx_epoch_stale" },
 	{}
 };
 

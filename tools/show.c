@@ -32,6 +32,7 @@ static const struct {
 	{ "tx_dropped", "dropped on sending" },
 	{ "rx_clone", "of another holder of the keys" },
 	{ "rx_wait_dropped", "waited in vain for a hello-ack" },
+	{ "rx_epoch_stale", "of an epoch that is over" },
 };
 
 __attribute__((format(printf, 3, 4)))

@@ -58,6 +58,20 @@ static void ahead_reach(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, akm_ahead_reachable(7, 8 + AKM_CATCH_UP_MAX));
 }
 
+/* Half of what a byte can say is behind, and before the first epoch there is none. */
+static void ahead_tells_who_is_behind(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, akm_ahead_behind(1000, (u8)1000), 0);
+	KUNIT_EXPECT_EQ(test, akm_ahead_behind(1000, (u8)999), 1);
+	KUNIT_EXPECT_EQ(test, akm_ahead_behind(1000, (u8)(1000 - 127)), 127);
+	KUNIT_EXPECT_EQ(test, akm_ahead_behind(1000, (u8)(1000 - 128)), 0);
+	KUNIT_EXPECT_EQ(test, akm_ahead_behind(1000, (u8)1002), 0);
+	KUNIT_EXPECT_EQ(test, akm_ahead_behind(256, 255), 1);
+	KUNIT_EXPECT_EQ(test, akm_ahead_behind(3, 0), 3);
+	KUNIT_EXPECT_EQ(test, akm_ahead_behind(3, 255), 0);
+	KUNIT_EXPECT_EQ(test, akm_ahead_behind(0, 250), 0);
+}
+
 /* ---- what time explains ---- */
 
 static void ahead_grows_with_time(struct kunit *test)
@@ -193,6 +207,7 @@ static void ahead_believes_the_only_one(struct kunit *test)
 static struct kunit_case ahead_cases[] = {
 	KUNIT_CASE(ahead_first),
 	KUNIT_CASE(ahead_reach),
+	KUNIT_CASE(ahead_tells_who_is_behind),
 	KUNIT_CASE(ahead_grows_with_time),
 	KUNIT_CASE(ahead_without_timer),
 	KUNIT_CASE(ahead_undated),

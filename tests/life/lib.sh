@@ -98,5 +98,5 @@ silent_pairs() { # NUMBER: as in a pair file
 }
 
 # Every counter of a packet that the keys, or what belongs to them, did not let pass
-key_counters=(rx_auth_fail rx_replay rx_unknown_key rx_malformed rx_prefix rx_dropped rx_clone rx_wait_dropped
-	tx_no_key tx_exhausted tx_dropped)
+key_counters=(rx_auth_fail rx_replay rx_unknown_key rx_epoch_stale rx_malformed rx_prefix rx_dropped rx_clone
+	rx_wait_dropped tx_no_key tx_exhausted tx_dropped)

@@ -78,7 +78,7 @@ static void sample_inventory(struct msg_inventory *v)
 
 static void sample_reports(struct msg *m)
 {
-	struct msg_atr_state s = { 1, 3, 4, 1ULL << 40, 0xffffff, 5, 6, 7, 8, 9, 10, 11, 12, 13 };
+	struct msg_atr_state s = { 1, 3, 4, 1ULL << 40, 0xffffff, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14 };
 	struct msg_event e[2] = {
 		{ .seq = 1, .time_ms = 1700000000000, .source = "EdgeNodeA", .kind = "auth-fail", .severity = SEV_ALERT,
 		  .atr_id = 1, .member = 0xfffe, .count = 12, .text = "12 packets from 192.0.2.7 do not verify" },

@@ -94,6 +94,7 @@ static void actor_init(struct actor *a, const char *name, enum msg_role role, co
 	c->auth_fail = c->replay = (struct config_rule){ 100, 10, ACTION_REKEY };
 	c->clone = (struct config_rule){ 1, 60, ACTION_REKEY };
 	c->unknown_key = (struct config_rule){ 100, 10, ACTION_ALERT };
+	c->epoch_stale = (struct config_rule){ 1000, 10, ACTION_ALERT };
 	c->hold_down_s = 60;
 	c->fallback_after_ms = 200;
 	if (role != ROLE_NODE)

@@ -109,7 +109,8 @@ static void test_names(void **state)
 	assert_string_equal(akm_event_name(AKM_EVENT_CLONE), "clone");
 	assert_string_equal(akm_event_name(AKM_EVENT_MOVED), "moved");
 	assert_string_equal(akm_event_name(AKM_EVENT_PENDING_USED), "pending-used");
-	assert_string_equal(akm_event_name(AKM_EVENT_PENDING_USED + 1), "unknown");
+	assert_string_equal(akm_event_name(AKM_EVENT_EPOCH_STALE), "epoch-stale");
+	assert_string_equal(akm_event_name(AKM_EVENT_EPOCH_STALE + 1), "unknown");
 }
 
 /* What another party wrote cannot drive the terminal. */

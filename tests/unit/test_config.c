@@ -100,6 +100,8 @@ static void test_defaults_manager(void **state)
 	assert_int_equal(c.auth_fail.action, ACTION_REKEY);
 	assert_int_equal(c.clone.count, 1);
 	assert_int_equal(c.unknown_key.action, ACTION_ALERT);
+	assert_int_equal(c.epoch_stale.action, ACTION_ALERT);
+	assert_int_equal(c.epoch_stale.count, 1000);
 	assert_true(c.fallback);
 	assert_int_equal(c.hold_down_s, 60);
 	config_free(&c);

@@ -245,7 +245,8 @@ static void test_evidence_is_of_a_generation(void **state)
 static void test_garbage_enters_nothing(void **state)
 {
 	static const uint32_t garbage[] = { AKM_EVENT_AUTH_FAIL, AKM_EVENT_REPLAY, AKM_EVENT_UNKNOWN_KEY,
-					    AKM_EVENT_MALFORMED, AKM_EVENT_EPOCH_REFUSED, AKM_EVENT_NO_KEY };
+					    AKM_EVENT_MALFORMED, AKM_EVENT_EPOCH_REFUSED, AKM_EVENT_NO_KEY,
+				    AKM_EVENT_EPOCH_STALE };
 
 	(void)state;
 	create_armed();

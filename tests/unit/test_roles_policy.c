@@ -110,6 +110,24 @@ static void test_built_in(void **state)
 	assert_int_equal(shown("auth-fail", "fired"), 0);
 }
 
+/* A member that slept says much before it is told: somebody is told of more, and nothing else is done. */
+static void test_who_is_behind_costs_nothing(void **state)
+{
+	(void)state;
+	create_abc();
+	world_watch("akm1", 3);
+	fake_kernel_count(B->kernel, "akm1", AKM_A_STATS_RX_EPOCH_STALE, 999);
+	for (int t = 0; t < 100; t++)
+		world_turn();
+	assert_int_equal(events_of(M, "alert"), 0);
+	fake_kernel_count(B->kernel, "akm1", AKM_A_STATS_RX_EPOCH_STALE, 1);
+	until(events_of(M, "alert") == 1);
+	assert_int_equal(shown("epoch-stale", "fired"), 1);
+	for (int t = 0; t < 100; t++)
+		world_turn();
+	assert_true(all_only_on(3, 1));
+}
+
 /* B says that C has used up its numbers: what it can know is that it has itself. */
 static void test_a_node_speaks_of_itself(void **state)
 {
@@ -263,6 +281,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_decisions_are_recorded, world_setup, end_with_built_in),
 		cmocka_unit_test_setup_teardown(test_built_in, world_setup, end_with_built_in),
+		cmocka_unit_test_setup_teardown(test_who_is_behind_costs_nothing, world_setup, end_with_built_in),
 		cmocka_unit_test_setup_teardown(test_a_node_speaks_of_itself, world_setup, end_with_built_in),
 		cmocka_unit_test_setup_teardown(test_quarantine, world_setup, end_with_built_in),
 		cmocka_unit_test_setup_teardown(test_an_accusation_is_not_believed, world_setup, end_with_built_in),

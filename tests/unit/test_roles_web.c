@@ -113,9 +113,12 @@ static void test_metrics(void **state)
 
 	(void)state;
 	fake_kernel_count(A->kernel, "akm1", AKM_A_STATS_RX_AUTH_FAIL, 7);
+	fake_kernel_count(A->kernel, "akm1", AKM_A_STATS_RX_EPOCH_STALE, 8);
 	fake_kernel_event(A->kernel, &e);
 	until(events_of(M, "clone") == 1);
 	until(counts(&a, "akm_kernel_refused_packets_total{atr=\"1\",node=\"EdgeNodeA\",reason=\"auth-fail\"}", 7));
+	assert_true(metrics_value(a.body, "akm_kernel_refused_packets_total{atr=\"1\",node=\"EdgeNodeA\","
+					  "reason=\"epoch-stale\"}") == 8);
 	assert_string_equal(http_header(&a, "Content-Type"), METRICS_TYPE);
 	assert_true(metrics_check(a.body) > 60);
 	assert_true(metrics_value(a.body, "akm_nodes{state=\"up\"}") == 3);

@@ -74,7 +74,7 @@ enum akm_fresh_state {
 enum akm_event_type {
 	AKM_EVENT_AUTH_FAIL = 1,	/* known key, tag does not verify */
 	AKM_EVENT_REPLAY = 2,		/* authentic, but its number was seen or is too old */
-	AKM_EVENT_UNKNOWN_KEY = 3,	/* key_id, epoch or sender that is not ours */
+	AKM_EVENT_UNKNOWN_KEY = 3,	/* key_id, epoch or sender that is not, and was not, ours */
 	AKM_EVENT_MALFORMED = 4,	/* too short, wrong version, type or length */
 	AKM_EVENT_PREFIX = 5,		/* authentic, inner address not the sender's */
 	AKM_EVENT_EPOCH = 6,		/* the generation stepped to a new epoch */
@@ -86,6 +86,7 @@ enum akm_event_type {
 	AKM_EVENT_CLONE = 12,		/* two packets with one number: two holders of one pair key */
 	AKM_EVENT_MOVED = 13,		/* a member that roams is elsewhere now, see SOURCE */
 	AKM_EVENT_PENDING_USED = 14,	/* authentic, under a generation that is pending here */
+	AKM_EVENT_EPOCH_STALE = 15,	/* a member's, of an epoch or generation that was erased here */
 };
 
 /* A device = an ATR. IFINDEX or IFNAME names it in every request of the family. */
@@ -206,6 +207,7 @@ enum akm_a_stats {
 	AKM_A_STATS_TX_GROUP,		/* that went to the underlay multicast group */
 	AKM_A_STATS_RX_KEEPALIVE,
 	AKM_A_STATS_TX_KEEPALIVE,
+	AKM_A_STATS_RX_EPOCH_STALE,	/* seemingly of members that are behind */
 	__AKM_A_STATS_MAX
 };
 #define AKM_A_STATS_MAX (__AKM_A_STATS_MAX - 1)

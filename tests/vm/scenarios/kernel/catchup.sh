@@ -107,8 +107,8 @@ came_past() { # FROM NODE EPOCH
 
 erased() { # NODE PCAP: its packets are under no key
 	local before
-	before=$(counter "$1" rx_unknown_key)
-	on x inject -d "192.0.2.$(index_of "$1")" -n 5 replay eth0 "$2" && within 2 counter_at_least "$1" rx_unknown_key $((before + 5))
+	before=$(counter "$1" rx_epoch_stale)
+	on x inject -d "192.0.2.$(index_of "$1")" -n 5 replay eth0 "$2" && within 2 counter_at_least "$1" rx_epoch_stale $((before + 5))
 }
 
 at_epoch() { # NODE GENERATION EPOCH
@@ -195,7 +195,7 @@ need "a and b make 3 epochs" roll 3
 need "c wakes up" cable up c
 start "$scratch/flood.log" on x inject -d 192.0.2.3 -S 192.0.2.24 -n 60000 -r 2000 replay eth0 "$scratch/zero.pcap"
 flood=$started
-claim "x floods c, from elsewhere" within 10 counter_at_least c rx_unknown_key $(($(counter c rx_unknown_key) + 1000))
+claim "x floods c, from elsewhere" within 10 counter_at_least c rx_epoch_stale $(($(counter c rx_epoch_stale) + 1000))
 claim "c comes all the same" within 10 until_epoch a c "$(epoch_of a)"
 claim "the flood was there" not ended "$flood"
 stop "$flood"

@@ -51,8 +51,8 @@ need "b keeps old epochs for 500 ms" on b akmctl dev set akm0 epoch-grace 500ms
 need "b rolls" on b akmctl epoch roll akm0
 need "b talks to a" pings b "$(overlay a)"
 claim "a came along" within 10 epoch_is a 2
-claim "b has erased epoch 1: its packets are under no key" within 10 shows_again b rx_unknown_key "$scratch/one.pcap"
-claim "and epoch 0, before its own time was up" shows_again b rx_unknown_key "$scratch/zero.pcap"
+claim "b has erased epoch 1: its packets are under no key" within 10 shows_again b rx_epoch_stale "$scratch/one.pcap"
+claim "and epoch 0, before its own time was up" shows_again b rx_epoch_stale "$scratch/zero.pcap"
 
 # A member more, which is given the chains of epoch 2 and nothing else: worked out here, not by the module.
 for n in a b c; do
@@ -70,10 +70,10 @@ need "x sends on it" activate x 1
 for n in a b c; do
 	claim "x and $n talk" pings x "$(overlay $n)"
 done
-delivered=$(counter x rx_packets) unknown=$(counter x rx_unknown_key)
+delivered=$(counter x rx_packets) stale=$(counter x rx_epoch_stale)
 need "a's packets to the group from epoch 1 are led to x" on a inject -t group -n 5 -R 192.0.2.24 -E 02:00:00:00:00:18 \
 	replay eth0 "$scratch/one.pcap"
-claim "x has no key for them" within 10 counter_at_least x rx_unknown_key $((unknown + 5))
+claim "x has no key for them" within 10 counter_at_least x rx_epoch_stale $((stale + 5))
 claim "x delivered none of them" equal "$(counter x rx_packets)" "$delivered"
 
 # Nobody has anything to say: who steps tells everybody, who was told does not.

@@ -63,9 +63,10 @@ for n in a b; do
 done
 need "a activates it" activate a 6 grace 60s
 need "a retires the one before" retire a 5
-unknown=$(counter a rx_unknown_key)
+stale=$(counter a rx_epoch_stale) unknown=$(counter a rx_unknown_key)
 claim "what b sends under an erased generation is refused" silent b "$(overlay a)"
-claim "a counted it" counter_at_least a rx_unknown_key $((unknown + 3))
+claim "a counted it, as of who is behind" counter_at_least a rx_epoch_stale $((stale + 3))
+claim "the key was no unknown one" equal "$(counter a rx_unknown_key)" "$unknown"
 need "b activates generation 6" activate b 6
 claim "they talk again" pings b "$(overlay a)"
 dropped=$(counter a tx_no_key)

@@ -21,12 +21,17 @@ calm() { # has it been quiet for long enough?
 }
 
 # So many packets to B, ten thousand in a second: all parties and the attacker share one processor here.
-flood() { # MODE as inject has it, COUNT
+flood() { # MODE as inject has it, COUNT; or stale: the recording of the flood before, which a rekey has ended
+	local mode=$1
 	need "it is calm" within $((hold_down * 20)) calm
-	need "somebody records packets" record
+	if [ "$1" = stale ]; then
+		mode=replay
+	else
+		need "somebody records packets" record
+	fi
 	talk "$1" AB CB GH
 	began=$(now_ms)
-	start "$world/log/inject-$1" on Attacker inject -d 192.0.2.12 -n "$2" -r 10000 "$1" eth0 "$world/recorded.pcap"
+	start "$world/log/inject-$1" on Attacker inject -d 192.0.2.12 -n "$2" -r 10000 "$mode" eth0 "$world/recorded.pcap"
 	flooding=$started
 }
 
@@ -75,5 +80,6 @@ only_told key unknown-key alert "under a key that nobody has"
 only_told version malformed none "of no known version"
 answered_by_rekey random auth-fail "forged"
 answered_by_rekey replay replay "replayed"
+only_told stale epoch-stale alert "of an epoch that is over"
 
 claim "in all that, nobody was evicted or removed" nobody_went
