@@ -117,6 +117,19 @@ static int set_flow_ports(struct config *c, const struct key *k, const char *val
 	return 0;
 }
 
+/* What Linux takes for a name: dev_valid_name() in net/core/dev.c */
+static int set_ifname(struct config *c, const struct key *k, const char *value, struct reason *why)
+{
+	size_t len = strlen(value);
+
+	if (!len || len >= LINK_NAME_MAX)
+		return refuse(why, "must be 1 … %d characters long", LINK_NAME_MAX - 1);
+	if (!strcmp(value, ".") || !strcmp(value, "..") || strpbrk(value, "/: \t\v\f\r\n"))
+		return refuse(why, "'%s' cannot be the name of an interface", value);
+	memcpy(field_of(c, k), value, len + 1);
+	return 0;
+}
+
 static int set_interval(struct config *c, const struct key *k, const char *value, struct reason *why)
 {
 	if (strcmp(value, "0") == 0) {
@@ -444,6 +457,7 @@ static const struct key keys[] = {
 	{ "link", "roaming", N, set_bool, AT(roaming), 0, 0 },
 	{ "link", "keepalive", N, set_u32, AT(keepalive_s), 0, 86400 },
 	{ "link", "flow_ports", N, set_flow_ports, 0, 1, UINT16_MAX },
+	{ "link", "group_link", N, set_ifname, AT(group_link), 0, 0 },
 	{ "link", "next_n", R | M, set_u32, AT(link_next_s), 60, 31536000 },
 	{ "provision", "listen", M | N, set_via, AT(provision), 0, 0 },
 	{ "heartbeat", "interval", R | M | N, set_u32, AT(heartbeat_ms), 100, 3600000 },

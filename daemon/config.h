@@ -22,6 +22,7 @@
  *               roaming = yes|no, follow members that move (node; yes)
  *               keepalive = SECONDS, 0 … 86400, without a packet to a member until it is sent an empty one, 0: never (node; 0)
  *               flow_ports = LOW-HIGH|none, outer source ports by inner flow, as the other members have them (node; none)
+ *               group_link = INTERFACE on which the multicast groups of ATRs are (node; none: those that have one are refused)
  *               next_n = SECONDS, 60 … 31536000, how often the link key moves on (root, manager; 86400)
  *   [provision] listen = VIA where it waits while unprovisioned (manager, node; nowhere)
  *   [heartbeat] interval = MS, 100 … 3600000 (1000)
@@ -48,6 +49,7 @@
 #include "util.h"
 
 #define CONFIG_LINES_MAX	4096
+#define LINK_NAME_MAX		16		/* IFNAMSIZ: with the NUL */
 
 enum config_action { ACTION_NONE, ACTION_ALERT, ACTION_REKEY };
 
@@ -65,6 +67,7 @@ struct config {
 	bool roaming;
 	uint32_t keepalive_s;
 	uint16_t flow_port_low, flow_port_high;		/* 0: none */
+	char group_link[LINK_NAME_MAX];			/* empty: none */
 	uint32_t link_next_s;
 	uint32_t heartbeat_ms, heartbeat_missed;
 	uint32_t prepare_timeout_ms, grace_ms, epoch_interval_ms, epoch_grace_ms, fallback_after_ms;

@@ -333,6 +333,7 @@ static int define(struct fleet *f, const struct fleet_create *c, struct store_at
 	def->epoch_interval_ms = c->epoch_interval_ms;
 	def->epoch_grace_ms = c->epoch_grace_ms;
 	def->freshness = c->freshness;
+	def->group = c->group;
 	def->fallback = c->fallback;
 	r = pick_id(f, c->id, &def->id, err) ?: pick_label(f, c, def, err);
 	if (r < 0)

@@ -179,6 +179,18 @@ static int overlaps(struct fleet *f, const struct msg_prefix *p, const char *fie
 	return 0;
 }
 
+static int group_args(struct json_object *args, struct msg_group *ret, struct akm_error *err)
+{
+	const char *group = ctl_str(args, "group");
+	int64_t ttl = 0;
+	int r;
+
+	if (!group)
+		return ctl_int(args, "ttl", 0) ? akm_error_set(err, -EINVAL, "ttl", "there is no group to which this belongs") : 0;
+	r = number_arg(args, "ttl", 1, UINT8_MAX, GROUP_TTL, &ttl, err);
+	return r ?: report_parse_group(group, (uint8_t)ttl, ret, err);
+}
+
 static int create_args(struct fleet *f, struct json_object *args, struct fleet_create *c, struct akm_error *err)
 {
 	const struct config *cfg = f->c.config;
@@ -203,6 +215,7 @@ static int create_args(struct fleet *f, struct json_object *args, struct fleet_c
 	    number_arg(args, "epoch_grace", 0, 3600000, cfg->epoch_grace_ms, &grace, err) ?:
 	    subnet_arg(args, "subnet4", 4, &c->subnet4, err) ?:
 	    subnet_arg(args, "subnet6", 16, &c->subnet6, err) ?:
+	    group_args(args, &c->group, err) ?:
 	    overlaps(f, &c->subnet4, "subnet4", err) ?:
 	    overlaps(f, &c->subnet6, "subnet6", err);
 	if (r < 0)

@@ -222,6 +222,7 @@ int fleet_generation_message(struct fleet_atr *a, size_t g, size_t m, struct msg
 	p->epoch_interval_ms = a->def.epoch_interval_ms;
 	p->epoch_grace_ms = a->def.epoch_grace_ms;
 	p->freshness = a->def.freshness;
+	p->group = a->def.group;
 	p->self = self->index;
 	p->n_addresses = self->n_addresses;
 	memcpy(p->addresses, self->addresses, sizeof(p->addresses));

@@ -137,6 +137,7 @@ struct fleet_create {
 	struct msg_prefix subnet4, subnet6;	/* addr_len 0: the default */
 	uint32_t epoch_interval_ms, epoch_grace_ms;
 	uint32_t freshness;
+	struct msg_group group;
 	bool fallback;
 	size_t n_members;
 	const struct store_node *members;

@@ -80,6 +80,10 @@ static struct json_object *report_definition(struct fleet_atr *a)
 	report_put_int(o, "epoch_grace", a->def.epoch_grace_ms);
 	report_put_text(o, "freshness", report_freshness(a->def.freshness));
 	report_put_text(o, "fallback", a->def.fallback ? "armed" : "off");
+	if (a->def.group.addr_len) {
+		json_object_object_add(o, "group", report_group(&a->def.group));
+		report_put_int(o, "ttl", a->def.group.ttl);
+	}
 	json_object_object_add(o, "definition", json_object_new_uint64(a->def.definition));
 	return o;
 }

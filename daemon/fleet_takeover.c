@@ -105,6 +105,19 @@ static int fallback_of(struct json_object *o, bool *ret, struct akm_error *err)
 	return 0;
 }
 
+static int group_of(struct json_object *o, struct msg_group *ret, struct akm_error *err)
+{
+	const char *group = json_object_get_string(json_object_object_get(o, "group"));
+	int64_t ttl = 0;
+	int r;
+
+	if (!group)
+		return 0;
+	r = number_of(o, "ttl", 1, UINT8_MAX, &ttl, err);
+	return r ?: report_parse_group(group, (uint8_t)ttl, ret, err) < 0 ?
+		    akm_error_set(err, -EBADMSG, "group", "is no multicast group") : 0;
+}
+
 static int parse_definition(const struct msg_inventory_atr *a, struct store_atr *def, struct akm_error *err)
 {
 	struct json_object *o = json_tokener_parse(a->json);
@@ -118,6 +131,7 @@ static int parse_definition(const struct msg_inventory_atr *a, struct store_atr 
 	r = suite_of(o, &def->suite, err) ?:
 	    freshness_of(o, &def->freshness, err) ?:
 	    fallback_of(o, &def->fallback, err) ?:
+	    group_of(o, &def->group, err) ?:
 	    number_of(o, "port", 1, UINT16_MAX, &port, err) ?:
 	    number_of(o, "epoch_interval", 0, INT32_MAX, &interval, err) ?:
 	    number_of(o, "epoch_grace", 0, 3600000, &grace, err) ?:

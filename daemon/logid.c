@@ -24,6 +24,7 @@ static const struct { const char *kind, *id; } ids[] = {
 	{ "fallback", "b3f36d2a6b4c4be98344c9b202ec8d47" },
 	{ "fallback-entered", "5a379d1fbbf1471da53d3dd3664221ef" },
 	{ "generation-ahead", "b0f63e19b800499ebbed5be199a9aa1b" },
+	{ "group", "ede486eb35e34eb7850143f579ef9f84" },
 	{ "hardware", "4f8e1f75d57b4dd1bb8f8bcd0a372408" },
 	{ "hardware-mismatch", "8d0a3fe15af6417598c1c246ac937644" },
 	{ "heartbeat-back", "bb80f93754f14345bacfe0d9d10e6e82" },

@@ -95,6 +95,12 @@ struct msg_member {
 	struct msg_endpoint endpoint;			/* addr_len 0: unknown yet */
 };
 
+/* A multicast group of the underlay. addr_len 0: none */
+struct msg_group { uint8_t addr[16], addr_len, ttl; };
+#define GROUP_TTL	1		/* unless said: the link, and no further */
+/* Is it one that packets can leave the node by, and has it a TTL? */
+bool msg_group_valid(const struct msg_group *g);
+
 struct msg_pair { uint16_t index; };	/* with 32 bytes at the same position in pair_chains */
 
 struct msg_atr_prepare {
@@ -113,6 +119,7 @@ struct msg_atr_prepare {
 	uint64_t epoch;
 	uint64_t term;			/* fencing: the manager's */
 	uint32_t freshness;		/* enum akm_freshness */
+	struct msg_group group;		/* the link is each node's own */
 	bool unused;			/* not sent: no kernel state of the receiver has held the generation */
 	struct akm_secret chain;	/* 32 bytes, C_epoch */
 	size_t n_pairs;

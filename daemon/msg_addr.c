@@ -86,6 +86,48 @@ int msg_get_prefixes(struct wire_reader *c, uint64_t key, const char *name, bool
 	return r;
 }
 
+bool msg_group_valid(const struct msg_group *g)
+{
+	if (!g->ttl)
+		return false;
+	if (g->addr_len == 4)
+		return g->addr[0] >> 4 == 0xe;			/* 224.0.0.0/4, RFC 5771 */
+	/* Scope 0 is reserved, 1 stays within the node: RFC 7346, section 2 */
+	return g->addr_len == 16 && g->addr[0] == 0xff && (g->addr[1] & 0xf) > 1;
+}
+
+void msg_put_group(struct wire_writer *w, const struct msg_group *g)
+{
+	if (!msg_group_valid(g)) {
+		wr_fail(w, -EINVAL);
+		return;
+	}
+	wr_array(w, 2);
+	wr_bytes(w, g->addr, g->addr_len);
+	wr_uint(w, g->ttl);
+}
+
+int msg_get_group(struct wire_reader *c, const char *name, struct msg_group *ret)
+{
+	struct msg_group g = {};
+	uint64_t ttl;
+	size_t n;
+	int r;
+
+	r = rd_array(c, name, 2, 2, &n) ?:
+	    get_addr(c, g.addr, &g.addr_len) ?:
+	    rd_uint(c, "ttl", 1, UINT8_MAX, &ttl);
+	if (r < 0)
+		return r;
+	g.ttl = (uint8_t)ttl;
+	if (!msg_group_valid(&g))
+		return rd_refuse(c, "address", "is no multicast group that leaves the node");
+	r = rd_leave(c);
+	if (!r)
+		*ret = g;
+	return r;
+}
+
 void msg_put_endpoint(struct wire_writer *w, const struct msg_endpoint *e)
 {
 	if (!addr_len_ok(e->addr_len)) {

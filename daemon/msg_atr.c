@@ -156,7 +156,7 @@ static void put_prepare(struct wire_writer *w, const struct msg *m)
 		wr_fail(w, -EINVAL);
 		return;
 	}
-	wr_map(w, p->freshness == EPOCH ? 17 : 16);
+	wr_map(w, 16u + (p->freshness == EPOCH) + (p->group.addr_len > 0));
 	wr_key_range(w, 1, p->atr_id, 1, UINT32_MAX);
 	wr_key_name(w, 2, p->label);
 	wr_key_range(w, 3, p->definition, 1, UINT64_MAX);
@@ -175,12 +175,21 @@ static void put_prepare(struct wire_writer *w, const struct msg *m)
 	put_pairs(w, 16, p);
 	if (p->freshness == EPOCH)
 		wr_key_uint(w, 17, EPOCH);
+	if (p->group.addr_len) {
+		wr_uint(w, 18);
+		msg_put_group(w, &p->group);
+	}
 }
 
 static int get_freshness(struct wire_reader *c, struct msg_atr_prepare *p)
 {
 	p->freshness = STRICT;			/* which is what goes without saying */
 	return rd_has(c, 17) ? rd_key_u32(c, 17, "freshness", EPOCH, EPOCH, &p->freshness) : 0;
+}
+
+static int get_group(struct wire_reader *c, struct msg_atr_prepare *p)
+{
+	return rd_has(c, 18) ? rd_key(c, 18, "group") ?: msg_get_group(c, "group", &p->group) : 0;
 }
 
 static int get_prepare(struct wire_reader *c, struct msg *m)
@@ -205,7 +214,8 @@ static int get_prepare(struct wire_reader *c, struct msg *m)
 	    rd_key_u64(c, 14, "term", 0, UINT64_MAX, &p->term) ?:
 	    rd_key_secret(c, 15, "chain", AKM_KEY_LEN, AKM_KEY_LEN, &p->chain) ?:
 	    get_pairs(c, 16, p) ?:
-	    get_freshness(c, p);
+	    get_freshness(c, p) ?:
+	    get_group(c, p);
 	if (r < 0)
 		return r;
 	wrong = inconsistent(p, &field);

@@ -33,5 +33,7 @@ int msg_get_prefixes(struct wire_reader *c, uint64_t key, const char *name, bool
 		     struct msg_prefix *ret, size_t *ret_n);
 void msg_put_endpoint(struct wire_writer *w, const struct msg_endpoint *e);
 int msg_get_endpoint(struct wire_reader *c, const char *name, struct msg_endpoint *ret);
+void msg_put_group(struct wire_writer *w, const struct msg_group *g);
+int msg_get_group(struct wire_reader *c, const char *name, struct msg_group *ret);
 
 #endif /* AKM_MSG_CODEC_H */

@@ -33,6 +33,8 @@ struct nl_dev {
 		 active;
 	uint16_t self, port;
 	char label[AKM_NAME_LEN];
+	struct msg_group group;
+	uint32_t group_link;		/* ifindex */
 	struct nl_stats stats;
 };
 struct nl_generation { uint32_t number, key_id, state, pairs; uint64_t epoch, age_ms; };
@@ -43,6 +45,8 @@ enum nl_change {
 	NL_DEVICE_GONE,		/* an akm device of this namespace was deleted, by this program or by others */
 	NL_MODULE_GONE,		/* the module was removed: requests end with -ENOPKG until it is back */
 	NL_MODULE_BACK,		/* it was loaded again, and holds nothing */
+	NL_GROUP_LINK_GONE,	/* the link of nl_group_link() is not the one it was: what was joined there is joined no more */
+	NL_GROUP_LINK_THERE,	/* there is one of that name, or something about it changed */
 };
 
 typedef void (*nl_event_fn)(void *ctx, const struct nl_event *e);
@@ -55,11 +59,18 @@ int nl_dev_add(struct nl *n, const char *ifname, struct akm_error *err);		/* -EE
 int nl_dev_del(struct nl *n, const char *ifname, struct akm_error *err);		/* only akm devices: -EOPNOTSUPP */
 int nl_dev_get(struct nl *n, const char *ifname, struct nl_dev *ret, struct akm_error *err);
 int nl_dev_each(struct nl *n, int (*fn)(const struct nl_dev *d, void *ctx), void *ctx, struct akm_error *err);
-/* Which fields of @d to send: bit 1 << AKM_A_DEV_*. AKM_A_DEV_FLOW_PORT_LOW is for both, as nl_flow_ports() said. */
+/*
+ * Which fields of @d to send: bit 1 << AKM_A_DEV_*. AKM_A_DEV_FLOW_PORT_LOW is for both, as
+ * nl_flow_ports() said; AKM_A_DEV_GROUP for its link and TTL as well, with no address: none.
+ */
 int nl_dev_set(struct nl *n, const struct nl_dev *d, uint32_t fields, struct akm_error *err);
 int nl_dev_up(struct nl *n, const char *ifname, bool up, struct akm_error *err);
 /* Makes the device's addresses exactly these, but for the link-local ones that the kernel makes. */
 int nl_dev_addresses(struct nl *n, const char *ifname, const struct msg_prefix *a, size_t n_a, struct akm_error *err);
+
+/* The name of the link on which groups of the underlay are, "": none; what becomes of it is told. At first: none. */
+void nl_group_link(struct nl *n, const char *ifname);
+int nl_group_link_index(struct nl *n, uint32_t *ret, struct akm_error *err);	/* -ENODEV: there is no such link now */
 
 /* Outer source ports by inner flow, 0 and 0: none. At first: none. */
 void nl_flow_ports(struct nl *n, uint16_t low, uint16_t high);

@@ -14,7 +14,8 @@ static const char *const dev_name[] = {
 	[AKM_A_DEV_INCARNATION] = "incarnation", [AKM_A_DEV_FWMARK] = "fwmark",
 	[AKM_A_DEV_EPOCH_INTERVAL] = "epoch-interval", [AKM_A_DEV_EPOCH_GRACE] = "epoch-grace",
 	[AKM_A_DEV_FRESHNESS] = "freshness", [AKM_A_DEV_FLOW_PORT_LOW] = "flow-port-low",
-	[AKM_A_DEV_FLOW_PORT_HIGH] = "flow-port-high",
+	[AKM_A_DEV_FLOW_PORT_HIGH] = "flow-port-high", [AKM_A_DEV_GROUP] = "group",
+	[AKM_A_DEV_GROUP_LINK] = "group-link", [AKM_A_DEV_GROUP_TTL] = "group-ttl",
 };
 static const char *const prefix_name[] = { [AKM_A_PREFIX_ADDR] = "addr", [AKM_A_PREFIX_LEN] = "len" };
 static const char *const member_name[] = {
@@ -106,6 +107,21 @@ static int decode_stats(struct nlattr *nest, struct nl_stats *ret)
 	return 0;
 }
 
+static int decode_group(struct nlattr *const *tb, struct nl_dev *d)
+{
+	const struct nlattr *addr = tb[AKM_A_DEV_GROUP];
+
+	if (!addr)
+		return 0;
+	if ((nla_len(addr) != 4 && nla_len(addr) != 16) || !tb[AKM_A_DEV_GROUP_LINK] || !tb[AKM_A_DEV_GROUP_TTL])
+		return -EPROTO;
+	d->group.addr_len = (uint8_t)nla_len(addr);
+	memcpy(d->group.addr, nla_data(addr), d->group.addr_len);
+	d->group.ttl = nla_get_u8(tb[AKM_A_DEV_GROUP_TTL]);
+	d->group_link = u32(tb[AKM_A_DEV_GROUP_LINK]);
+	return 0;
+}
+
 int nl_decode_dev(const struct nlmsghdr *h, void *ret)
 {
 	static const struct nla_policy policy[AKM_A_DEV_MAX + 1] = {
@@ -116,7 +132,8 @@ int nl_decode_dev(const struct nlmsghdr *h, void *ret)
 		[AKM_A_DEV_EPOCH_INTERVAL] = { .type = NLA_U32 }, [AKM_A_DEV_EPOCH_GRACE] = { .type = NLA_U32 },
 		[AKM_A_DEV_MEMBERS] = { .type = NLA_U32 }, [AKM_A_DEV_GENERATIONS] = { .type = NLA_U32 },
 		[AKM_A_DEV_ACTIVE_GENERATION] = { .type = NLA_U32 }, [AKM_A_DEV_STATS] = { .type = NLA_NESTED },
-		[AKM_A_DEV_FRESHNESS] = { .type = NLA_U32 },
+		[AKM_A_DEV_FRESHNESS] = { .type = NLA_U32 }, [AKM_A_DEV_GROUP_LINK] = { .type = NLA_U32 },
+		[AKM_A_DEV_GROUP_TTL] = { .type = NLA_U8 },
 	};
 	struct nlattr *tb[AKM_A_DEV_MAX + 1];
 	struct nl_dev d = {};
@@ -139,7 +156,7 @@ int nl_decode_dev(const struct nlmsghdr *h, void *ret)
 	d.members = u32(tb[AKM_A_DEV_MEMBERS]);
 	d.generations = u32(tb[AKM_A_DEV_GENERATIONS]);
 	d.active = u32(tb[AKM_A_DEV_ACTIVE_GENERATION]);
-	if (decode_stats(tb[AKM_A_DEV_STATS], &d.stats) < 0)
+	if (decode_stats(tb[AKM_A_DEV_STATS], &d.stats) < 0 || decode_group(tb, &d) < 0)
 		return -EPROTO;
 	memcpy(ret, &d, sizeof(d));
 	return 0;
@@ -297,12 +314,22 @@ int nl_dev_each(struct nl *n, int (*fn)(const struct nl_dev *d, void *ctx), void
 	return r;
 }
 
+/* Without an address: no group any more. */
+static void put_group(struct nl_request *q, const struct nl_dev *d)
+{
+	nl_put(q, AKM_A_DEV_GROUP, d->group.addr, d->group.addr_len);
+	if (!d->group.addr_len)
+		return;
+	nl_put_u32(q, AKM_A_DEV_GROUP_LINK, d->group_link);
+	nl_put_u8(q, AKM_A_DEV_GROUP_TTL, d->group.ttl);
+}
+
 int nl_dev_set(struct nl *n, const struct nl_dev *d, uint32_t fields, struct akm_error *err)
 {
 	const uint32_t known = 1U << AKM_A_DEV_ATR_ID | 1U << AKM_A_DEV_LABEL | 1U << AKM_A_DEV_SELF | 1U << AKM_A_DEV_SUITE |
 			       1U << AKM_A_DEV_PORT | 1U << AKM_A_DEV_INCARNATION | 1U << AKM_A_DEV_FWMARK |
 			       1U << AKM_A_DEV_EPOCH_INTERVAL | 1U << AKM_A_DEV_EPOCH_GRACE | 1U << AKM_A_DEV_FRESHNESS |
-			       1U << AKM_A_DEV_FLOW_PORT_LOW;
+			       1U << AKM_A_DEV_FLOW_PORT_LOW | 1U << AKM_A_DEV_GROUP;
 	const struct { int type; uint32_t value; } numbers[] = {
 		{ AKM_A_DEV_ATR_ID, d->atr_id }, { AKM_A_DEV_SUITE, d->suite }, { AKM_A_DEV_INCARNATION, d->incarnation },
 		{ AKM_A_DEV_FWMARK, d->fwmark }, { AKM_A_DEV_EPOCH_INTERVAL, d->epoch_interval_ms },
@@ -327,6 +354,8 @@ int nl_dev_set(struct nl *n, const struct nl_dev *d, uint32_t fields, struct akm
 		nl_put_u16(&q, AKM_A_DEV_FLOW_PORT_LOW, n->flow_port_low);
 		nl_put_u16(&q, AKM_A_DEV_FLOW_PORT_HIGH, n->flow_port_high);
 	}
+	if (fields & 1U << AKM_A_DEV_GROUP)
+		put_group(&q, d);
 	return nl_transact(n, n->genl, &q, err);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What the kernel tells unasked: events of the family, that the family itself came or went (the module was loaded
- * or removed; its numbers are others then), and that a device was deleted.
+ * or removed; its numbers are others then), that a device was deleted, and what becomes of the link of groups.
  */
 #include <linux/genetlink.h>
 #include <linux/rtnetlink.h>
@@ -175,9 +175,25 @@ static bool is_deletion(const struct nlmsghdr *h)
 	       info[IFLA_INFO_KIND] && nla_strcmp(info[IFLA_INFO_KIND], AKM_GENL_NAME) == 0;
 }
 
-static bool read_links(struct nl *n)
+struct links_seen { bool deletion, gone, there; };
+
+/* A bridge tells of its ports in messages of its own family: a port that leaves it is not gone. */
+static void see_group_link(const struct nl *n, const struct nlmsghdr *h, struct links_seen *seen)
 {
-	bool deleted = false;
+	const struct ifinfomsg *ifi = nlmsg_data(h);
+	struct nlattr *tb[IFLA_MAX + 1];
+	bool named, deleted = h->nlmsg_type == RTM_DELLINK;
+
+	if (!n->group_link[0] || (h->nlmsg_type != RTM_NEWLINK && !deleted) ||
+	    nlmsg_parse((struct nlmsghdr *)h, sizeof(*ifi), tb, IFLA_MAX, NULL) < 0 || ifi->ifi_family != AF_UNSPEC)
+		return;
+	named = tb[IFLA_IFNAME] && !nla_strcmp(tb[IFLA_IFNAME], n->group_link);
+	seen->gone |= (uint32_t)ifi->ifi_index == n->group_ifindex && (deleted || !named);
+	seen->there |= named && !deleted;
+}
+
+static void read_links(struct nl *n, struct links_seen *seen)
+{
 	const struct nlmsghdr *h;
 	ssize_t len;
 	int i, left;
@@ -186,24 +202,33 @@ static bool read_links(struct nl *n)
 		len = nl_receive(n->links, n->event_buf, sizeof(n->event_buf));
 		if (len == -EAGAIN)
 			break;
-		if (len < 0)
-			return true;	/* who knows what was in it */
+		if (len < 0) {
+			seen->deletion = true;	/* who knows what was in it */
+			return;
+		}
 		left = (int)len;
 		for (h = (struct nlmsghdr *)n->event_buf; nlmsg_ok(h, left);
-		     h = nlmsg_next((struct nlmsghdr *)h, &left))
-			deleted |= is_deletion(h);
+		     h = nlmsg_next((struct nlmsghdr *)h, &left)) {
+			seen->deletion |= is_deletion(h);
+			see_group_link(n, h, seen);
+		}
 	}
-	return deleted;
 }
 
 static void on_link(evutil_socket_t fd, short what, void *arg)
 {
+	struct links_seen seen = {};
 	struct nl *n = arg;
 
 	/* When the module goes its devices go after the family: hear of it in that order. */
 	on_event(fd, what, n);
-	if (read_links(n))
+	read_links(n, &seen);
+	if (seen.deletion)
 		n->change(n->ctx, NL_DEVICE_GONE);
+	if (seen.gone)
+		n->change(n->ctx, NL_GROUP_LINK_GONE);
+	if (seen.there)
+		n->change(n->ctx, NL_GROUP_LINK_THERE);
 }
 
 /* Opening */

@@ -63,13 +63,7 @@ int nl_dev_up(struct nl *n, const char *ifname, bool up, struct akm_error *err)
 	return link_request(n, RTM_SETLINK, 0, &ifi, ifname, false, err);
 }
 
-/* Addresses */
-
-struct address {
-	uint32_t ifindex;
-	uint8_t scope;
-	struct msg_prefix prefix;
-};
+/* The link of the underlay's groups */
 
 static int decode_index(const struct nlmsghdr *h, void *ctx)
 {
@@ -89,6 +83,33 @@ static int find_index(struct nl *n, const char *ifname, uint32_t *ret, struct ak
 	q.ctx = ret;
 	return nl_transact(n, n->route, &q, err);
 }
+
+void nl_group_link(struct nl *n, const char *ifname)
+{
+	snprintf(n->group_link, sizeof(n->group_link), "%s", ifname);
+	n->group_ifindex = 0;
+}
+
+int nl_group_link_index(struct nl *n, uint32_t *ret, struct akm_error *err)
+{
+	uint32_t index = 0;
+	int r;
+
+	r = n->group_link[0] ? find_index(n, n->group_link, &index, err) :
+	    akm_error_set(err, -ENODEV, "group", "no link is named for it");
+	n->group_ifindex = index;
+	if (!r)
+		*ret = index;
+	return r;
+}
+
+/* Addresses */
+
+struct address {
+	uint32_t ifindex;
+	uint8_t scope;
+	struct msg_prefix prefix;
+};
 
 static int decode_address(const struct nlmsghdr *h, void *ret)
 {

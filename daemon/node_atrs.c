@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "log.h"
 #include "node_fallback.h"
+#include "node_group.h"
 #include "node_kernel.h"
 #include "shown.h"
 #include "vault.h"
@@ -193,6 +194,7 @@ static void take_incarnation(struct node_atrs *a, struct node_atr *atr, int r, u
 		log_info("ATR is in the kernel atr=%u incarnation=%llu", atr->def.atr_id,
 			 (unsigned long long)value);
 		atr->in_kernel = true;
+		node_group_bring(a->c.nl, atr, a->c.evidence);
 		a->retry_ms = NODE_ATRS_RETRY_MIN_MS;
 	}
 	progress(a);
@@ -339,6 +341,8 @@ static int finish_prepare(struct node_atrs *a, const struct op *op, struct akm_e
 	if (!atr->in_kernel)
 		return 1;
 	r = node_kernel_define(a->c.nl, atr, err) ?: node_kernel_install(a->c.nl, atr, g, err);
+	if (!r)
+		node_group_bring(a->c.nl, atr, a->c.evidence);
 	if (r != -ENODEV)
 		return r;
 	/* Somebody removed the device: make it anew. */
@@ -379,6 +383,10 @@ static int check_prepare(const struct node_atrs *a, struct node_atr *atr, const 
 	if (p->term < a->state.term)
 		return akm_error_set(err, -ESTALE, "term", "%llu is not the highest seen, %llu: a replaced manager",
 				     (unsigned long long)p->term, (unsigned long long)a->state.term);
+	/* Who already holds it is asked again for what is done. */
+	if (p->group.addr_len && !a->c.group_link[0] && !g)
+		return akm_error_set(err, -ENODEV, "group",
+				     "akmd.conf of this node has no [link] group_link: on which link is the ATR's group?");
 	if (!atr)
 		return node_atrs_count(a) < ATRS_MAX ? 0 :
 		       akm_error_set(err, -ENOSPC, "atr", "this node is in %d ATRs already", ATRS_MAX);
@@ -628,6 +636,7 @@ static int look_at(struct node_atrs *a, struct node_atr *atr, struct akm_error *
 	if (r < 0)
 		return r;
 	atr->in_kernel = true;
+	node_group_bring(a->c.nl, atr, a->c.evidence);
 	log_info("ATR is in the kernel already: traffic went on atr=%u", atr->def.atr_id);
 	return 0;
 }
@@ -982,6 +991,25 @@ static void look_again(struct node_atrs *a)
 			look_again_at(a, atr);
 }
 
+static void bring_groups(struct node_atrs *a, bool anew)
+{
+	for (struct node_atr *atr = a->state.first; atr; atr = atr->next) {
+		if (!atr->in_kernel)
+			continue;
+		if (anew)
+			node_group_leave(a->c.nl, atr);
+		node_group_bring(a->c.nl, atr, a->c.evidence);
+	}
+}
+
+/* A link that is not there is told of when it comes. */
+void node_atrs_look(struct node_atrs *a)
+{
+	for (struct node_atr *atr = a->state.first; atr; atr = atr->next)
+		if (atr->in_kernel && atr->group_r && atr->group_r != -ENODEV)
+			node_group_bring(a->c.nl, atr, a->c.evidence);
+}
+
 static void module_gone(struct node_atrs *a)
 {
 	a->no_module = true;
@@ -1011,6 +1039,12 @@ void node_atrs_kernel_changed(struct node_atrs *a, enum nl_change change)
 		break;
 	case NL_MODULE_BACK:
 		module_back(a);
+		break;
+	case NL_GROUP_LINK_GONE:
+		bring_groups(a, true);
+		break;
+	case NL_GROUP_LINK_THERE:
+		bring_groups(a, false);
 		break;
 	}
 	flush(a);

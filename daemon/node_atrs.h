@@ -38,6 +38,7 @@ struct node_atrs_config {
 	const char *dir;		/* of the sealed store */
 	const uint8_t *id;		/* provisioning ATR ID; NULL: not provisioned */
 	const struct policy *policy;	/* of a node; outlives us */
+	const char *group_link;		/* of the multicast groups of ATRs, empty: none; outlives us */
 	uint32_t fallback_after_ms;
 	/* The store is open and the kernel has what it holds (r 0), or the store cannot be used. Once. */
 	void (*ready)(void *ctx, int r, const struct akm_error *err);
@@ -59,6 +60,7 @@ void node_atrs_link_down(struct node_atrs *a);	/* nobody is left to answer */
 int node_atrs_heartbeat(struct node_atrs *a, struct msg_heartbeat *h);
 void node_atrs_event(struct node_atrs *a, const struct nl_event *e);
 void node_atrs_kernel_changed(struct node_atrs *a, enum nl_change change);	/* looks at the kernel again */
+void node_atrs_look(struct node_atrs *a);	/* now and then: what could not be done is tried again */
 uint64_t node_atrs_term(const struct node_atrs *a);
 void node_atrs_saw_term(struct node_atrs *a, uint64_t term);
 /* Provisioned (again) as @id: what came through another relationship is erased. */

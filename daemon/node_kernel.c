@@ -118,6 +118,41 @@ int node_kernel_define(struct nl *nl, const struct node_atr *a, struct akm_error
 	       nl_dev_addresses(nl, ifname, a->def.addresses, a->def.n_addresses, err);
 }
 
+static bool same_group(const struct nl_dev *a, const struct nl_dev *b)
+{
+	return a->group.addr_len == b->group.addr_len &&
+	       (!a->group.addr_len || (a->group.ttl == b->group.ttl && a->group_link == b->group_link &&
+				       !memcmp(a->group.addr, b->group.addr, a->group.addr_len)));
+}
+
+int node_kernel_no_group(struct nl *nl, const struct node_atr *a, struct akm_error *err)
+{
+	struct nl_dev d = {};
+
+	node_ifname(a->def.atr_id, d.ifname);
+	return nl_dev_set(nl, &d, BIT(AKM_A_DEV_GROUP), err);
+}
+
+int node_kernel_group(struct nl *nl, const struct node_atr *a, struct akm_error *err)
+{
+	struct nl_dev have = {}, want = { .group = a->def.group };
+	struct akm_error ignored = {};
+	int r, missing = 0;
+
+	node_ifname(a->def.atr_id, want.ifname);
+	if (want.group.addr_len)
+		missing = nl_group_link_index(nl, &want.group_link, err);
+	if (missing < 0)
+		want.group.addr_len = 0;
+	r = nl_dev_get(nl, want.ifname, &have, missing < 0 ? &ignored : err);
+	if (r < 0 || same_group(&have, &want))
+		return missing ?: r;
+	r = nl_dev_set(nl, &want, BIT(AKM_A_DEV_GROUP), missing < 0 ? &ignored : err);
+	if (r < 0 && want.group.addr_len && have.group.addr_len)
+		(void)node_kernel_no_group(nl, a, &ignored);	/* why there is none is what is told */
+	return missing ?: r;
+}
+
 struct held {
 	size_t n;
 	struct nl_generation g[NODE_GENERATIONS];

@@ -20,6 +20,12 @@ int node_kernel_look(struct nl *nl, const struct node_atr *a, enum node_kernel_f
 int node_kernel_create(struct nl *nl, struct node_atr *a, uint32_t incarnation, struct akm_error *err);
 /* Times, members and addresses as defined; traffic goes on. */
 int node_kernel_define(struct nl *nl, const struct node_atr *a, struct akm_error *err);
+/*
+ * The group as defined, on this node's link. Where that cannot be: none, copies are sent, and what is in the way is
+ * returned; -ENODEV: the link is not there.
+ */
+int node_kernel_group(struct nl *nl, const struct node_atr *a, struct akm_error *err);
+int node_kernel_no_group(struct nl *nl, const struct node_atr *a, struct akm_error *err);
 /* A new incarnation for a device that is MUTE. */
 int node_kernel_speak(struct nl *nl, const struct node_atr *a, uint32_t incarnation, struct akm_error *err);
 /* Who is no longer a member is refused from then on, whatever generation it uses. P5 */

@@ -34,6 +34,8 @@ struct node_atr {
 	bool wants_incarnation;		/* asked for, not there yet */
 	unsigned int announces;		/* of the active generation that are left to be made */
 	uint64_t announce_ms;		/* when the next one is due */
+	int group_r;			/* why its multicast group is not used, 0: it is, or has none */
+	char group_why[96];		/* for people */
 };
 
 struct node_state {

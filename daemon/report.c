@@ -181,6 +181,33 @@ int report_parse_freshness(const char *s, uint32_t *ret)
 	return 0;
 }
 
+struct json_object *report_group(const struct msg_group *g)
+{
+	char addr[INET6_ADDRSTRLEN];
+
+	if (!g->addr_len || !inet_ntop(g->addr_len == 4 ? AF_INET : AF_INET6, g->addr, addr, sizeof(addr)))
+		return NULL;
+	return json_object_new_string(addr);
+}
+
+int report_parse_group(const char *s, uint8_t ttl, struct msg_group *ret, struct akm_error *err)
+{
+	struct msg_group g = { .ttl = ttl };
+
+	if (strchr(s, '%'))
+		return akm_error_set(err, -EINVAL, "group", "'%.60s' names a link: that is each node's own setting, [link] "
+				     "group_link in its akmd.conf", s);
+	if (inet_pton(AF_INET, s, g.addr) == 1)
+		g.addr_len = 4;
+	else if (inet_pton(AF_INET6, s, g.addr) == 1)
+		g.addr_len = 16;
+	if (!g.addr_len || !msg_group_valid(&g))
+		return akm_error_set(err, -EINVAL, "group", "must be a multicast address of the underlay like 239.7.6.45 or "
+				     "ff05::7645, of IPv6 one of more than this node's scope");
+	*ret = g;
+	return 0;
+}
+
 const char *report_node_state(enum store_node_state s)
 {
 	switch (s) {

@@ -37,6 +37,9 @@ int report_parse_prefix(const char *s, uint8_t addr_len, struct msg_prefix *ret)
 int report_parse_suite(const char *s, uint32_t *ret);
 const char *report_freshness(uint32_t freshness);
 int report_parse_freshness(const char *s, uint32_t *ret);
+struct json_object *report_group(const struct msg_group *g);	/* its address; NULL: none */
+/* "239.7.6.45", "ff05::7645", with @ttl. Names what is wrong in @err. */
+int report_parse_group(const char *s, uint8_t ttl, struct msg_group *ret, struct akm_error *err);
 int report_parse_hex(const char *s, uint8_t *ret, size_t len);
 
 #endif /* AKM_REPORT_H */

@@ -12,6 +12,7 @@
 #include "log.h"
 #include "nl.h"
 #include "node_atrs.h"
+#include "node_group.h"
 #include "node_kernel.h"
 #include "policy_load.h"
 #include "record.h"
@@ -288,6 +289,7 @@ static void on_look(evutil_socket_t fd, short what, void *arg)
 	/* A kernel that does not answer is told of by who needs it: node_atrs.c. */
 	if (!nl_dev_each(n->nl, add_refused, &refused, &err) && blind_look(&n->blind, refused, now_ms()))
 		on_sight_changed(n);
+	node_atrs_look(n->atrs);
 	timer_set(n->look, BLIND_LOOK_MS);
 }
 
@@ -322,6 +324,8 @@ static void put_atr(const struct node_atr *atr, void *ctx)
 	for (size_t i = 0; i < a->def.n_addresses; i++)
 		json_object_array_add(addresses, report_prefix(&a->def.addresses[i]));
 	json_object_object_add(o, "addresses", addresses);
+	if (a->def.group.addr_len)
+		json_object_object_add(o, "group", report_group(&a->def.group));
 	json_object_array_add(ctx, o);
 }
 
@@ -351,6 +355,11 @@ static void find_mute(const struct node_atr *a, void *ctx)
 		    "the kernel does not have it: no traffic");
 }
 
+static void find_groupless(const struct node_atr *a, void *ctx)
+{
+	node_group_health(a, ctx);
+}
+
 static void add_health(struct node *n, struct json_object *status, bool module)
 {
 	struct health h;
@@ -364,6 +373,7 @@ static void add_health(struct node *n, struct json_object *status, bool module)
 			    "the module akm is not loaded: no traffic");
 	else
 		node_atrs_each(n->atrs, find_mute, &h);
+	node_atrs_each(n->atrs, find_groupless, &h);
 	if (n->blind.blind)
 		health_find(&h, HEALTH_FINDING("blind", SEV_ALERT, .remedy = "systemctl restart akmd"),
 			    "the kernel refuses packets and tells nothing of it");
@@ -487,7 +497,7 @@ static int open_parts(struct node *n, struct akm_error *err)
 	};
 	struct node_atrs_config atrs = {
 		.base = n->env->base, .q = n->env->q, .nl = n->nl, .evidence = n->evidence, .dir = n->sealed_path,
-		.id = provisioned_id(n), .policy = &n->policy,
+		.id = provisioned_id(n), .policy = &n->policy, .group_link = n->env->config->group_link,
 		.fallback_after_ms = n->env->config->fallback_after_ms, .ready = on_atrs_ready, .changed = on_changed, .ctx = n,
 	};
 
@@ -534,6 +544,7 @@ static int node_start(struct role_env *env, void **ret, struct akm_error *err)
 	r = r ?: open_evidence(n, err);
 	r = r ?: nl_open(env->base, on_kernel_event, on_kernel_change, n, &n->nl, err);
 	if (!r) {
+		nl_group_link(n->nl, env->config->group_link);
 		nl_flow_ports(n->nl, env->config->flow_port_low, env->config->flow_port_high);
 		nl_members_roam(n->nl, env->config->roaming);
 		nl_members_keepalive(n->nl, env->config->keepalive_s * 1000);

@@ -76,6 +76,7 @@ struct store_atr {
 	uint32_t epoch_interval_ms, epoch_grace_ms;
 	uint32_t freshness;		/* enum akm_freshness */
 	bool fallback;			/* one lies armed with the members */
+	struct msg_group group;
 	uint64_t definition;		/* version, monotonic */
 	uint32_t last_generation;	/* highest number ever handed out: durable before use */
 	bool deleted;			/* the row stays: numbers are never reused */

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #define APPLICATION_ID	0x414b4d31	/* "AKM1" */
-#define SCHEMA_VERSION	3
+#define SCHEMA_VERSION	4
 #define PAGE_MIN	512		/* the SQLite file format's smallest page */
 
 /* What came later, by version: written as it changes a database of before, so that both end up the same to the letter. */
@@ -14,6 +14,10 @@
 	"ALTER TABLE atr ADD COLUMN freshness INTEGER NOT NULL DEFAULT 1 CHECK (freshness BETWEEN 1 AND 2);"
 #define SCHEMA_3 \
 	"ALTER TABLE atr ADD COLUMN fallback INTEGER NOT NULL DEFAULT 1 CHECK (fallback IN (0, 1));"
+#define SCHEMA_4 \
+	"ALTER TABLE atr ADD COLUMN group_addr BLOB NOT NULL DEFAULT x'' CHECK (length(group_addr) IN (0, 4, 16));" \
+	"ALTER TABLE atr ADD COLUMN group_ttl INTEGER NOT NULL DEFAULT 0" \
+	" CHECK (group_ttl BETWEEN 0 AND 255 AND (group_ttl > 0) = (length(group_addr) > 0));"
 
 /* All of it in STRICT tables with CHECKs: what does not fit is refused by the database as well. */
 static const char schema[] =
@@ -102,7 +106,7 @@ static const char schema[] =
 	" text TEXT NOT NULL,"
 	" UNIQUE (source, source_seq, time_ms)"
 	") STRICT;"
-	SCHEMA_2 SCHEMA_3;
+	SCHEMA_2 SCHEMA_3 SCHEMA_4;
 
 static int run(struct store *s, const char *sql)
 {
@@ -258,9 +262,16 @@ static int make_wal(struct store *s)
 	return r ?: run(s, "PRAGMA synchronous = FULL; BEGIN EXCLUSIVE; COMMIT");
 }
 
+/* What turns a database of this version into one of today's */
+static const char *const changes_since[SCHEMA_VERSION] = {
+	[1] = SCHEMA_2 SCHEMA_3 SCHEMA_4,
+	[2] = SCHEMA_3 SCHEMA_4,
+	[3] = SCHEMA_4,
+};
+
 static int change_schema(struct store *s, const char *sql)
 {
-	static const char ids[] = "PRAGMA application_id = 0x414b4d31; PRAGMA user_version = 3";
+	static const char ids[] = "PRAGMA application_id = 0x414b4d31; PRAGMA user_version = 4";
 	int r = store_begin(s);
 
 	if (r < 0)
@@ -390,7 +401,7 @@ static int open_store(struct store *s, const char *path, struct akm_error *err)
 	if (!id.tables)
 		return explain(s, change_schema(s, schema), path, err);
 	if (id.version < SCHEMA_VERSION)
-		r = explain(s, change_schema(s, id.version < 2 ? SCHEMA_2 SCHEMA_3 : SCHEMA_3), path, err);
+		r = explain(s, change_schema(s, changes_since[id.version]), path, err);
 	return r ?: check_contents(s, path, err);
 }
 

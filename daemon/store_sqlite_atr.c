@@ -3,7 +3,7 @@
 #include "store_sqlite.h"
 
 #define ATR_COLUMNS "id, label, suite, port, subnet4, subnet4_len, subnet6, subnet6_len, epoch_interval_ms, epoch_grace_ms," \
-		    " definition, last_generation, deleted, freshness, fallback"
+		    " definition, last_generation, deleted, freshness, fallback, group_addr, group_ttl"
 #define GENERATION_COLUMNS "atr_id, number, key_id, state, epoch, secret, created_ms, reason"
 #define ADDRESS_LEN 18	/* one address in a member's row: length | prefix length | 16 bytes */
 
@@ -19,13 +19,13 @@ void store_atr_free(struct store_atr *a)
 static int atr_write(struct store *s, const struct store_atr *a)
 {
 	_cleanup_query_ struct query q = query_start(s,
-		"INSERT INTO atr (" ATR_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+		"INSERT INTO atr (" ATR_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 		" ON CONFLICT (id) DO UPDATE SET label = excluded.label, suite = excluded.suite, port = excluded.port,"
 		" subnet4 = excluded.subnet4, subnet4_len = excluded.subnet4_len, subnet6 = excluded.subnet6,"
 		" subnet6_len = excluded.subnet6_len, epoch_interval_ms = excluded.epoch_interval_ms,"
 		" epoch_grace_ms = excluded.epoch_grace_ms, definition = excluded.definition,"
 		" last_generation = excluded.last_generation, deleted = excluded.deleted, freshness = excluded.freshness,"
-		" fallback = excluded.fallback");
+		" fallback = excluded.fallback, group_addr = excluded.group_addr, group_ttl = excluded.group_ttl");
 
 	query_bind_u64(&q, a->id);
 	query_bind_text(&q, a->label);
@@ -42,6 +42,8 @@ static int atr_write(struct store *s, const struct store_atr *a)
 	query_bind_u64(&q, a->deleted);
 	query_bind_u64(&q, a->freshness);
 	query_bind_u64(&q, a->fallback);
+	query_bind_bytes(&q, a->group.addr, a->group.addr_len);
+	query_bind_u64(&q, a->group.ttl);
 	return query_run(&q);
 }
 
@@ -164,6 +166,8 @@ static int atr_read(struct query *q, struct store_atr *ret)
 	a.deleted = query_u64(q, 1);
 	a.freshness = (uint32_t)query_u64(q, UINT32_MAX);
 	a.fallback = query_u64(q, 1);
+	a.group.addr_len = (uint8_t)query_upto(q, a.group.addr, sizeof(a.group.addr));
+	a.group.ttl = (uint8_t)query_u64(q, UINT8_MAX);
 	*ret = a;
 	return query_check(q);
 }

@@ -24,7 +24,7 @@
  *             fingerprint to compare; on the root the same command provisions a manager)
  *             node-list {} → {nodes: [node…]}    node-show {node} → node    node-evict {node, reason?} → {plans: […]}
  *             atr-create {members: [name…], id?, label?, suite?, port?, subnet4?, subnet6?, epoch_interval?,
- *                         epoch_grace?, freshness?, fallback?} → atr
+ *                         epoch_grace?, freshness?, fallback?, group?, ttl?} → atr
  *             atr-list {} → {atrs: […]}   atr-show {atr} → atr   atr-add {atr, node} → atr   atr-remove {atr, node} → atr
  *             atr-rekey {atr, reason?} → atr   atr-delete {atr} → {}
  *             (each atr-* change answers when every reachable member is done, or with what is still missing)
@@ -32,7 +32,7 @@
  *   node      provision-allow {via?, seconds?} → {}
  *
  *   node      {name, id, label, state: provisioned|evicted, link: up|down, last_seen, hardware, ek_name, key_name, endpoint, atrs: […]}
- *   atr       {id, label, suite, port, subnet4, subnet6, freshness: strict|epoch, fallback: armed|off, generation, key_id, state: stable|preparing|activating|retiring,
+ *   atr       {id, label, suite, port, subnet4, subnet6, freshness: strict|epoch, fallback: armed|off, group?, ttl?, generation, key_id, state: stable|preparing|activating|retiring,
  *              fallback_state: none|arming|armed|in use, fallback_generation,
  *              members: [{index, node, addresses: […], endpoint, generation, state: current|behind|absent}]}
  *

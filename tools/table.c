@@ -144,6 +144,8 @@ static const struct akm_arg atr_create[] = {
 	{ DURATION("epoch-grace"), .json = "epoch_grace" },
 	{ .word = "freshness", .meta = "strict|epoch", .kind = AKM_ARG_FRESHNESS, .json = "freshness" },
 	{ .word = "fallback", .meta = "armed|off", .kind = AKM_ARG_NAME, .json = "fallback" },
+	{ .word = "group", .meta = "ADDRESS", .kind = AKM_ARG_TEXT, .max = 63, .json = "group" },
+	{ .word = "ttl", .meta = "N", .kind = AKM_ARG_U8, .min = 1, .max = UINT8_MAX, .json = "ttl" },
 	{}
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "nl_fake.h"
 
+#include <arpa/inet.h>
+
 #include "clock.h"
 #include "kdf.h"
 
@@ -28,6 +30,7 @@ struct fake_device {
 	struct fake_generation generations[AKM_GENERATIONS_MAX];
 	size_t n_addresses;
 	uint32_t flow_ports;
+	unsigned int joined;		/* on which link's life: a membership ends with it */
 };
 
 struct fake_kernel {
@@ -44,6 +47,9 @@ struct fake_kernel {
 	unsigned int announces;
 	uint32_t members_keepalive;
 	uint32_t flow_ports;		/* low << 16 | high, that the next device gets */
+	uint32_t link;			/* of groups: ifindex, 0: there is none */
+	unsigned int link_life;		/* counts them */
+	bool no_multicast;
 };
 
 struct nl {
@@ -51,9 +57,18 @@ struct nl {
 	nl_event_fn event;
 	nl_change_fn change;
 	void *ctx;
+	char group_link[16];
+	uint32_t group_ifindex;		/* as it was last asked for */
 };
 
 static struct fake_kernel *kernel_in_use;
+
+static void boot(struct fake_kernel *k)
+{
+	memset(k, 0, sizeof(*k));
+	k->link = k->next_ifindex = 2;
+	k->link_life = 1;
+}
 
 /* ---- the test's side ---- */
 
@@ -63,6 +78,7 @@ struct fake_kernel *fake_kernel_new(void)
 
 	if (!k)
 		abort();
+	boot(k);
 	return k;
 }
 
@@ -75,7 +91,7 @@ void fake_kernel_reboot(struct fake_kernel *k)
 {
 	if (k->listener)
 		abort();			/* a reboot takes the daemon with it */
-	memset(k, 0, sizeof(*k));
+	boot(k);
 }
 
 void fake_kernel_use(struct fake_kernel *k)
@@ -223,6 +239,25 @@ uint32_t fake_kernel_freshness(struct fake_kernel *k, const char *ifname)
 	return d ? d->d.freshness : 0;
 }
 
+bool fake_kernel_has_group(struct fake_kernel *k, const char *ifname)
+{
+	const struct fake_device *d = find(k, ifname);
+
+	return d && d->d.group.addr_len;
+}
+
+bool fake_kernel_in_group(struct fake_kernel *k, const char *ifname, const char *group, uint8_t ttl)
+{
+	const struct fake_device *d = find(k, ifname);
+	uint8_t addr[16] = {};
+	int family = strchr(group, ':') ? AF_INET6 : AF_INET;
+
+	if (inet_pton(family, group, addr) != 1)
+		abort();
+	return d && d->up && d->d.group.addr_len == (family == AF_INET ? 4 : 16) && d->d.group.ttl == ttl &&
+	       !memcmp(d->d.group.addr, addr, d->d.group.addr_len) && k->link && d->joined == k->link_life;
+}
+
 bool fake_kernel_roams(struct fake_kernel *k)
 {
 	return k->members_roam;
@@ -366,6 +401,32 @@ void fake_kernel_remove(struct fake_kernel *k, const char *ifname)
 	tell(k, NL_DEVICE_GONE);
 }
 
+void fake_kernel_unlink(struct fake_kernel *k)
+{
+	bool known = k->listener && k->listener->group_link[0] && k->listener->group_ifindex == k->link;
+
+	if (!k->link)
+		abort();
+	k->link = 0;
+	if (known)
+		tell(k, NL_GROUP_LINK_GONE);
+}
+
+void fake_kernel_link(struct fake_kernel *k, uint32_t ifindex)
+{
+	if (k->link)
+		abort();
+	k->link = ifindex ?: ++k->next_ifindex;
+	k->link_life++;
+	if (k->listener && k->listener->group_link[0])
+		tell(k, NL_GROUP_LINK_THERE);
+}
+
+void fake_kernel_no_multicast(struct fake_kernel *k, bool no)
+{
+	k->no_multicast = no;
+}
+
 void fake_kernel_unload(struct fake_kernel *k)
 {
 	memset(k->devices, 0, sizeof(k->devices));
@@ -446,7 +507,7 @@ int nl_open(struct event_base *base, nl_event_fn event, nl_change_fn change, voi
 	n = calloc(1, sizeof(*n));
 	if (!n)
 		return -ENOMEM;
-	*n = (struct nl){ kernel_in_use, event, change, ctx };
+	*n = (struct nl){ .k = kernel_in_use, .event = event, .change = change, .ctx = ctx };
 	kernel_in_use->listener = n;
 	*ret = n;
 	return 0;
@@ -580,6 +641,23 @@ static int set_incarnation(struct nl *n, struct fake_device *f, uint32_t incarna
 	return 0;
 }
 
+/* As the module: who is in it already does not join again, whatever became of the link. */
+static int set_group(struct nl *n, struct fake_device *f, const struct nl_dev *d, struct akm_error *err)
+{
+	bool same = f->d.group.addr_len && f->d.group_link == d->group_link &&
+		    !memcmp(f->d.group.addr, d->group.addr, sizeof(d->group.addr));
+
+	if (d->group.addr_len && (!n->k->link || d->group_link != n->k->link))
+		return akm_error_set(err, -ENODEV, "group-link", "the group's link is not in the namespace of the underlay");
+	if (d->group.addr_len && n->k->no_multicast)
+		return akm_error_set(err, -EOPNOTSUPP, "group-link", "the group's link knows no multicast");
+	if (!same)
+		f->joined = d->group.addr_len ? n->k->link_life : 0;
+	f->d.group = d->group;
+	f->d.group_link = d->group.addr_len ? d->group_link : 0;
+	return 0;
+}
+
 int nl_dev_set(struct nl *n, const struct nl_dev *d, uint32_t fields, struct akm_error *err)
 {
 	struct fake_device *f = find(n->k, d->ifname);
@@ -590,6 +668,8 @@ int nl_dev_set(struct nl *n, const struct nl_dev *d, uint32_t fields, struct akm
 	r = planned_failure(n, AKM_CMD_DEV_SET, err) ?: set_identity(f, d, fields, err);
 	if (!r && has(fields, AKM_A_DEV_INCARNATION))
 		r = set_incarnation(n, f, d->incarnation, err);
+	if (!r && has(fields, AKM_A_DEV_GROUP))
+		r = set_group(n, f, d, err);
 	if (r < 0)
 		return r;
 	if (has(fields, AKM_A_DEV_LABEL))
@@ -626,6 +706,20 @@ int nl_dev_addresses(struct nl *n, const char *ifname, const struct msg_prefix *
 	if (!d || r < 0)
 		return r ?: absent(n, err);
 	d->n_addresses = n_a;
+	return 0;
+}
+
+void nl_group_link(struct nl *n, const char *ifname)
+{
+	snprintf(n->group_link, sizeof(n->group_link), "%s", ifname);
+}
+
+int nl_group_link_index(struct nl *n, uint32_t *ret, struct akm_error *err)
+{
+	n->group_ifindex = n->group_link[0] ? n->k->link : 0;
+	if (!n->group_ifindex)
+		return akm_error_set(err, -ENODEV, n->group_link[0] ? n->group_link : "group", "No such device");
+	*ret = n->group_ifindex;
 	return 0;
 }
 

@@ -27,6 +27,9 @@ bool fake_kernel_holds(struct fake_kernel *k, const char *ifname, uint32_t gener
 uint32_t fake_kernel_active(struct fake_kernel *k, const char *ifname);		/* 0: no device or none */
 uint32_t fake_kernel_incarnation(struct fake_kernel *k, const char *ifname);
 uint32_t fake_kernel_freshness(struct fake_kernel *k, const char *ifname);	/* that generations were installed with */
+/* Does @k hear what is sent to @group, and send to it with @ttl? */
+bool fake_kernel_in_group(struct fake_kernel *k, const char *ifname, const char *group, uint8_t ttl);
+bool fake_kernel_has_group(struct fake_kernel *k, const char *ifname);		/* it thinks so, at least */
 bool fake_kernel_roams(struct fake_kernel *k);	/* the members that are set now */
 uint32_t fake_kernel_flow_ports(struct fake_kernel *k, const char *ifname);	/* low << 16 | high */
 uint32_t fake_kernel_keepalive(struct fake_kernel *k);	/* likewise, ms */
@@ -40,6 +43,9 @@ void fake_kernel_event(struct fake_kernel *k, const struct nl_event *e);	/* to w
 void fake_kernel_roll(struct fake_kernel *k, const char *ifname);		/* one epoch, with its event */
 void fake_kernel_lose_state(struct fake_kernel *k, const char *ifname);		/* resume: transmit keys dropped, with its event */
 void fake_kernel_remove(struct fake_kernel *k, const char *ifname);		/* ip link del, by hand */
+void fake_kernel_unlink(struct fake_kernel *k);		/* the link of groups, of whatever name, goes */
+void fake_kernel_link(struct fake_kernel *k, uint32_t ifindex);	/* there is one again; 0: under a new number */
+void fake_kernel_no_multicast(struct fake_kernel *k, bool no);	/* that link knows none (any more) */
 void fake_kernel_unload(struct fake_kernel *k);		/* rmmod akm */
 void fake_kernel_load(struct fake_kernel *k);		/* modprobe akm */
 /* Virtual machine: what it was comes back. While nobody talks to @k. free() the snapshot with fake_kernel_free(). */

@@ -36,7 +36,8 @@ static void sample_prepare(struct msg_atr_prepare *p)
 	*p = (struct msg_atr_prepare) {
 		.atr_id = 1, .label = "A-B-C", .definition = 7, .suite = 1, .port = 7645,
 		.epoch_interval_ms = 60000, .epoch_grace_ms = 5000, .self = 2, .generation = 3, .key_id = 0xdeadbeef,
-		.epoch = 1ULL << 33, .term = 2, .freshness = 2, .n_addresses = 1, .n_members = 3, .n_pairs = 2,
+		.epoch = 1ULL << 33, .term = 2, .freshness = 2,
+		.group = { { 239, 7, 6, 45 }, 4, 3 }, .n_addresses = 1, .n_members = 3, .n_pairs = 2,
 	};
 	p->addresses[0] = (struct msg_prefix) { { 10, 0, 0, 2 }, 4, 24 };
 	for (size_t i = 0; i < 3; i++) {

@@ -97,6 +97,8 @@ static void actor_init(struct actor *a, const char *name, enum msg_role role, co
 	c->epoch_stale = (struct config_rule){ 1000, 10, ACTION_ALERT };
 	c->hold_down_s = 60;
 	c->fallback_after_ms = 200;
+	if (role == ROLE_NODE)
+		snprintf(c->group_link, sizeof(c->group_link), "eth0");
 	if (role != ROLE_NODE)
 		set_listen(c, 0);
 	if (role != ROLE_ROOT)

@@ -160,10 +160,10 @@ REQUEST(test_request_replace,
 		       "\"via\":\"unix:/run/x\"}}");)
 REQUEST(test_request_create,
 	expect_request("atr create plant members A,B members C subnet 10.77.1.0/24 subnet6 fd00::/64 suite AES256GCM "
-		       "port 7700 epoch-interval 1h epoch-grace 250ms freshness epoch fallback off id #7",
+		       "port 7700 epoch-interval 1h epoch-grace 250ms freshness epoch fallback off group ff05::7645 ttl 3 id #7",
 		       "{\"id\":1,\"cmd\":\"atr-create\",\"args\":{\"label\":\"plant\",\"members\":[\"A\",\"B\",\"C\"],"
 		       "\"subnet4\":\"10.77.1.0/24\",\"subnet6\":\"fd00::/64\",\"suite\":\"aes-256-gcm\",\"port\":7700,"
-		       "\"epoch_interval\":3600000,\"epoch_grace\":250,\"freshness\":\"epoch\",\"fallback\":\"off\",\"id\":7}}");)
+		       "\"epoch_interval\":3600000,\"epoch_grace\":250,\"freshness\":\"epoch\",\"fallback\":\"off\",\"group\":\"ff05::7645\",\"ttl\":3,\"id\":7}}");)
 REQUEST(test_request_create_id,
 	expect_request("atr create #1 label A-B members A,B",
 		       "{\"id\":1,\"cmd\":\"atr-create\",\"args\":{\"id\":1,\"label\":\"A-B\",\"members\":[\"A\",\"B\"]}}");)

@@ -76,6 +76,7 @@ static void test_defaults_node(void **state)
 	assert_true(c.roaming);
 	assert_int_equal(c.keepalive_s, 0);
 	assert_int_equal(c.flow_port_low, 0);
+	assert_string_equal(c.group_link, "");
 	assert_int_equal(c.heartbeat_ms, 1000);
 	assert_int_equal(c.heartbeat_missed, 5);
 	config_free(&c);
@@ -128,7 +129,7 @@ static void test_everything_node(void **state)
 		    "[tpm]\ntcti = swtpm:host=127.0.0.1,port=2321\ncounter_nv = 0x01800001\nstore_nv = 0x01800002\n"
 		    "[hardware]\nsources = ek,mac:eth0\n"
 		    "[link]\nendpoint = 192.0.2.1, 192.0.2.2:7000 ,2001:db8::1,[2001:db8::2]:7001\n"
-		    "roaming = no\nkeepalive = 25\nflow_ports = 49152-65535\n"
+		    "roaming = no\nkeepalive = 25\nflow_ports = 49152-65535\ngroup_link = enp0s31f6.4094\n"
 		    "[provision]\nlisten = serial:/dev/ttyUSB0,115200\n"
 		    "[heartbeat]\ninterval = 100\nmissed = 1000\n[akmd]\n", &c);
 	assert_string_equal(c.name, "a.B_c-9");
@@ -147,6 +148,7 @@ static void test_everything_node(void **state)
 	assert_int_equal(c.keepalive_s, 25);
 	assert_int_equal(c.flow_port_low, 49152);
 	assert_int_equal(c.flow_port_high, 65535);
+	assert_string_equal(c.group_link, "enp0s31f6.4094");
 	assert_int_equal(c.endpoints[0].addr_len, 4);
 	assert_memory_equal(c.endpoints[0].addr, "\xc0\x00\x02\x01", 4);
 	assert_int_equal(c.endpoints[0].port, 0);
@@ -322,6 +324,12 @@ static const struct refusal { const char *text, *field, *reason; } refusals[] = 
 	{ NODE "[link]\nflow_ports = 1-2-3\n", ":5: [link] flow_ports", "'2-3' is not a whole number" },
 	{ NODE "[link]\nflow_ports = 0000000000000001-2\n", ":5: [link] flow_ports", "'0000000000000001-2' is neither LOW-HIGH nor none" },
 	{ NODE "[link]\nflow_ports = 9-8\n", ":5: [link] flow_ports", "9-8 ends before it begins" },
+	{ NODE "[link]\ngroup_link =\n", ":5: [link] group_link", "must be 1 … 15 characters long" },
+	{ NODE "[link]\ngroup_link = abcdefghijklmnop\n", ":5: [link] group_link", "must be 1 … 15 characters long" },
+	{ NODE "[link]\ngroup_link = a/b\n", ":5: [link] group_link", "'a/b' cannot be the name of an interface" },
+	{ NODE "[link]\ngroup_link = eth0 eth1\n", ":5: [link] group_link", "'eth0 eth1' cannot be the name of an interface" },
+	{ NODE "[link]\ngroup_link = ..\n", ":5: [link] group_link", "'..' cannot be the name of an interface" },
+	{ MANAGER "[link]\ngroup_link = eth0\n", ":5: [link] group_link", "means nothing for this role" },
 	{ NODE "[link]\nroaming = true\n", ":5: [link] roaming", "must be yes or no" },
 	{ NODE "[link]\nendpoint = 192.0.2.256\n", ":5: [link] endpoint", "'192.0.2.256' is not an IP address" },
 	{ NODE "[link]\nendpoint = 192.0.2.1:x\n", ":5: [link] endpoint", "'192.0.2.1:x' is not ADDRESS or ADDRESS:PORT" },

@@ -191,8 +191,11 @@ static const struct edit edits[] = {
 	{ "pair with nobody", RAW("\x82\x01\x58\x20\xd1"), "\x82\x00\x58\x20\xd1", "atr-prepare.pairs", "no member's" },
 	{ "suite 0", RAW("\x04\x01\x05"), "\x04\x00\x05", "atr-prepare.suite", "is 0" },
 	{ "suite 4", RAW("\x04\x01\x05"), "\x04\x04\x05", "atr-prepare.suite", "is 4" },
-	{ "ATR 0", RAW("\xb1\x01\x01\x02"), "\xb1\x01\x00\x02", "atr-prepare.atr-id", "is 0" },
+	{ "ATR 0", RAW("\xb2\x01\x01\x02"), "\xb2\x01\x00\x02", "atr-prepare.atr-id", "is 0" },
 	{ "freshness that goes without saying", RAW("\x11\x02"), "\x11\x01", "atr-prepare.freshness", "is 1" },
+	{ "group that is an address", RAW("\x82\x44\xef\x07\x06"), "\x82\x44\xf0\x07\x06", "atr-prepare.group.address",
+	  "is no multicast group" },
+	{ "group with TTL 0", RAW("\x06\x2d\x03"), "\x06\x2d\x00", "atr-prepare.group.ttl", "is 0" },
 	{ "generation 0", RAW("\x0b\x03\x0c"), "\x0b\x00\x0c", "atr-prepare.generation", "is 0" },
 };
 
@@ -242,6 +245,7 @@ static void spoil_pair_order(struct msg *m) { m->prepare.pairs[1].index = 1; }
 static void spoil_self(struct msg *m) { m->prepare.self = 3; }
 static void spoil_order(struct msg *m) { m->prepare.members[2].index = 1; }
 static void spoil_members(struct msg *m) { m->prepare.n_members = 0; }
+static void spoil_group(struct msg *m) { m->prepare.group.addr[0] = 192; }
 static void spoil_prefixes(struct msg *m) { m->prepare.members[0].n_prefixes = ADDRESSES_MAX + 1; }
 static void spoil_prefix(struct msg *m) { m->prepare.members[0].prefixes[0].prefix_len = 31; }
 static void spoil_long_prefix(struct msg *m) { m->prepare.addresses[0].prefix_len = 33; }
@@ -261,7 +265,7 @@ static const struct { enum msg_type type; void (*spoil)(struct msg *m); } spoilt
 	{ MSG_EVENTS, spoil_member }, { MSG_EVENTS, spoil_high_member }, { MSG_EVENTS, spoil_kind },
 	{ MSG_ATR_PREPARE, spoil_chain }, { MSG_ATR_PREPARE, spoil_pairs }, { MSG_ATR_PREPARE, spoil_pair_order },
 	{ MSG_ATR_PREPARE, spoil_self }, { MSG_ATR_PREPARE, spoil_order }, { MSG_ATR_PREPARE, spoil_members },
-	{ MSG_ATR_PREPARE, spoil_prefixes }, { MSG_ATR_PREPARE, spoil_prefix }, { MSG_ATR_PREPARE, spoil_long_prefix },
+	{ MSG_ATR_PREPARE, spoil_group }, { MSG_ATR_PREPARE, spoil_prefixes }, { MSG_ATR_PREPARE, spoil_prefix }, { MSG_ATR_PREPARE, spoil_long_prefix },
 	{ MSG_ATR_PREPARE, spoil_port }, { MSG_ATR_ACTIVATE, spoil_generation }, { MSG_ATR_DELETE, spoil_atr },
 	{ MSG_LINK_NEXT, spoil_next }, { MSG_INVENTORY, spoil_key }, { MSG_INVENTORY, spoil_json },
 	{ MSG_INVENTORY, spoil_nodes },
@@ -347,6 +351,40 @@ static void strict_freshness_is_not_written(void **state)
 	assert_int_equal(again.prepare.freshness, 1);
 }
 
+static void no_group_is_not_written(void **state)
+{
+	_cleanup_secret_ struct akm_secret s = {}, with = encoded_sample(MSG_ATR_PREPARE);
+	_cleanup_msg_ struct msg m = {}, again = {};
+	struct akm_error err;
+
+	(void)state;
+	assert_int_equal(msg_decode(with.data, with.len, &m, &err), 0);
+	assert_int_equal(m.prepare.group.addr_len, 4);
+	assert_int_equal(m.prepare.group.ttl, 3);
+	m.prepare.group.addr_len = 0;
+	s = encoded(&m);
+	assert_int_equal(s.len, with.len - 8);
+	assert_int_equal(msg_decode(s.data, s.len, &again, &err), 0);
+	assert_int_equal(again.prepare.group.addr_len, 0);
+}
+
+static void groups_beyond_the_node(void **state)
+{
+	static const struct { struct msg_group g; bool valid; } groups[] = {
+		{ { { 224, 0, 0, 1 }, 4, 1 }, true }, { { { 239, 255, 255, 255 }, 4, 255 }, true },
+		{ { { 223, 255, 255, 255 }, 4, 1 }, false }, { { { 240, 0, 0, 0 }, 4, 1 }, false },
+		{ { { 239, 7, 6, 45 }, 4, 0 }, false }, { { { 239, 7, 6, 45 }, 0, 1 }, false },
+		{ { { 0xff, 0x02, [15] = 1 }, 16, 1 }, true }, { { { 0xff, 0x3e, [15] = 1 }, 16, 1 }, true },
+		{ { { 0xff, 0x01, [15] = 1 }, 16, 1 }, false }, { { { 0xff, 0x31, [15] = 1 }, 16, 1 }, false },
+		{ { { 0xff, 0x10, [15] = 1 }, 16, 1 }, false }, { { { 0xfe, 0x02, [15] = 1 }, 16, 1 }, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
+		if (msg_group_valid(&groups[i].g) != groups[i].valid)
+			fail_msg("group %zu", i);
+}
+
 static void minimal_messages_pass(void **state)
 {
 	struct msg m = { .type = MSG_HEARTBEAT };
@@ -418,6 +456,8 @@ int main(void)
 		cmocka_unit_test(every_message_comes_back_as_it_was),
 		cmocka_unit_test(prepare_keeps_its_meaning),
 		cmocka_unit_test(strict_freshness_is_not_written),
+		cmocka_unit_test(no_group_is_not_written),
+		cmocka_unit_test(groups_beyond_the_node),
 		cmocka_unit_test(minimal_messages_pass),
 		cmocka_unit_test(nothing_stays_in_the_secure_heap),
 		cmocka_unit_test(schema_has_the_same_numbers),

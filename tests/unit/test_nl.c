@@ -71,7 +71,8 @@
 	"01000000b8000f800c00020064000000000000000c00030065000000000000000c00040066000000000000000c00050067000000" \
 	"000000000c00060068000000000000000c00070069000000000000000c0008006a000000000000000c0009006b00000000000000" \
 	"0c000a006c000000000000000c000b006d000000000000000c000c006e000000000000000c000d006f000000000000000c000e00" \
-	"70000000000000000c000f0071000000000000000c0010007200000000000000"
+	"70000000000000000c000f0071000000000000000c0010007200000000000000" \
+	"08001300ef07062d08001400020000000500150003000000"
 
 #define ANS_DEV_BARE \
 	"01010000080001000600000009000200616b6d3200000000"
@@ -117,6 +118,12 @@
 
 #define ANS_LINK_GONE_VETH \
 	"0000000005000000000000000000000009000300616b6d3100000000100012800900010076657468000000"
+
+/* ifinfomsg, IFNAME */
+#define ANS_ETH0 "000000000500000000000000000000000900030065746830" "00000000"
+#define ANS_ETH1 "000000000600000000000000000000000900030065746831" "00000000"
+#define ANS_ETH0_PORT "070000000500000000000000000000000900030065746830" "00000000"
+#define ANS_ETH0_RENAMED "00000000050000000000000000000000090003006c616e30" "00000000"
 
 /* … NEW_NETNSID: it moved */
 #define ANS_LINK_MOVED \
@@ -302,7 +309,7 @@ static void done(struct answer *a, int flags, uint32_t seq, int error)
 static struct nl *nl;
 static struct event_base *base;
 static struct nl_event events[8];
-static size_t n_events, n_lost, n_changed[NL_MODULE_BACK + 1];
+static size_t n_events, n_lost, n_changed[NL_GROUP_LINK_THERE + 1];
 static bool event_asks;
 static struct akm_error err;
 
@@ -451,6 +458,20 @@ static void test_dev_set(void **state)
 	r = nl_dev_set(nl, &d, 1U << AKM_A_DEV_STATS | 1U << AKM_A_DEV_PORT, &err);
 	expect_error(r, -EINVAL, "akm1", "fields 0x8000 cannot be set");
 	assert_int_equal(n_sent, 3);
+}
+
+static void test_dev_set_group(void **state)
+{
+	struct nl_dev d = { .ifname = "akm1", .group = { { 239, 7, 6, 45 }, 4, 3 }, .group_link = 2 };
+
+	(void)state;
+	reset();
+	kernel = ack;
+	assert_int_equal(nl_dev_set(nl, &d, 1U << AKM_A_DEV_GROUP, &err), 0);
+	expect_request(0, FAMILY, 0, "0201000009000200616b6d310000000008001300ef07062d08001400020000000500150003000000");
+	d.group.addr_len = 0;
+	assert_int_equal(nl_dev_set(nl, &d, 1U << AKM_A_DEV_GROUP, &err), 0);
+	expect_request(1, FAMILY, 0, "0201000009000200616b6d310000000004001300");
 }
 
 static void test_member(void **state)
@@ -654,6 +675,10 @@ static void test_dev_get(void **state)
 	assert_int_equal(d.members, 5);
 	assert_int_equal(d.generations, 2);
 	assert_int_equal(d.active, 7);
+	assert_int_equal(d.group.addr_len, 4);
+	assert_memory_equal(d.group.addr, "\xef\x07\x06\x2d", 4);
+	assert_int_equal(d.group.ttl, 3);
+	assert_int_equal(d.group_link, 2);
 	for (i = AKM_A_STATS_RX_PACKETS; i <= AKM_A_STATS_TX_DROPPED; i++)
 		assert_int_equal(d.stats.v[i], 100 + i - AKM_A_STATS_RX_PACKETS);
 	for (; i <= AKM_A_STATS_MAX; i++)	/* an older module does not count these */
@@ -1162,6 +1187,56 @@ static void test_device_gone(void **state)
 	assert_int_equal(n_lost, 0);
 }
 
+static void answer_eth0(const struct nlmsghdr *request)
+{
+	uint8_t bytes[64];
+
+	put_message(next_answer(), RTM_NEWLINK, 0, request->nlmsg_seq, bytes, unhex(ANS_ETH0, bytes));
+	ack(request);
+}
+
+static void answer_no_link(const struct nlmsghdr *request)
+{
+	put_error(next_answer(), request, -ENODEV, NULL, 0, 0);
+}
+
+/* The link on which groups are: told when it comes, goes, is called otherwise; not what others do. */
+static void test_group_link(void **state)
+{
+	uint32_t index = 0;
+	int r;
+
+	(void)state;
+	reset();
+	link_message(RTM_NEWLINK, ANS_ETH0);
+	assert_int_equal(n_changed[NL_GROUP_LINK_THERE], 0);
+	r = nl_group_link_index(nl, &index, &err);
+	expect_error(r, -ENODEV, "group", "no link is named for it");
+	nl_group_link(nl, "eth0");
+	kernel = answer_eth0;
+	assert_int_equal(nl_group_link_index(nl, &index, &err), 0);
+	assert_int_equal(index, 5);
+	link_message(RTM_NEWLINK, ANS_ETH1);
+	link_message(RTM_DELLINK, ANS_ETH1);
+	link_message(RTM_DELLINK, ANS_ETH0_PORT);
+	assert_int_equal(n_changed[NL_GROUP_LINK_THERE] + n_changed[NL_GROUP_LINK_GONE], 0);
+	link_message(RTM_DELLINK, ANS_ETH0);
+	assert_int_equal(n_changed[NL_GROUP_LINK_GONE], 1);
+	assert_int_equal(n_changed[NL_GROUP_LINK_THERE], 0);
+	link_message(RTM_NEWLINK, ANS_ETH0);
+	assert_int_equal(n_changed[NL_GROUP_LINK_THERE], 1);
+	/* It has another name now. */
+	link_message(RTM_NEWLINK, ANS_ETH0_RENAMED);
+	assert_int_equal(n_changed[NL_GROUP_LINK_GONE], 2);
+	assert_int_equal(n_changed[NL_DEVICE_GONE], 0);
+	kernel = answer_no_link;
+	r = nl_group_link_index(nl, &index, &err);
+	expect_error(r, -ENODEV, "eth0", "No such device");
+	link_message(RTM_NEWLINK, ANS_ETH0_RENAMED);
+	assert_int_equal(n_changed[NL_GROUP_LINK_GONE], 2);
+	nl_group_link(nl, "");
+}
+
 /* Who is told of an event asks the kernel at once; a second event waits in the same datagram. */
 static void test_event_asks(void **state)
 {
@@ -1294,11 +1369,11 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_open), T(test_open_refused), T(test_dev_set), T(test_member), T(test_install), T(test_install_large),
+		T(test_open), T(test_open_refused), T(test_dev_set), T(test_dev_set_group), T(test_member), T(test_install), T(test_install_large),
 		T(test_install_stops), T(test_request_too_long), T(test_dev_get), T(test_dev_get_nothing), T(test_broken_answers),
 		T(test_dump), T(test_dump_interrupted), T(test_dump_nested), T(test_member_each), T(test_generation_each),
 		T(test_bad_row), T(test_errors), T(test_odd_errors), T(test_silence), T(test_answers_of_others), T(test_events),
-		T(test_events_lost), T(test_module_reloaded), T(test_module_reloaded_unheard), T(test_device_gone),
+		T(test_events_lost), T(test_module_reloaded), T(test_module_reloaded_unheard), T(test_device_gone), T(test_group_link),
 		T(test_event_asks), T(test_link_requests), T(test_addresses),
 	};
 

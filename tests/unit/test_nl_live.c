@@ -120,6 +120,23 @@ static void set_member(uint16_t index)
 	OK(nl_member_set(nl, IFNAME, &m, 7645, &err));
 }
 
+/* lo knows no multicast, another akm device has no link to be on: what is refused here is right all the same. */
+static void set_group(void)
+{
+	struct nl_dev d = { .ifname = IFNAME, .group = { { 239, 7, 6, 45 }, 4, 3 }, .group_link = 4711 }, got;
+
+	expect_refusal(nl_dev_set(nl, &d, BIT(AKM_A_DEV_GROUP), &err), -ENODEV, "group-link");
+	nl_group_link(nl, "lo");
+	OK(nl_group_link_index(nl, &d.group_link, &err));
+	assert_int_equal(d.group_link, if_nametoindex("lo"));
+	expect_refusal(nl_dev_set(nl, &d, BIT(AKM_A_DEV_GROUP), &err), -EOPNOTSUPP, "group-link");
+	nl_group_link(nl, "");
+	d.group.addr_len = 0;
+	OK(nl_dev_set(nl, &d, BIT(AKM_A_DEV_GROUP), &err));
+	OK(nl_dev_get(nl, IFNAME, &got, &err));
+	assert_int_equal(got.group.addr_len, 0);
+}
+
 static void test_device(void **state)
 {
 	struct nl_dev d;
@@ -147,6 +164,7 @@ static void test_device(void **state)
 	expect_refusal(nl_dev_set(nl, &identity, BIT(AKM_A_DEV_FLOW_PORT_LOW), &err), -EINVAL, "flow-port-high");
 	nl_flow_ports(nl, 0, 0);
 	OK(nl_dev_set(nl, &identity, BIT(AKM_A_DEV_FLOW_PORT_LOW), &err));
+	set_group();
 	OK(nl_dev_up(nl, IFNAME, true, &err));
 	expect_refusal(nl_dev_add(nl, IFNAME, &err), -EEXIST, IFNAME);
 }

@@ -90,7 +90,7 @@ static void test_replace(void **state)
 
 	(void)state;
 	ask_ok(M, "atr-create", "{\"members\":[\"EdgeNodeB\",\"EdgeNodeC\",\"EdgeNodeD\"],\"label\":\"second\","
-				"\"suite\":\"chacha20-poly1305\",\"epoch_interval\":3600000,\"freshness\":\"epoch\"}");
+				"\"suite\":\"chacha20-poly1305\",\"epoch_interval\":3600000,\"freshness\":\"epoch\",\"group\":\"ff05::7645\",\"ttl\":9}");
 	ask_ok(M, "node-evict", "{\"node\":\"EdgeNodeD\"}");
 	until(root_knows("EdgeNodeD", "MgmtMod", "evicted"));
 	for (size_t i = 0; i < 3; i++)
@@ -119,6 +119,8 @@ static void test_replace(void **state)
 	assert_string_equal(text_at(answer, "suite"), "chacha20-poly1305");
 	assert_int_equal(number_at(answer, "epoch_interval"), 3600000);
 	assert_string_equal(text_at(answer, "freshness"), "epoch");
+	assert_string_equal(text_at(answer, "group"), "ff05::7645");
+	assert_int_equal(number_at(answer, "ttl"), 9);
 	assert_string_equal(text_at(answer, "members.1.addresses.0"), "10.77.2.2/24");
 	json_object_put(answer);
 	until(root_knows("EdgeNodeA", "MgmtMod2", "provisioned"));

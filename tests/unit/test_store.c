@@ -113,7 +113,7 @@ static struct store_atr atr(uint32_t id, struct store_member *members, size_t n)
 {
 	struct store_atr a = {
 		.id = id, .suite = 1, .port = 7645, .epoch_interval_ms = UINT32_MAX, .epoch_grace_ms = 5000,
-		.freshness = 2, .fallback = false, .definition = 9, .last_generation = 4, .n_members = n, .members = members,
+		.freshness = 2, .fallback = false, .group = { { 239, 7, 6, 45 }, 4, 3 }, .definition = 9, .last_generation = 4, .n_members = n, .members = members,
 		.subnet4 = { .addr = { 10, 77, 0, 0 }, .addr_len = 4, .prefix_len = 16 },
 		.subnet6 = { .addr = { 0xfd, 1 }, .addr_len = 16, .prefix_len = 64 },
 	};
@@ -257,8 +257,8 @@ static void test_other_program(void **state)
 static void test_versions(void **state)
 {
 	(void)state;
-	tamper("PRAGMA user_version = 4");
-	refuse_open(-EBADMSG, "has schema version 4, this akmd knows 3: use the newer akmd");
+	tamper("PRAGMA user_version = 5");
+	refuse_open(-EBADMSG, "has schema version 5, this akmd knows 4: use the newer akmd");
 	tamper("PRAGMA user_version = 0");
 	refuse_open(-EBADMSG, "damaged: schema version 0");
 	tamper("PRAGMA user_version = -1");
@@ -652,6 +652,7 @@ static void test_atr(void **state)
 	assert_int_equal(got.epoch_interval_ms, UINT32_MAX);
 	assert_int_equal(got.epoch_grace_ms, 5000);
 	assert_int_equal(got.freshness, 2);
+	assert_memory_equal(&got.group, &a.group, sizeof(a.group));
 	assert_false(got.fallback);
 	assert_int_equal(got.definition, 9);
 	assert_int_equal(got.last_generation, 4);
@@ -670,23 +671,29 @@ static void test_atr(void **state)
 /* A database of an older version is brought up to date where it lies, and is the same as a new one afterwards. */
 static void test_upgrade(void **state)
 {
+	static const char *const to_version[] = {
+		NULL, "PRAGMA user_version = 1", "PRAGMA user_version = 2", "PRAGMA user_version = 3", "PRAGMA user_version = 4",
+	};
 	struct store_member m[1] = { member(0, 1) };
 	struct store_atr a = atr(1, m, 1), got;
 
 	(void)state;
 	three_nodes();
 	assert_int_equal(store_atr_put(st, &a), 0);
-	for (int version = 1; version <= 3; version++) {
-		if (version == 1)
-			tamper("ALTER TABLE atr DROP COLUMN fallback; ALTER TABLE atr DROP COLUMN freshness;"
-			       "PRAGMA user_version = 1");
-		if (version == 2)
-			tamper("ALTER TABLE atr DROP COLUMN fallback; PRAGMA user_version = 2");
+	for (int version = 1; version <= 4; version++) {
+		if (version <= 3)
+			tamper("ALTER TABLE atr DROP COLUMN group_ttl; ALTER TABLE atr DROP COLUMN group_addr");
+		if (version <= 2)
+			tamper("ALTER TABLE atr DROP COLUMN fallback");
+		if (version <= 1)
+			tamper("ALTER TABLE atr DROP COLUMN freshness");
+		tamper(to_version[version]);
 		reopen();
 		assert_int_equal(store_atr_get(st, 1, &got), 0);
 		assert_int_equal(got.definition, 9);
 		assert_int_equal(got.freshness, 1);	/* as it was: strict */
 		assert_true(got.fallback);		/* as every new one has it */
+		assert_int_equal(got.group.addr_len, 0);
 		store_atr_free(&got);
 	}
 	assert_int_equal(store_atr_put(st, &a), 0);

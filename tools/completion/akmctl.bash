@@ -36,7 +36,7 @@ _akmctl_words() { # "OBJECT VERB" or OBJECT
 	"node evict") echo "reason" ;;
 	"manager provision") echo "via endpoint hardware" ;;
 	"manager replace") echo "with via hardware" ;;
-	"atr create") echo "members label id suite port subnet subnet6 epoch-interval epoch-grace freshness fallback" ;;
+	"atr create") echo "members label id suite port subnet subnet6 epoch-interval epoch-grace freshness fallback group ttl" ;;
 	"atr rekey") echo "reason" ;;
 	"acknowledge") echo "until" ;;
 	"events") echo "-f since limit" ;;
