@@ -5,6 +5,12 @@
 group=239.7.6.46
 gossips=()
 
+# What a processor has received and not looked at yet waits in a queue of 1000 packets, for all interfaces together.
+# A machine that had to wait has more in hand at once: members catch up with what they have to say. Of the machine.
+widen_backlog() {
+	sysctl -qw net.core.netdev_max_backlog=300000
+}
+
 spoil() { # LETTER "NETEM-WORDS FOR DATA" "… FOR MANAGEMENT": what goes to it
 	local data management
 	read -ra data <<<"$2"
