@@ -62,6 +62,22 @@ int keystore_challenge(struct keystore *ks, const struct keystore_identity *peer
 		       struct akm_blob *ret_challenge, struct akm_secret *ret_secret);
 int keystore_answer(struct keystore *ks, const struct akm_blob *challenge, struct akm_secret *ret_secret);
 
+/*
+ * Attestation. The AK signs nothing but what this TPM made itself, and never leaves it. *ret_public is a marshalled
+ * TPM2B_PUBLIC. keystore_ak_challenge() is keystore_challenge() for the peer's AK in place of its storage parent.
+ */
+int keystore_ak_create(struct keystore *ks, struct akm_blob *ret_ak, struct akm_blob *ret_public);
+int keystore_ak_challenge(struct keystore *ks, const struct keystore_identity *peer, const struct akm_blob *ak_public,
+			  struct akm_blob *ret_challenge, struct akm_secret *ret_secret);
+int keystore_ak_answer(struct keystore *ks, const struct akm_blob *ak, const struct akm_blob *challenge,
+		       struct akm_secret *ret_secret);
+/* TPM2_Quote over the PCRs of the bit mask @pcrs, SHA-256 bank. quote.h judges it. */
+struct keystore_quote { struct akm_blob attest, signature; };	/* marshalled TPMS_ATTEST, TPMT_SIGNATURE */
+void keystore_quote_free(struct keystore_quote *q);
+int keystore_quote(struct keystore *ks, const struct akm_blob *ak, uint32_t pcrs,
+		   const uint8_t qualifying[AKM_DIGEST_LEN], struct keystore_quote *ret);
+#define KEYSTORE_PCRS	24		/* TCG PC Client Platform TPM Profile, 4.6: PCR 0 … 23 */
+
 /* Root: the policy signing key and the domain storage key. The blob goes to the root's store. */
 int keystore_domain_create(struct keystore *ks, struct akm_blob *ret_domain);
 /* Root: the domain storage key for one manager's TPM, approved by the policy signing key for it alone. */

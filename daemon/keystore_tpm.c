@@ -230,31 +230,40 @@ static int make_credential(struct ks_op *op, ESYS_TR ek, const TPM2B_NAME *objec
 	return 0;
 }
 
-int keystore_challenge(struct keystore *ks, const struct keystore_identity *peer,
-		       struct akm_blob *ret_challenge, struct akm_secret *ret_secret)
+int ks_challenge(struct keystore *ks, const struct keystore_identity *peer, const TPM2B_NAME *object,
+		 struct akm_blob *ret_challenge, struct akm_secret *ret_secret)
 {
 	struct ks_parts challenge = { .type = KS_BLOB_CHALLENGE };
 	_cleanup_secret_ struct akm_secret secret = {};
-	TPM2B_PUBLIC ek_public, parent_public;
 	_cleanup_op_ struct ks_op op = {};
-	TPM2B_NAME parent_name;
+	TPM2B_PUBLIC ek_public;
 	ESYS_TR ek;
 	int r;
 
 	r = peer_ek(ks, peer, &ek_public);
-	r = r ?: ks_peer_parent(ks, peer, &parent_public, &parent_name);
 	r = r ?: akm_secret_random(CREDENTIAL_LEN, &secret);
 	r = r ?: ks_op_begin_srk(ks, &op);
 	if (r < 0)
 		return r;
 	ks_release(&op, &op.srk);
 	r = ks_load_public(&op, &ek_public, &ek);
-	r = r ?: make_credential(&op, ek, &parent_name, &secret, &challenge);
+	r = r ?: make_credential(&op, ek, object, &secret, &challenge);
 	r = r ?: ks_blob_encode(&challenge, ret_challenge);
 	if (r < 0)
 		return r;
 	*ret_secret = akm_secret_take(&secret);
 	return 0;
+}
+
+int keystore_challenge(struct keystore *ks, const struct keystore_identity *peer,
+		       struct akm_blob *ret_challenge, struct akm_secret *ret_secret)
+{
+	TPM2B_PUBLIC parent_public;
+	TPM2B_NAME parent_name;
+	int r;
+
+	r = ks_peer_parent(ks, peer, &parent_public, &parent_name);
+	return r ?: ks_challenge(ks, peer, &parent_name, ret_challenge, ret_secret);
 }
 
 static int ek_load(struct ks_op *op, ESYS_TR *ret)
@@ -276,28 +285,35 @@ static int ek_load(struct ks_op *op, ESYS_TR *ret)
 	return ks_fail(op, "TPM2_PolicySecret", rc);
 }
 
-int keystore_answer(struct keystore *ks, const struct akm_blob *challenge, struct akm_secret *ret_secret)
+int ks_answer(struct ks_op *op, ESYS_TR object, const struct ks_parts *challenge, struct akm_secret *ret_secret)
 {
 	_cleanup_(digest_freep) TPM2B_DIGEST *credential = NULL;
-	_cleanup_op_ struct ks_op op = {};
-	struct ks_parts parts;
 	ESYS_TR ek;
 	TSS2_RC rc;
+	int r;
+
+	r = ek_load(op, &ek);
+	/* The answer is the secret that proves who we are. */
+	r = r ?: ks_session_crypt(op, op->session, KS_CRYPT_RESPONSE);
+	if (r < 0)
+		return r;
+	rc = Esys_ActivateCredential(op->esys, object, ek, op->session, op->policy, ESYS_TR_NONE,
+				     &challenge->credential, &challenge->seed, &credential);
+	r = ks_fail_input(op, "TPM2_ActivateCredential", rc, -EKEYREJECTED);
+	return r ?: akm_secret_dup(credential->buffer, credential->size, ret_secret);
+}
+
+int keystore_answer(struct keystore *ks, const struct akm_blob *challenge, struct akm_secret *ret_secret)
+{
+	_cleanup_op_ struct ks_op op = {};
+	struct ks_parts parts;
 	int r;
 
 	r = ks_blob_decode(challenge, KS_BLOB_CHALLENGE, &parts);
 	if (r < 0)
 		return ks_refuse(ks, r, "not a challenge");
 	r = ks_op_begin_srk(ks, &op);
-	r = r ?: ek_load(&op, &ek);
-	/* The answer is the secret that proves who we are. */
-	r = r ?: ks_session_crypt(&op, op.session, KS_CRYPT_RESPONSE);
-	if (r < 0)
-		return r;
-	rc = Esys_ActivateCredential(op.esys, op.srk, ek, op.session, op.policy, ESYS_TR_NONE, &parts.credential,
-				     &parts.seed, &credential);
-	r = ks_fail_input(&op, "TPM2_ActivateCredential", rc, -EKEYREJECTED);
-	return r ?: akm_secret_dup(credential->buffer, credential->size, ret_secret);
+	return r ?: ks_answer(&op, op.srk, &parts, ret_secret);
 }
 
 static int key_parent(struct ks_op *op, const struct akm_blob *domain, const struct ks_parts *key, ESYS_TR *ret)

@@ -5,6 +5,7 @@
  *
  *   keystore_tpm.c		the public interface: open, identity, proof, HMAC, sealing
  *   keystore_tpm_dup.c		policies, duplication, import
+ *   keystore_tpm_quote.c	the attestation key and its quotes
  *   keystore_tpm_nv.c		counters and the EK certificate in NV memory
  *   keystore_tpm_op.c		one operation: sessions, primaries, loaded handles
  *   keystore_tpm_object.c	templates, checks of a peer's public areas, policy digests
@@ -61,6 +62,7 @@ enum ks_blob_type {
 	KS_BLOB_DUP_DOMAIN,		/* on its way to a manager */
 	KS_BLOB_DUP_KEY,		/* on its way to a manager or node */
 	KS_BLOB_CHALLENGE,
+	KS_BLOB_AK,			/* attestation key, at a node */
 };
 
 /* The parts of a blob; which of them count depends on its type. No part is a secret outside its TPM. */
@@ -92,6 +94,7 @@ extern const TPM2B_PUBLIC ks_template_signer;
 extern const TPM2B_PUBLIC ks_template_domain;
 extern const TPM2B_PUBLIC ks_template_pair;
 extern const TPM2B_PUBLIC ks_template_sealed;
+extern const TPM2B_PUBLIC ks_template_ak;
 extern const TPMT_SYM_DEF_OBJECT ks_inner_wrapper;
 
 /* Same kind, attributes and policy as @template; the key material and size fields of unique may differ. */
@@ -104,6 +107,8 @@ int ks_policy_duplication_select(const TPM2B_NAME *object, const TPM2B_NAME *par
 /* Part 3, 23.16, with an empty policyRef. */
 int ks_policy_authorize(const TPM2B_NAME *signer, TPM2B_DIGEST *ret);
 int ks_sha256(const void *data, size_t len, TPM2B_DIGEST *ret);
+/* Part 1, "Qualified Name": that of a key named @key under a primary storage key named @parent of the owner's hierarchy. */
+int ks_qualified_name(const TPM2B_NAME *parent, const TPM2B_NAME *key, TPM2B_NAME *ret);
 
 /* --- keystore_tpm_op.c: one operation and what it holds in the TPM ------------ */
 
@@ -192,6 +197,13 @@ static inline void ks_esys_freep(void *p)
 int ks_duplicate(struct ks_op *op, ESYS_TR object, ESYS_TR parent, struct ks_parts *dup);
 int ks_peer_parent(struct keystore *ks, const struct keystore_identity *peer, TPM2B_PUBLIC *ret_public,
 		   TPM2B_NAME *ret_name);
+
+/* --- keystore_tpm.c, for keystore_tpm_quote.c ----------------------------------- */
+
+int ks_challenge(struct keystore *ks, const struct keystore_identity *peer, const TPM2B_NAME *object,
+		 struct akm_blob *ret_challenge, struct akm_secret *ret_secret);
+/* @object: what the credential is about; with @op ready, whose SRK stays loaded. */
+int ks_answer(struct ks_op *op, ESYS_TR object, const struct ks_parts *challenge, struct akm_secret *ret_secret);
 
 /* --- keystore_tpm_nv.c --------------------------------------------------------- */
 

@@ -48,6 +48,7 @@ static const struct field schema[][FIELDS_MAX + 1] = {
 	[KS_BLOB_DUP_DOMAIN] = { F_PARENT, F_PUBLIC, F_PRIVATE, F_INNER, F_SEED },
 	[KS_BLOB_DUP_KEY] = { F_PARENT, F_PUBLIC, F_PRIVATE, F_INNER, F_SEED },
 	[KS_BLOB_CHALLENGE] = { F_CREDENTIAL, F_SEED },
+	[KS_BLOB_AK] = { F_PARENT, F_PUBLIC, F_PRIVATE },
 };
 
 static TSS2_RC marshal(enum kind kind, const void *part, uint8_t *buf, size_t size, size_t *at)

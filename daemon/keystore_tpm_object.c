@@ -142,6 +142,26 @@ const TPM2B_PUBLIC ks_template_sealed = {
 	},
 };
 
+/*
+ * An attestation key: sign and restricted (part 2, 8.3, TPMA_OBJECT), so that it signs nothing that begins with
+ * TPM_GENERATED_VALUE but what this TPM has made itself.
+ */
+const TPM2B_PUBLIC ks_template_ak = {
+	.publicArea = {
+		.type = TPM2_ALG_ECC,
+		.nameAlg = TPM2_ALG_SHA256,
+		.objectAttributes = TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT |
+			TPMA_OBJECT_SENSITIVEDATAORIGIN | TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_NODA |
+			TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_SIGN_ENCRYPT,
+		.parameters.eccDetail = {
+			.symmetric.algorithm = TPM2_ALG_NULL,
+			.scheme = { .scheme = TPM2_ALG_ECDSA, .details.ecdsa.hashAlg = TPM2_ALG_SHA256 },
+			.curveID = TPM2_ECC_NIST_P256,
+			.kdf.scheme = TPM2_ALG_NULL,
+		},
+	},
+};
+
 /* Compared in marshalled form: a memcmp of the C unions would see padding. */
 static bool parameters_equal(const TPMT_PUBLIC *a, const TPMT_PUBLIC *b)
 {
@@ -176,6 +196,14 @@ int ks_sha256(const void *data, size_t len, TPM2B_DIGEST *ret)
 	return 0;
 }
 
+static void name_from(const TPM2B_DIGEST *digest, TPM2B_NAME *ret)
+{
+	ret->name[0] = TPM2_ALG_SHA256 >> 8;
+	ret->name[1] = TPM2_ALG_SHA256 & 0xff;
+	memcpy(ret->name + 2, digest->buffer, digest->size);
+	ret->size = (UINT16)(2 + digest->size);
+}
+
 int ks_name_of(const TPM2B_PUBLIC *public, TPM2B_NAME *ret)
 {
 	uint8_t buf[sizeof(TPMT_PUBLIC)];
@@ -187,18 +215,41 @@ int ks_name_of(const TPM2B_PUBLIC *public, TPM2B_NAME *ret)
 	    Tss2_MU_TPMT_PUBLIC_Marshal(&public->publicArea, buf, sizeof(buf), &len))
 		return -EPROTO;
 	r = ks_sha256(buf, len, &digest);
-	if (r)
-		return r;
-	ret->name[0] = TPM2_ALG_SHA256 >> 8;
-	ret->name[1] = TPM2_ALG_SHA256 & 0xff;
-	memcpy(ret->name + 2, digest.buffer, digest.size);
-	ret->size = (UINT16)(2 + digest.size);
-	return 0;
+	if (!r)
+		name_from(&digest, ret);
+	return r;
 }
 
 bool ks_name_equal(const TPM2B_NAME *a, const TPM2B_NAME *b)
 {
 	return a->size == b->size && !memcmp(a->name, b->name, a->size);
+}
+
+/* One step down: nameAlg | SHA-256(qualified name of the parent | name) */
+static int qualify(const void *above, size_t len, const TPM2B_NAME *name, TPM2B_NAME *ret)
+{
+	uint8_t in[2 * sizeof(TPMU_NAME)];
+	TPM2B_DIGEST digest;
+	int r;
+
+	if (len + name->size > sizeof(in))
+		return -EPROTO;
+	memcpy(in, above, len);
+	memcpy(in + len, name->name, name->size);
+	r = ks_sha256(in, len + name->size, &digest);
+	if (!r)
+		name_from(&digest, ret);
+	return r;
+}
+
+int ks_qualified_name(const TPM2B_NAME *parent, const TPM2B_NAME *key, TPM2B_NAME *ret)
+{
+	/* A hierarchy's name is its handle. */
+	static const uint8_t owner[] = { 0x40, 0x00, 0x00, 0x01 };
+	TPM2B_NAME above;
+	int r = qualify(owner, sizeof(owner), parent, &above);
+
+	return r ?: qualify(above.name, above.size, key, ret);
 }
 
 /* Room for: old digest, command code, two names, one flag. */

@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	memcpy(buf, data, len);
 	check(!ks_sha256(buf, len, &digest));
 	memcpy(buf + len, digest.buffer, digest.size);
-	for (int type = KS_BLOB_ROOT_DOMAIN; type <= KS_BLOB_CHALLENGE; type++)
+	for (int type = KS_BLOB_ROOT_DOMAIN; type <= KS_BLOB_AK; type++)
 		try_blob(&in, (enum ks_blob_type)type);
 	(void)keystore_key_name(&in, &hex);
 	return 0;

@@ -89,6 +89,24 @@ static void public_areas(void)
 	}
 }
 
+static void quotes(void)
+{
+	_cleanup_(keystore_quote_free) struct keystore_quote q = {};
+	static const uint8_t qualifying[32];
+	struct fake_tpm *t = fake_tpm_new(false);
+	uint8_t b[2048];
+	TPMS_ATTEST a;
+
+	make_ak(t);
+	fill_attest(t, 0x95, qualifying, &a);
+	attest_as_ak(t->ak, &a, &q);
+	put16(b, (unsigned int)q.attest.len);
+	memcpy(b + 2, q.attest.data, q.attest.len);
+	memcpy(b + 2 + q.attest.len, q.signature.data, q.signature.len);
+	seed("fuzz_quote", "sample", 0, b, 2 + q.attest.len + q.signature.len);
+	fake_tpm_free(t);
+}
+
 static void records(void)
 {
 	struct record r = { .label = "MgmtMod-A", .issuer = "MgmtMod", .subject = "A", .term = 1, .link_n = 2,
@@ -162,6 +180,7 @@ int main(int argc, char **argv)
 	provision_messages();
 	exchanges();
 	public_areas();
+	quotes();
 	records();
 	node_states();
 	texts();

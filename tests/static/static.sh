@@ -246,7 +246,7 @@ only() {
 check_layers() {
 	local c bad=0
 	mapfile -t c < <(files 'daemon/*.[ch]' 'tools/*.[ch]')
-	only '#include <tss2/' '^daemon/(keystore_tpm|tpmq|hwid)' "${c[@]}" || { echo "… use tss2"; bad=1; }
+	only '#include <tss2/' '^daemon/(keystore_tpm|tpmq|hwid|quote)' "${c[@]}" || { echo "… use tss2"; bad=1; }
 	only '#include <sqlite3.h>' '^daemon/store_sqlite' "${c[@]}" || { echo "… use SQLite"; bad=1; }
 	only '#include "(\.\./)?tests/' '^$' "${c[@]}" || { echo "… include tests"; bad=1; }
 	! grep -HE '#include "|now_ms\(\)|clock_gettime|fopen' daemon/policy{,_kind,_file}.c | grep -v 'include/akm-policy.h"' ||

@@ -8,6 +8,9 @@
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
 #include <pthread.h>
+#include <tss2/tss2_mu.h>
+
+#include "tpmpub.h"
 
 #define NAME_LEN 34
 
@@ -23,6 +26,13 @@ struct fake_tpm {
 	int fail;
 	bool cutting;
 	unsigned int cut_after;
+	EVP_PKEY *ak, *forger;		/* made when they are needed */
+	struct akm_blob ak_public, ak_name;
+	bool forging;
+	uint8_t measured;
+	uint32_t resets, restarts;
+	uint64_t clock_ms;
+	unsigned int quotes;
 };
 
 struct keystore { struct fake_tpm *t; };
@@ -126,6 +136,10 @@ void fake_tpm_free(struct fake_tpm *t)
 	pthread_mutex_unlock(&chips_lock);
 	EVP_PKEY_free(t->ek);
 	EVP_PKEY_free(t->parent);
+	EVP_PKEY_free(t->ak);
+	EVP_PKEY_free(t->forger);
+	akm_blob_free(&t->ak_public);
+	akm_blob_free(&t->ak_name);
 	akm_blob_free(&t->ek_public);
 	akm_blob_free(&t->ek_name);
 	akm_blob_free(&t->cert);
@@ -191,6 +205,32 @@ const struct akm_blob *fake_tpm_ek_public(struct fake_tpm *t)
 unsigned int fake_tpm_calls(struct fake_tpm *t)
 {
 	return t->calls;
+}
+
+void fake_tpm_measure(struct fake_tpm *t, uint8_t what)
+{
+	t->measured = what;
+}
+
+void fake_tpm_reset(struct fake_tpm *t)
+{
+	t->resets++;
+	t->restarts = 0;
+}
+
+void fake_tpm_set_back(struct fake_tpm *t)
+{
+	t->resets -= 2;
+}
+
+void fake_tpm_forge(struct fake_tpm *t)
+{
+	t->forging = !t->forging;
+}
+
+unsigned int fake_tpm_quotes(struct fake_tpm *t)
+{
+	return t->quotes;
 }
 
 /* Whose seed a name stands for; NULL: a TPM that is not here */
@@ -276,7 +316,193 @@ static int unwrap(const struct fake_tpm *t, char kind, const struct akm_blob *na
 	return unwrap_under(t->seed, kind, name->data, b, ret);
 }
 
+/* ---- attestation ---- */
+
+static void put_point(EVP_PKEY *key, TPMS_ECC_POINT *ret)
+{
+	BIGNUM *x = NULL, *y = NULL;
+
+	EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_EC_PUB_X, &x);
+	EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_EC_PUB_Y, &y);
+	ret->x.size = ret->y.size = 32;
+	BN_bn2binpad(x, ret->x.buffer, 32);
+	BN_bn2binpad(y, ret->y.buffer, 32);
+	BN_free(x);
+	BN_free(y);
+}
+
+static void ak_public_of(EVP_PKEY *key, struct akm_blob *ret)
+{
+	TPM2B_PUBLIC p = {
+		.publicArea = {
+			.type = TPM2_ALG_ECC,
+			.nameAlg = TPM2_ALG_SHA256,
+			.objectAttributes = 0x00050472,	/* sign, restricted, noDA, userWithAuth, … fixedTPM */
+			.parameters.eccDetail = {
+				.symmetric.algorithm = TPM2_ALG_NULL,
+				.scheme = { .scheme = TPM2_ALG_ECDSA, .details.ecdsa.hashAlg = TPM2_ALG_SHA256 },
+				.curveID = TPM2_ECC_NIST_P256,
+				.kdf.scheme = TPM2_ALG_NULL,
+			},
+		},
+	};
+	uint8_t buf[512];
+	size_t len = 0;
+
+	put_point(key, &p.publicArea.unique.ecc);
+	if (Tss2_MU_TPM2B_PUBLIC_Marshal(&p, buf, sizeof(buf), &len) || akm_blob_dup(buf, len, ret) < 0)
+		abort();
+}
+
+static void make_ak(struct fake_tpm *t)
+{
+	if (t->ak)
+		return;
+	t->ak = EVP_EC_gen("P-256");
+	t->forger = EVP_EC_gen("P-256");
+	ak_public_of(t->ak, &t->ak_public);
+	if (tpmpub_name(&t->ak_public, &t->ak_name) < 0)
+		abort();
+}
+
+/* nameAlg | SHA-256(above | name) */
+static void qualify(const void *above, size_t len, const void *name, uint8_t ret[NAME_LEN])
+{
+	uint8_t in[2 * NAME_LEN];
+
+	memcpy(in, above, len);
+	memcpy(in + len, name, NAME_LEN);
+	memcpy(ret, "\x00\x0b", 2);
+	EVP_Digest(in, len + NAME_LEN, ret + 2, NULL, EVP_sha256(), NULL);
+}
+
+/* Signs @data, whatever it is, with @key. */
+static void sign_as_ak(EVP_PKEY *key, const uint8_t *data, size_t len, struct akm_blob *ret)
+{
+	TPMT_SIGNATURE s = { .sigAlg = TPM2_ALG_ECDSA, .signature.ecdsa.hash = TPM2_ALG_SHA256 };
+	TPMS_SIGNATURE_ECDSA *e = &s.signature.ecdsa;
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	uint8_t der[80], buf[256];
+	const uint8_t *p = der;
+	size_t n = sizeof(der), out = 0;
+	ECDSA_SIG *sig;
+
+	if (EVP_DigestSignInit(md, NULL, EVP_sha256(), NULL, key) != 1 ||
+	    EVP_DigestSign(md, der, &n, data, len) != 1)
+		abort();
+	EVP_MD_CTX_free(md);
+	sig = d2i_ECDSA_SIG(NULL, &p, (long)n);
+	e->signatureR.size = e->signatureS.size = 32;
+	BN_bn2binpad(ECDSA_SIG_get0_r(sig), e->signatureR.buffer, 32);
+	BN_bn2binpad(ECDSA_SIG_get0_s(sig), e->signatureS.buffer, 32);
+	ECDSA_SIG_free(sig);
+	if (Tss2_MU_TPMT_SIGNATURE_Marshal(&s, buf, sizeof(buf), &out) || akm_blob_dup(buf, out, ret) < 0)
+		abort();
+}
+
+static void attest_as_ak(EVP_PKEY *key, const TPMS_ATTEST *a, struct keystore_quote *ret)
+{
+	uint8_t buf[sizeof(*a)];
+	size_t len = 0;
+
+	if (Tss2_MU_TPMS_ATTEST_Marshal(a, buf, sizeof(buf), &len) || akm_blob_dup(buf, len, &ret->attest) < 0)
+		abort();
+	sign_as_ak(key, buf, len, &ret->signature);
+}
+
+/* What a quote says; a test bends it before it is signed. */
+static void fill_attest(const struct fake_tpm *t, uint32_t pcrs, const uint8_t qualifying[32], TPMS_ATTEST *ret)
+{
+	TPMS_QUOTE_INFO *q = &ret->attested.quote;
+	uint8_t above[NAME_LEN];
+
+	*ret = (TPMS_ATTEST) {
+		.magic = TPM2_GENERATED_VALUE, .type = TPM2_ST_ATTEST_QUOTE, .extraData.size = 32,
+		.qualifiedSigner.size = NAME_LEN, .firmwareVersion = 7,
+		.clockInfo = { t->clock_ms, t->resets, t->restarts, TPM2_YES },
+	};
+	memcpy(ret->extraData.buffer, qualifying, 32);
+	qualify("\x40\x00\x00\x01", 4, t->parent_name.data, above);
+	qualify(above, NAME_LEN, t->ak_name.data, ret->qualifiedSigner.name);
+	q->pcrSelect.count = 1;
+	q->pcrSelect.pcrSelections[0] = (TPMS_PCR_SELECTION) {
+		TPM2_ALG_SHA256, 3, { (uint8_t)pcrs, (uint8_t)(pcrs >> 8), (uint8_t)(pcrs >> 16) },
+	};
+	q->pcrDigest.size = 32;
+	memset(q->pcrDigest.buffer, t->measured, 32);
+}
+
 /* ---- keystore.h ---- */
+
+void keystore_quote_free(struct keystore_quote *q)
+{
+	akm_blob_free(&q->attest);
+	akm_blob_free(&q->signature);
+}
+
+int keystore_ak_create(struct keystore *ks, struct akm_blob *ret_ak, struct akm_blob *ret_public)
+{
+	static const uint8_t nothing[32];
+	struct fake_tpm *t = ks->t;
+	int r = call(ks);
+
+	if (r < 0)
+		return r;
+	make_ak(t);
+	return wrap(t, 'A', &t->ak_name, nothing, ret_ak) ?:
+	       akm_blob_dup(t->ak_public.data, t->ak_public.len, ret_public);
+}
+
+int keystore_ak_challenge(struct keystore *ks, const struct keystore_identity *peer, const struct akm_blob *ak_public,
+			  struct akm_blob *ret_challenge, struct akm_secret *ret_secret)
+{
+	_cleanup_(akm_blob_free) struct akm_blob name = {};
+	_cleanup_secret_ struct akm_secret secret = {};
+	struct fake_tpm *t = chip_of(&peer->ek_name, true);
+	int r = call(ks);
+
+	if (!r && (!t || tpmpub_name(ak_public, &name) < 0))
+		r = -EPROTO;
+	r = r ?: akm_secret_random(32, &secret) ?: wrap(t, 'Q', &name, secret.data, ret_challenge);
+	if (!r)
+		*ret_secret = akm_secret_take(&secret);
+	return r;
+}
+
+int keystore_ak_answer(struct keystore *ks, const struct akm_blob *ak, const struct akm_blob *challenge,
+		       struct akm_secret *ret_secret)
+{
+	uint8_t secret[32] = {};
+	int r = call(ks);
+
+	(void)ak;
+	make_ak(ks->t);
+	r = r ?: unwrap(ks->t, 'Q', &ks->t->ak_name, challenge, secret);
+	if (r == -ENOKEY)
+		r = -EKEYREJECTED;
+	return r ?: akm_secret_dup(secret, sizeof(secret), ret_secret);
+}
+
+int keystore_quote(struct keystore *ks, const struct akm_blob *ak, uint32_t pcrs,
+		   const uint8_t qualifying[AKM_DIGEST_LEN], struct keystore_quote *ret)
+{
+	struct fake_tpm *t = ks->t;
+	uint8_t nothing[32];
+	TPMS_ATTEST a;
+	int r = call(ks);
+
+	if (r < 0)
+		return r;
+	make_ak(t);
+	r = unwrap(t, 'A', &t->ak_name, ak, nothing);
+	if (r < 0)
+		return r;
+	t->clock_ms++;
+	t->quotes++;
+	fill_attest(t, pcrs, qualifying, &a);
+	attest_as_ak(t->forging ? t->forger : t->ak, &a, ret);
+	return 0;
+}
 
 void keystore_identity_free(struct keystore_identity *id)
 {

@@ -24,5 +24,11 @@ void fake_tpm_mend(struct fake_tpm *t);
 void *fake_tpm_ek(struct fake_tpm *t);			/* EVP_PKEY */
 const struct akm_blob *fake_tpm_ek_public(struct fake_tpm *t);
 unsigned int fake_tpm_calls(struct fake_tpm *t);
+/* What its quotes say. While no call runs, as the others. */
+void fake_tpm_measure(struct fake_tpm *t, uint8_t what);	/* its PCRs are others from now on */
+void fake_tpm_reset(struct fake_tpm *t);		/* TPM Reset: resetCount grows */
+void fake_tpm_set_back(struct fake_tpm *t);		/* and falls: an older state of it */
+void fake_tpm_forge(struct fake_tpm *t);		/* quotes are signed by another key from now on, or again not */
+unsigned int fake_tpm_quotes(struct fake_tpm *t);	/* made so far */
 
 #endif /* KEYSTORE_FAKE_H */

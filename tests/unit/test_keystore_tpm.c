@@ -2,6 +2,7 @@
 /* The credential hierarchy on four software TPMs: what works, and what must fail. */
 #include "keystore_tpm.h"
 
+#include "quote.h"
 #include "support_keystore.h"
 
 static struct party root, mgr, mgr2, node;
@@ -608,6 +609,128 @@ static void random_is_random(void **state)
 	assert_ks(&node, keystore_random(node.ks, a, 0), 0);
 }
 
+/* ---- attestation ---- */
+
+#define PCRS 0x010095u		/* 0, 2, 4, 7, 16: the last is the debug PCR, which a test may extend and reset */
+
+static void quote(const struct akm_blob *ak, const struct quote_expect *want, struct quote_facts *ret)
+{
+	_cleanup_(keystore_quote_free) struct keystore_quote q = {};
+	struct akm_error err = {};
+
+	assert_ks(&node, keystore_quote(node.ks, ak, want->pcrs, want->qualifying, &q), 0);
+	if (quote_verify(want, &q.attest, &q.signature, ret, &err) < 0)
+		fail_msg("%s %s", err.field, err.reason);
+}
+
+static void extend_debug_pcr(struct party *p)
+{
+	TPML_DIGEST_VALUES digests = { .count = 1, .digests = { { .hashAlg = TPM2_ALG_SHA256 } } };
+	_cleanup_op_ struct ks_op op = {};
+
+	memset(&digests.digests[0].digest, 0x77, 32);
+	assert_ks(p, ks_op_begin(p->ks, &op), 0);
+	assert_int_equal(Esys_PCR_Extend(op.esys, ESYS_TR_PCR16, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &digests), 0);
+}
+
+static void pcrs_are_quoted(void **state)
+{
+	_cleanup_blob_ struct akm_blob ak = {}, public = {}, signer = {};
+	struct quote_facts first, same, extended, restarted;
+	struct quote_expect want = { .pcrs = PCRS, .qualifying = "of exactly 32 bytes, as it is.." };
+	struct akm_error err = {};
+
+	(void)state;
+	assert_ks(&node, keystore_ak_create(node.ks, &ak, &public), 0);
+	assert_int_equal(quote_signer(&public, &node.id.parent_name, &signer), 0);
+	want.ak_public = public;
+	want.signer = signer;
+	quote(&ak, &want, &first);
+	quote(&ak, &want, &same);
+	assert_memory_equal(first.digest, same.digest, sizeof(first.digest));
+	assert_int_equal(quote_follows(&first, &same, &err), 0);
+	assert_int_equal(quote_follows(&same, &first, &err), same.clock_ms > first.clock_ms ? -EKEYREJECTED : 0);
+	extend_debug_pcr(&node);
+	quote(&ak, &want, &extended);
+	assert_memory_not_equal(first.digest, extended.digest, sizeof(first.digest));
+	/* Without that PCR it is as before. */
+	want.pcrs &= ~(1u << 16);
+	quote(&ak, &want, &first);
+	extend_debug_pcr(&node);
+	quote(&ak, &want, &same);
+	assert_memory_equal(first.digest, same.digest, sizeof(first.digest));
+	/* The blob and the numbers outlive the power: resetCount has grown by one. */
+	tpm_power_off(node.tpm);
+	tpm_power_on(node.tpm);
+	party_reopen(&node);
+	quote(&ak, &want, &restarted);
+	assert_int_equal(restarted.resets - first.resets, 1);
+	assert_true(restarted.firmware == first.firmware);
+	assert_int_equal(quote_follows(&first, &restarted, &err), 0);
+	assert_int_equal(quote_follows(&restarted, &first, &err), -EKEYREJECTED);
+}
+
+static void no_selection_is_refused(void **state)
+{
+	_cleanup_(keystore_quote_free) struct keystore_quote q = {};
+	_cleanup_blob_ struct akm_blob ak = {}, public = {};
+	const uint8_t nonce[32] = {};
+
+	(void)state;
+	assert_ks(&node, keystore_ak_create(node.ks, &ak, &public), 0);
+	assert_ks(&node, keystore_quote(node.ks, &ak, 0, nonce, &q), -EINVAL);
+	assert_ks(&node, keystore_quote(node.ks, &ak, 1u << KEYSTORE_PCRS, nonce, &q), -EINVAL);
+	assert_ks(&mgr, keystore_quote(mgr.ks, &ak, 1, nonce, &q), -ENOKEY);
+	assert_ks(&node, keystore_quote(node.ks, &made.node_key, 1, nonce, &q), -EPROTO);
+	assert_null(q.attest.data);
+}
+
+/* It is in the TPM of that EK, and restricted, or the answer is not to be had. */
+static void ak_is_proven(void **state)
+{
+	_cleanup_secret_ struct akm_secret expected = {}, secret = {}, none = {};
+	_cleanup_blob_ struct akm_blob ak = {}, public = {}, other = {}, other_public = {}, challenge = {}, loose = {};
+	TPM2B_PUBLIC area;
+
+	(void)state;
+	assert_ks(&node, keystore_ak_create(node.ks, &ak, &public), 0);
+	assert_ks(&node, keystore_ak_create(node.ks, &other, &other_public), 0);
+	assert_ks(&mgr, keystore_ak_challenge(mgr.ks, &node.id, &public, &challenge, &expected), 0);
+	assert_ks(&node, keystore_ak_answer(node.ks, &ak, &challenge, &secret), 0);
+	assert_true(secret_equal(&expected, &secret));
+	/* Neither with another key, nor for the storage parent, nor in another TPM. */
+	assert_ks(&node, keystore_ak_answer(node.ks, &other, &challenge, &none), -EKEYREJECTED);
+	assert_ks(&node, keystore_answer(node.ks, &challenge, &none), -EKEYREJECTED);
+	assert_ks(&mgr2, keystore_ak_answer(mgr2.ks, &ak, &challenge, &none), -ENOKEY);
+	assert_null(none.data);
+	/* One that signs anything, and what is none at all. */
+	assert_int_equal(ks_public_decode(&public, &area), 0);
+	area.publicArea.objectAttributes &= ~(TPMA_OBJECT)TPMA_OBJECT_RESTRICTED;
+	assert_int_equal(ks_public_encode(&area, &loose), 0);
+	akm_blob_free(&challenge);
+	assert_ks(&mgr, keystore_ak_challenge(mgr.ks, &node.id, &loose, &challenge, &none), -EPROTO);
+	assert_ks(&mgr, keystore_ak_challenge(mgr.ks, &node.id, &node.id.parent_public, &challenge, &none), -EPROTO);
+	assert_null(challenge.data);
+}
+
+/* A key that somebody has outside the TPM does not get in as one: the premise of the proof. */
+static void software_ak_is_not_loaded(void **state)
+{
+	TPM2B_SENSITIVE sensitive = { .sensitiveArea = { .sensitiveType = TPM2_ALG_ECC } };
+	TPM2B_PUBLIC public = ks_template_ak;
+	_cleanup_op_ struct ks_op op = {};
+	ESYS_TR tr;
+	TSS2_RC rc;
+
+	(void)state;
+	sensitive.sensitiveArea.sensitive.ecc.size = 32;
+	memset(sensitive.sensitiveArea.sensitive.ecc.buffer, 1, 32);
+	public.publicArea.unique.ecc.x.size = public.publicArea.unique.ecc.y.size = 32;
+	assert_ks(&node, ks_op_begin(node.ks, &op), 0);
+	rc = Esys_LoadExternal(op.esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, &public, ESYS_TR_RH_NULL, &tr);
+	assert_int_equal(ks_rc_base(rc), TPM2_RC_ATTRIBUTES);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -633,6 +756,10 @@ int main(void)
 		cmocka_unit_test_teardown(root_and_manager_share_a_key, assert_clean),
 		cmocka_unit_test_teardown(sealed_comes_back, assert_clean),
 		cmocka_unit_test_teardown(random_is_random, assert_clean),
+		cmocka_unit_test_teardown(pcrs_are_quoted, assert_clean),
+		cmocka_unit_test_teardown(no_selection_is_refused, assert_clean),
+		cmocka_unit_test_teardown(ak_is_proven, assert_clean),
+		cmocka_unit_test_teardown(software_ak_is_not_loaded, assert_clean),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
