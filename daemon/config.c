@@ -10,10 +10,16 @@
 #include "hwid.h"
 #include "keystore.h"
 #include "log.h"
+#include "quote.h"
 
 #define R	(1U << ROLE_ROOT)
 #define M	(1U << ROLE_MANAGER)
 #define N	(1U << ROLE_NODE)
+/*
+ * TCG PC Client Platform Firmware Profile, 3.3.4: 0 firmware, 2 code of pluggable devices, 4 boot manager, 7 Secure Boot
+ * policy. Not 1, 3 and 5: their configuration, which changes with settings and partitions. 8 and up are the system's.
+ */
+#define PCRS_DEFAULT	(1U << 0 | 1U << 2 | 1U << 4 | 1U << 7)
 #define NV_FIRST	0x01000000U	/* TPM_HR_NV_INDEX, TPM 2.0 part 2, 7.2 */
 #define NV_LAST		0x01ffffffU
 
@@ -137,6 +143,14 @@ static int set_interval(struct config *c, const struct key *k, const char *value
 		return 0;
 	}
 	return set_u32(c, k, value, why);
+}
+
+static int set_pcrs(struct config *c, const struct key *k, const char *value, struct reason *why)
+{
+	if (quote_pcrs_parse(value, field_of(c, k)) < 0)
+		return refuse(why, "'%.80s' is neither sha256:N[,N…], each of 0 … %d once, nor none", value,
+			      KEYSTORE_PCRS - 1);
+	return 0;
 }
 
 static int set_power(struct config *c, const struct key *k, const char *value, struct reason *why)
@@ -467,6 +481,8 @@ static const struct key keys[] = {
 	{ "atr", "epoch_interval", M, set_interval, AT(epoch_interval_ms), 1000, INT32_MAX },
 	{ "atr", "epoch_grace", M, set_u32, AT(epoch_grace_ms), 0, 3600000 },
 	{ "atr", "fallback", M, set_bool, AT(fallback), 0, 0 },
+	{ "attest", "pcrs", M, set_pcrs, AT(pcrs), 0, 0 },
+	{ "attest", "interval", M, set_interval, AT(attest_interval_s), 10, 604800 },
 	{ "web", "listen", R | M, set_web, AT(web), 0, SOCKET_MAX },
 	{ "policy", "auth_fail", M, set_rule, AT(auth_fail), 0, 0 },
 	{ "policy", "replay", M, set_rule, AT(replay), 0, 0 },
@@ -718,6 +734,8 @@ static void preset(struct config *c)
 	c->epoch_grace_ms = 5000;
 	c->fallback = true;
 	c->fallback_after_ms = 15000;
+	c->pcrs = PCRS_DEFAULT;
+	c->attest_interval_s = 3600;
 	c->auth_fail = (struct config_rule){ 100, 10, ACTION_REKEY };
 	c->replay = (struct config_rule){ 100, 10, ACTION_REKEY };
 	c->clone = (struct config_rule){ 1, 60, ACTION_REKEY };

@@ -32,6 +32,9 @@
  *               epoch_interval = MS, 0 or 1000 … 2^31-1, 0: no timer (manager; 0)
  *               epoch_grace = MS, 0 … 3600000 (manager; 5000)
  *               fallback = yes|no, does a new ATR have one? (manager; yes)
+ *   [attest]    pcrs = sha256:N[,N…]|none, of nodes that are provisioned from then on (manager; sha256:0,2,4,7)
+ *               interval = SECONDS, 0 or 10 … 604800, between two quotes beside the one after each connect, 0: only that
+ *                          (manager; 3600)
  *   [web]       listen = unix:/PATH or a loopback ADDR:PORT for page and metrics (root, manager; nowhere)
  *   [policy]    auth_fail, replay, clone, unknown_key, epoch_stale = COUNT/SECONDS:alert|rekey or off (manager)
  *               (auth_fail, replay: 100/10:rekey; clone: 1/60:rekey; unknown_key: 100/10:alert;
@@ -72,6 +75,7 @@ struct config {
 	uint32_t heartbeat_ms, heartbeat_missed;
 	uint32_t prepare_timeout_ms, grace_ms, epoch_interval_ms, epoch_grace_ms, fallback_after_ms;
 	bool fallback;
+	uint32_t pcrs, attest_interval_s;	/* 0: none; only after connecting */
 	struct config_rule auth_fail, replay, clone, unknown_key, epoch_stale;
 	uint32_t hold_down_s;
 };

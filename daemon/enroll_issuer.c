@@ -186,7 +186,8 @@ static int find_old(struct issuer *i, const struct store_node *n, struct store_n
 	return r < 0 ? r : 0;
 }
 
-static int commit_in(struct issuer *i, const struct store_node *n, const struct store_node *old)
+static int commit_in(struct issuer *i, const struct store_node *n, const struct quote_baseline *b,
+		     const struct store_node *old)
 {
 	int r = store_begin(i->c.store);
 
@@ -194,6 +195,8 @@ static int commit_in(struct issuer *i, const struct store_node *n, const struct 
 		return r;
 	r = old ? store_node_delete(i->c.store, old->id) : 0;
 	r = r ?: store_node_put(i->c.store, n);
+	if (!r && b->pcrs)
+		r = store_attest_put(i->c.store, n->id, b);
 	r = r ?: i->c.commit(n, old, i->c.ctx);
 	r = r ?: store_commit(i->c.store);
 	if (r < 0)
@@ -213,7 +216,7 @@ static int commit(void *ctx, const struct provision_grant *g)
 	if (r < 0)
 		return r;
 	replaces = r > 0;
-	r = commit_in(i, &n, replaces ? &old : NULL);
+	r = commit_in(i, &n, &g->attest, replaces ? &old : NULL);
 	if (r < 0)
 		return r;
 	i->c.committed(&n, replaces ? &old : NULL, i->c.ctx);
@@ -249,6 +252,7 @@ static int start_exchange(struct issuer *i, int fd)
 		.term = i->c.term(i->c.ctx),
 		.domain = i->c.domain,
 		.give_domain = i->c.give_domain,
+		.pcrs = c->role == ROLE_MANAGER ? c->pcrs : 0,
 		.ek_ca_file = c->ek_ca,
 	};
 	struct provision_ops ops = { on_progress, admit, pending, commit, on_done };

@@ -183,6 +183,7 @@ static int add_node(const struct store_node *n, void *ctx)
 	const struct adding *adding = ctx;
 	struct msg_inventory *v = adding->v;
 	struct msg_inventory_node *to;
+	int r;
 
 	if (n->state == NODE_PENDING || v->n_nodes == NODES_MAX)
 		return 0;
@@ -196,6 +197,9 @@ static int add_node(const struct store_node *n, void *ctx)
 	to->endpoint = n->endpoint;
 	to->fixed = fleet_endpoint_fixed(adding->f, n->id);
 	v->n_nodes++;
+	r = store_attest_get(adding->f->c.store, n->id, &to->attest);
+	if (r < 0 && r != -ENOENT)
+		return r;
 	return akm_blob_dup(n->key.data, n->key.len, &to->key) ?:
 	       akm_blob_dup(n->ek_name.data, n->ek_name.len, &to->ek_name);
 }

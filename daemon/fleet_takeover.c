@@ -37,6 +37,8 @@ static int put_node(struct fleet *f, const struct msg_inventory_node *n)
 	r = akm_blob_dup(n->key.data, n->key.len, &to.key) ?:
 	    akm_blob_dup(n->ek_name.data, n->ek_name.len, &to.ek_name) ?:
 	    store_node_put(f->c.store, &to);
+	if (!r && n->attest.pcrs)
+		r = store_attest_put(f->c.store, n->id, &n->attest);
 	return r || !n->fixed ? r : fleet_fix_endpoint(f, n->id);
 }
 

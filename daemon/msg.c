@@ -17,6 +17,8 @@ static const struct msg_codec *const codecs[] = {
 	[MSG_INVENTORY] = &msg_codec_inventory,
 	[MSG_TAKEOVER] = &msg_codec_takeover,
 	[MSG_ATR_ARM] = &msg_codec_arm,
+	[MSG_QUOTE_ASK] = &msg_codec_quote_ask,
+	[MSG_QUOTE] = &msg_codec_quote,
 };
 _Static_assert(ARRAY_SIZE(codecs) == MSG_TYPE_MAX + 1, "a codec for every message");
 

@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include "bounds.h"
+#include "quote.h"
 #include "secret.h"
 #include "util.h"
 
@@ -29,7 +30,9 @@ enum msg_type {
 	MSG_INVENTORY = 11,		/* manager → root: nodes (wrapped key blobs) and ATR definitions */
 	MSG_TAKEOVER = 12,		/* root → manager: the inventory of the one that it replaces */
 	MSG_ATR_ARM = 13,		/* manager → node: all members hold this fallback, it may be entered */
-	MSG_TYPE_MAX = MSG_ATR_ARM
+	MSG_QUOTE_ASK = 14,		/* manager → node; answered with MSG_OK after the MSG_QUOTE, or MSG_ERROR */
+	MSG_QUOTE = 15,			/* node → manager: what its TPM says */
+	MSG_TYPE_MAX = MSG_QUOTE
 };
 
 enum msg_role { ROLE_ROOT = 1, ROLE_MANAGER = 2, ROLE_NODE = 3 };
@@ -132,6 +135,8 @@ struct msg_atr_retire { uint32_t atr_id, generation; };
 struct msg_atr_delete { uint32_t atr_id; };
 struct msg_atr_arm { uint32_t atr_id, generation; };
 struct msg_link_next { uint64_t n; };
+struct msg_quote_ask { uint8_t nonce[AKM_DIGEST_LEN]; uint32_t pcrs; };
+struct msg_quote { struct keystore_quote quote; };	/* owned */
 
 struct msg_inventory_node {
 	uint8_t id[AKM_ID_LEN];
@@ -144,6 +149,7 @@ struct msg_inventory_node {
 	struct akm_blob ek_name;	/* owned; empty where it is not known */
 	bool fixed;			/* the endpoint is the operator's */
 	struct msg_endpoint endpoint;	/* of its data plane, last known */
+	struct quote_baseline attest;	/* owned; pcrs 0: it does not attest */
 };
 
 struct msg_inventory_member { uint16_t index; uint8_t node[AKM_ID_LEN]; bool removed; };
@@ -185,6 +191,8 @@ struct msg {
 		struct msg_atr_delete del;
 		struct msg_atr_arm arm;
 		struct msg_link_next next;
+		struct msg_quote_ask ask;
+		struct msg_quote quote;
 		struct msg_inventory inventory;
 		struct msg_takeover takeover;
 	};

@@ -24,6 +24,11 @@ extern const struct msg_codec msg_codec_heartbeat, msg_codec_events;
 /* msg_atr.c */
 extern const struct msg_codec msg_codec_prepare, msg_codec_activate, msg_codec_retire, msg_codec_delete,
 	msg_codec_arm;
+/* msg_quote.c */
+extern const struct msg_codec msg_codec_quote_ask, msg_codec_quote;
+/* What is on record of a node's attestation, as a map */
+void msg_put_baseline(struct wire_writer *w, const struct quote_baseline *b);
+int msg_get_baseline(struct wire_reader *c, struct quote_baseline *ret);
 /* msg_inventory.c */
 extern const struct msg_codec msg_codec_inventory, msg_codec_takeover;
 

@@ -11,7 +11,7 @@ static void put_node(struct wire_writer *w, const struct msg_inventory_node *n)
 		wr_fail(w, -EINVAL);
 		return;
 	}
-	wr_map(w, 9 + (n->endpoint.addr_len > 0));
+	wr_map(w, 9u + (n->endpoint.addr_len > 0) + (n->attest.pcrs > 0));
 	wr_key_bytes(w, 1, n->id, sizeof(n->id));
 	wr_key_name(w, 2, n->name);
 	wr_key_bool(w, 3, n->evicted);
@@ -21,10 +21,14 @@ static void put_node(struct wire_writer *w, const struct msg_inventory_node *n)
 	wr_key_text(w, 7, n->label);
 	wr_key_blob(w, 8, &n->ek_name);
 	wr_key_bool(w, 9, n->fixed);
-	if (!n->endpoint.addr_len)
-		return;
-	wr_uint(w, 10);
-	msg_put_endpoint(w, &n->endpoint);
+	if (n->endpoint.addr_len) {
+		wr_uint(w, 10);
+		msg_put_endpoint(w, &n->endpoint);
+	}
+	if (n->attest.pcrs) {
+		wr_uint(w, 11);
+		msg_put_baseline(w, &n->attest);
+	}
 }
 
 static int get_node_endpoint(struct wire_reader *c, struct msg_inventory_node *n)
@@ -32,6 +36,13 @@ static int get_node_endpoint(struct wire_reader *c, struct msg_inventory_node *n
 	if (!rd_has(c, 10))
 		return 0;
 	return rd_key(c, 10, "endpoint") ?: msg_get_endpoint(c, "endpoint", &n->endpoint);
+}
+
+static int get_node_attest(struct wire_reader *c, struct msg_inventory_node *n)
+{
+	if (!rd_has(c, 11))
+		return 0;
+	return rd_key_map(c, 11, "attest") ?: msg_get_baseline(c, &n->attest) ?: rd_leave(c);
 }
 
 static int get_node(struct wire_reader *c, struct msg_inventory_node *n)
@@ -47,6 +58,7 @@ static int get_node(struct wire_reader *c, struct msg_inventory_node *n)
 	       rd_key_blob(c, 8, "ek-name", 0, EK_NAME_MAX, &n->ek_name) ?:
 	       rd_key_bool(c, 9, "fixed", &n->fixed) ?:
 	       get_node_endpoint(c, n) ?:
+	       get_node_attest(c, n) ?:
 	       rd_leave(c);
 }
 
@@ -211,6 +223,7 @@ static void free_body(struct msg_inventory *v)
 	for (size_t i = 0; i < v->n_nodes; i++) {
 		akm_blob_free(&v->nodes[i].key);
 		akm_blob_free(&v->nodes[i].ek_name);
+		quote_baseline_free(&v->nodes[i].attest);
 	}
 	for (size_t i = 0; i < v->n_atrs; i++)
 		free(v->atrs[i].members);

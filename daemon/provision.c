@@ -18,6 +18,8 @@ void provision_grant_free(struct provision_grant *g)
 {
 	akm_blob_free(&g->key);
 	akm_blob_free(&g->domain);
+	akm_blob_free(&g->ak);
+	quote_baseline_free(&g->attest);
 	keystore_identity_free(&g->peer);
 	*g = (struct provision_grant) {};
 }
@@ -181,6 +183,23 @@ void provision_begin(struct provision *p)
 		memset(p->transcript, 0, sizeof(p->transcript));
 }
 
+int provision_join(struct akm_secret *parent, struct akm_secret *ak, struct akm_secret *ret)
+{
+	_cleanup_secret_ struct akm_secret first = akm_secret_take(parent), second = akm_secret_take(ak);
+	int r;
+
+	if (!second.len) {
+		*ret = akm_secret_take(&first);
+		return 0;
+	}
+	r = akm_secret_new(first.len + second.len, ret);
+	if (r < 0)
+		return r;
+	memcpy(ret->data, first.data, first.len);
+	memcpy(ret->data + first.len, second.data, second.len);
+	return 0;
+}
+
 int provision_mac(const struct akm_secret *key, const uint8_t hash[AKM_DIGEST_LEN], uint8_t ret[AKM_DIGEST_LEN])
 {
 	unsigned int len = AKM_DIGEST_LEN;
@@ -266,6 +285,7 @@ struct provision_step *provision_step_new(struct provision *p, const char *what)
 	s->p = p;
 	s->what = what;
 	s->give_domain = p->give_domain;
+	s->pcrs = p->pcrs;
 	if (p->domain.len && akm_blob_dup(p->domain.data, p->domain.len, &s->domain) < 0) {
 		free(s);
 		return NULL;
@@ -282,6 +302,12 @@ void provision_step_free(struct provision_step *s)
 	akm_blob_free(&s->key);
 	akm_blob_free(&s->dup);
 	akm_blob_free(&s->dup_domain);
+	akm_blob_free(&s->in_ak);
+	akm_blob_free(&s->ak);
+	akm_blob_free(&s->ak_public);
+	akm_blob_free(&s->ak_dup);
+	keystore_quote_free(&s->quote);
+	akm_secret_free(&s->ak_secret);
 	akm_secret_free(&s->secret);
 	akm_secret_free(&s->mac[0]);
 	akm_secret_free(&s->mac[1]);

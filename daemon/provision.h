@@ -5,14 +5,14 @@
  * "issuer" makes the credentials (root, manager), "subject" receives them
  * (manager, node). Runs on the event loop; TPM work goes through tpmq.
  *
- *   1 issuer → subject  hello      {version, issuer name, nonce}
+ *   1 issuer → subject  hello      {version, issuer name, nonce, [PCRs to attest to]}
  *   2 subject → issuer  identity   {version, nonce, hardware value, sources, EK public + cert, parent public,
- *                                   state: fresh | provisioned(id)}
- *   3 issuer → subject  challenge  {credential for (EK, parent name)}
- *   4 subject → issuer  proof      {HMAC-SHA-256(secret, transcript so far)}
+ *                                   state: fresh | provisioned(id), [AK public]}
+ *   3 issuer → subject  challenge  {credential for (EK, parent name), [for (EK, AK name)]}
+ *   4 subject → issuer  proof      {HMAC-SHA-256(secret or both secrets, transcript so far)}
  *   5 issuer → subject  grant      {provisioning ATR ID, label, subject name, duplicated key,
  *                                   [duplicated domain key], addresses, term, recorded hardware value}
- *   6 subject → issuer  confirm    {TPM2_HMAC(K, "akm1 confirm" | transcript hash)}
+ *   6 subject → issuer  confirm    {TPM2_HMAC(K, "akm1 confirm" | transcript hash), [TPM2_Quote over transcript hash]}
  *   7 issuer → subject  commit     {TPM2_HMAC(K, "akm1 commit" | transcript hash)}
  *   8 subject → issuer  done       {}
  *
@@ -38,6 +38,7 @@
 #include <event2/event.h>
 #include "tpmq.h"
 #include "bounds.h"
+#include "quote.h"
 #include "util.h"
 
 struct provision;			/* one exchange on one connected transport */
@@ -54,6 +55,8 @@ struct provision_grant {		/* what the exchange made; both sides have their versi
 	struct akm_blob key;		/* this side's blob of K */
 	struct akm_blob domain;		/* manager as subject: its domain blob; else empty */
 	struct keystore_identity peer;	/* issuer's side only */
+	struct akm_blob ak;		/* subject: the blob of its attestation key; empty: none */
+	struct quote_baseline attest;	/* issuer, on commit: the subject's; pcrs 0: it does not attest */
 };
 void provision_grant_free(struct provision_grant *g);
 
@@ -81,6 +84,7 @@ struct provision_issuer_config {
 	 * for keystore_hmac()'s domain.
 	 */
 	bool give_domain;
+	uint32_t pcrs;			/* quote.h: the subject is to attest to these; 0: to none */
 	const char *ek_ca_file;		/* PEM of EK certificate issuers, NULL: not checked */
 	unsigned int timeout_ms;	/* 0: PROVISION_TIMEOUT_MS */
 };

@@ -25,8 +25,13 @@ struct provision_step {
 	struct keystore_identity identity;
 	struct akm_blob domain;		/* in; empty: none */
 	bool give_domain;
-	struct akm_blob in, in_domain;	/* what came from the peer */
+	struct akm_blob in, in_domain, in_ak;	/* what came from the peer */
 	struct akm_blob key, dup, dup_domain;
+	uint32_t pcrs;			/* 0: no attestation */
+	struct akm_blob ak, ak_public, ak_dup;	/* key, what is shown of it, credential for it */
+	struct akm_secret ak_secret;
+	struct keystore_quote quote;
+	uint8_t qualifying[AKM_DIGEST_LEN];
 	uint8_t hash[2][AKM_DIGEST_LEN];	/* transcripts to be confirmed */
 	struct akm_secret secret, mac[2];
 	char sources[256];
@@ -75,6 +80,7 @@ struct provision {
 	bool give_domain;
 	char *ek_ca_file;
 	struct akm_secret credential;	/* issuer: what the proof must show that it knows */
+	uint32_t pcrs;			/* asked for; 0: no attestation */
 	uint8_t mac[AKM_DIGEST_LEN];	/* issuer: the confirm's */
 	char *sources;			/* subject */
 	bool allow, provisioned;
@@ -101,6 +107,8 @@ struct provision_step *provision_step_new(struct provision *p, const char *what)
 int provision_step_run(struct provision *p, struct provision_step *s);	/* owns @s, also when it fails */
 void provision_step_free(struct provision_step *s);	/* one that was not run */
 void provision_step_drop(struct provision *p);	/* nobody waits for it any more */
+/* What the proof is keyed with: both credentials, or the one. Takes them. */
+int provision_join(struct akm_secret *parent, struct akm_secret *ak, struct akm_secret *ret);
 /* HMAC-SHA-256(@key, @hash) */
 int provision_mac(const struct akm_secret *key, const uint8_t hash[AKM_DIGEST_LEN], uint8_t ret[AKM_DIGEST_LEN]);
 /* In the TPM thread: TPM2_HMAC(K, @label | @hash). */

@@ -37,13 +37,40 @@ static int commit(struct provision *p, struct provision_step *s)
 	return 0;
 }
 
+/* The first quote is the baseline: what runs there now is what the person at the line has decided to trust. */
+static int take_quote(struct provision *p, const struct provision_confirm *o)
+{
+	struct quote_baseline *b = &p->grant.attest;
+	struct quote_expect want = { .ak_public = b->ak_public, .signer = b->signer, .pcrs = p->pcrs };
+	char text[QUOTE_TEXT_MAX];
+	struct akm_error err = {};
+	int r;
+
+	if (!p->pcrs != !o->attest.len)
+		return provision_fail(p, -EPROTO, "confirm.attest", "is %s", p->pcrs ? "missing" : "not asked for");
+	if (!p->pcrs)
+		return 0;
+	r = quote_qualifying(QUOTE_PROVISION, p->before, sizeof(p->before), want.qualifying) ?:
+	    quote_verify(&want, &o->attest, &o->signature, &b->facts, &err);
+	if (r < 0)
+		return err.field[0] ? provision_fail(p, r, "confirm.attest", "%s %s", err.field, err.reason) : r;
+	b->pcrs = p->pcrs;
+	quote_pcrs_text(b->pcrs, text);
+	provision_say(p, "attests to %s", text);
+	return 0;
+}
+
 static int on_confirm(struct provision *p, const struct provision_msg *m)
 {
-	struct provision_step *s = provision_step_new(p, "checking the other end's key");
+	struct provision_step *s;
+	int r = take_quote(p, &m->confirm);
 
+	if (r < 0)
+		return r;
+	s = provision_step_new(p, "checking the other end's key");
 	if (!s)
 		return -ENOMEM;
-	memcpy(p->mac, m->mac, sizeof(p->mac));
+	memcpy(p->mac, m->confirm.mac, sizeof(p->mac));
 	memcpy(s->hash[0], p->before, AKM_DIGEST_LEN);
 	memcpy(s->hash[1], p->transcript, AKM_DIGEST_LEN);
 	s->work = check_confirm;
@@ -130,7 +157,8 @@ static int with_peer(struct provision *p, const char *what, int (*work)(struct k
 		return -ENOMEM;
 	s->work = work;
 	s->then = then;
-	if (copy_peer(&p->grant.peer, &s->identity) < 0) {
+	if (copy_peer(&p->grant.peer, &s->identity) < 0 ||
+	    akm_blob_dup(p->grant.attest.ak_public.data, p->grant.attest.ak_public.len, &s->ak_public) < 0) {
 		provision_step_free(s);
 		return -ENOMEM;
 	}
@@ -148,10 +176,11 @@ static int on_proof(struct provision *p, const struct provision_msg *m)
 		return r;
 	if (CRYPTO_memcmp(mac, m->mac, sizeof(mac)))
 		return provision_fail(p, -EKEYREJECTED, "proof",
-				      "the storage parent is not in the TPM that the endorsement key belongs to");
+				      "the storage parent%s not in the TPM that the endorsement key belongs to",
+				      p->pcrs ? " or the attestation key is" : " is");
 	if (RAND_bytes(p->grant.id, sizeof(p->grant.id)) != 1)
 		return provision_fail(p, -EIO, "id", "no randomness");
-	provision_say(p, "storage parent and endorsement key are in one TPM");
+	provision_say(p, "storage parent%s and endorsement key are in one TPM", p->pcrs ? ", attestation key" : "");
 	return with_peer(p, "creating the key", create, grant);
 }
 
@@ -159,19 +188,34 @@ static int on_proof(struct provision *p, const struct provision_msg *m)
 
 static int make_challenge(struct keystore *ks, struct provision_step *s)
 {
-	return keystore_challenge(ks, &s->identity, &s->dup, &s->secret);
+	return keystore_challenge(ks, &s->identity, &s->dup, &s->secret) ?:
+	       (s->pcrs ? keystore_ak_challenge(ks, &s->identity, &s->ak_public, &s->ak_dup, &s->ak_secret) : 0);
 }
 
 static int challenge(struct provision *p, struct provision_step *s)
 {
-	struct provision_msg m = { .type = PROVISION_CHALLENGE, .challenge = s->dup };
+	struct provision_msg m = { .type = PROVISION_CHALLENGE, .challenge = { s->dup, s->ak_dup } };
 	int r;
 
-	p->credential = akm_secret_take(&s->secret);
-	r = provision_send(p, &m, false);
+	r = provision_join(&s->secret, &s->ak_secret, &p->credential) ?: provision_send(p, &m, false);
 	if (r < 0)
 		return r;
 	provision_await(p, PROVISION_PROOF);
+	return 0;
+}
+
+static int take_ak(struct provision *p, struct provision_identity *i)
+{
+	struct quote_baseline *b = &p->grant.attest;
+
+	if (!p->pcrs != !i->ak_public.len)
+		return provision_fail(p, -EPROTO, "identity.ak-public", "is %s", p->pcrs ? "missing" : "not asked for");
+	if (!p->pcrs)
+		return 0;
+	b->ak_public = i->ak_public;
+	i->ak_public = (struct akm_blob) {};
+	if (quote_signer(&b->ak_public, &p->grant.peer.parent_name, &b->signer) < 0)
+		return provision_fail(p, -EPROTO, "identity.ak-public", "is no public area of a TPM object");
 	return 0;
 }
 
@@ -190,7 +234,7 @@ static int take_identity(struct provision *p, struct provision_identity *i)
 		return provision_fail(p, -EPROTO, "ek-public", "is no public area of a TPM object");
 	if (tpmpub_name(&g->peer.parent_public, &g->peer.parent_name) < 0)
 		return provision_fail(p, -EPROTO, "parent-public", "is no public area of a TPM object");
-	return 0;
+	return take_ak(p, i);
 }
 
 static int check_certificate(struct provision *p)
@@ -266,6 +310,7 @@ static int say_hello(struct provision *p)
 	int r;
 
 	memcpy(m.hello.issuer, p->grant.issuer, sizeof(m.hello.issuer));
+	m.hello.pcrs = p->pcrs;
 	if (RAND_bytes(m.hello.nonce, sizeof(m.hello.nonce)) != 1 ||
 	    RAND_bytes((unsigned char *)&p->exchange, sizeof(p->exchange)) != 1)
 		return -EIO;
@@ -293,6 +338,7 @@ static int configure(struct provision *p, const struct provision_issuer_config *
 	g->n_addresses = cfg->n_addresses;
 	g->term = cfg->term;
 	p->give_domain = cfg->give_domain;
+	p->pcrs = cfg->pcrs;
 	if (cfg->ek_ca_file && !(p->ek_ca_file = strdup(cfg->ek_ca_file)))
 		return -ENOMEM;
 	return cfg->domain ? akm_blob_dup(cfg->domain->data, cfg->domain->len, &p->domain) : 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "provision_msg.h"
 
+#include "quote.h"
 #include "wire.h"
 
 #define ERRNO_MAX 4095
@@ -9,10 +10,12 @@
 
 static void put_hello(struct wire_writer *w, const struct provision_msg *m)
 {
-	wr_map(w, 3);
+	wr_map(w, 3u + !!m->hello.pcrs);
 	wr_key_uint(w, 1, PROVISION_VERSION);
 	wr_key_name(w, 2, m->hello.issuer);
 	wr_key_bytes(w, 3, m->hello.nonce, sizeof(m->hello.nonce));
+	if (m->hello.pcrs)
+		wr_key_range(w, 4, m->hello.pcrs, 1, QUOTE_PCRS_ALL);
 }
 
 /* First of all, so that another version is told apart from garbage */
@@ -30,11 +33,17 @@ static int get_version(struct wire_reader *c)
 	return 0;
 }
 
+static int get_pcrs(struct wire_reader *c, uint32_t *ret)
+{
+	return rd_has(c, 4) ? rd_key_u32(c, 4, "pcrs", 1, QUOTE_PCRS_ALL, ret) : 0;
+}
+
 static int get_hello(struct wire_reader *c, struct provision_msg *m)
 {
 	return get_version(c) ?:
 	       rd_key_name(c, 2, "issuer", m->hello.issuer, sizeof(m->hello.issuer)) ?:
-	       rd_key_bytes(c, 3, "nonce", m->hello.nonce, sizeof(m->hello.nonce));
+	       rd_key_bytes(c, 3, "nonce", m->hello.nonce, sizeof(m->hello.nonce)) ?:
+	       get_pcrs(c, &m->hello.pcrs);
 }
 
 /* ---- 2 identity ---- */
@@ -43,7 +52,7 @@ static void put_identity(struct wire_writer *w, const struct provision_msg *m)
 {
 	const struct provision_identity *i = &m->identity;
 
-	wr_map(w, 6u + !!i->ek_cert.len + i->provisioned);
+	wr_map(w, 6u + !!i->ek_cert.len + i->provisioned + !!i->ak_public.len);
 	wr_key_uint(w, 1, PROVISION_VERSION);
 	wr_key_bytes(w, 2, i->nonce, sizeof(i->nonce));
 	wr_key_bytes(w, 3, i->hardware, sizeof(i->hardware));
@@ -54,11 +63,14 @@ static void put_identity(struct wire_writer *w, const struct provision_msg *m)
 	wr_key_blob(w, 7, &i->parent_public);
 	if (i->provisioned)
 		wr_key_bytes(w, 8, i->id, sizeof(i->id));
+	if (i->ak_public.len)
+		wr_key_blob(w, 9, &i->ak_public);
 }
 
-static int get_cert(struct wire_reader *c, struct akm_blob *ret)
+/* A blob that may be absent */
+static int get_optional(struct wire_reader *c, uint64_t key, const char *name, struct akm_blob *ret)
 {
-	return rd_has(c, 6) ? rd_key_blob(c, 6, "ek-cert", 1, BLOB_MAX, ret) : 0;
+	return rd_has(c, key) ? rd_key_blob(c, key, name, 1, BLOB_MAX, ret) : 0;
 }
 
 static int get_provisioned(struct wire_reader *c, struct provision_identity *i)
@@ -76,9 +88,10 @@ static int get_identity(struct wire_reader *c, struct provision_msg *m)
 	       rd_key_bytes(c, 3, "hardware", i->hardware, sizeof(i->hardware)) ?:
 	       rd_key_text(c, 4, "sources", i->sources, sizeof(i->sources)) ?:
 	       rd_key_blob(c, 5, "ek-public", 1, BLOB_MAX, &i->ek_public) ?:
-	       get_cert(c, &i->ek_cert) ?:
+	       get_optional(c, 6, "ek-cert", &i->ek_cert) ?:
 	       rd_key_blob(c, 7, "parent-public", 1, BLOB_MAX, &i->parent_public) ?:
-	       get_provisioned(c, i);
+	       get_provisioned(c, i) ?:
+	       get_optional(c, 9, "ak-public", &i->ak_public);
 }
 
 static void free_identity(struct provision_msg *m)
@@ -86,27 +99,34 @@ static void free_identity(struct provision_msg *m)
 	akm_blob_free(&m->identity.ek_public);
 	akm_blob_free(&m->identity.ek_cert);
 	akm_blob_free(&m->identity.parent_public);
+	akm_blob_free(&m->identity.ak_public);
 }
 
 /* ---- 3 challenge ---- */
 
 static void put_challenge(struct wire_writer *w, const struct provision_msg *m)
 {
-	wr_map(w, 1);
-	wr_key_blob(w, 1, &m->challenge);
+	const struct provision_challenge *h = &m->challenge;
+
+	wr_map(w, 1u + !!h->ak.len);
+	wr_key_blob(w, 1, &h->parent);
+	if (h->ak.len)
+		wr_key_blob(w, 2, &h->ak);
 }
 
 static int get_challenge(struct wire_reader *c, struct provision_msg *m)
 {
-	return rd_key_blob(c, 1, "credential", 1, BLOB_MAX, &m->challenge);
+	return rd_key_blob(c, 1, "credential", 1, BLOB_MAX, &m->challenge.parent) ?:
+	       get_optional(c, 2, "ak-credential", &m->challenge.ak);
 }
 
 static void free_challenge(struct provision_msg *m)
 {
-	akm_blob_free(&m->challenge);
+	akm_blob_free(&m->challenge.parent);
+	akm_blob_free(&m->challenge.ak);
 }
 
-/* ---- 4 proof, 6 confirm, 7 commit ---- */
+/* ---- 4 proof, 7 commit ---- */
 
 static void put_mac(struct wire_writer *w, const struct provision_msg *m)
 {
@@ -143,11 +163,6 @@ static void put_offer(struct wire_writer *w, const struct provision_msg *m)
 	wr_key_bytes(w, 8, o->hardware, sizeof(o->hardware));
 }
 
-static int get_domain(struct wire_reader *c, struct akm_blob *ret)
-{
-	return rd_has(c, 5) ? rd_key_blob(c, 5, "domain", 1, BLOB_MAX, ret) : 0;
-}
-
 static int get_addresses(struct wire_reader *c, struct provision_offer *o)
 {
 	size_t n;
@@ -170,7 +185,7 @@ static int get_offer(struct wire_reader *c, struct provision_msg *m)
 	       rd_key_text(c, 2, "label", o->label, sizeof(o->label)) ?:
 	       rd_key_name(c, 3, "subject", o->subject, sizeof(o->subject)) ?:
 	       rd_key_blob(c, 4, "key", 1, BLOB_MAX, &o->key) ?:
-	       get_domain(c, &o->domain) ?:
+	       get_optional(c, 5, "domain", &o->domain) ?:
 	       get_addresses(c, o) ?:
 	       rd_key_u64(c, 7, "term", 0, UINT64_MAX, &o->term) ?:
 	       rd_key_bytes(c, 8, "hardware", o->hardware, sizeof(o->hardware));
@@ -180,6 +195,37 @@ static void free_offer(struct provision_msg *m)
 {
 	akm_blob_free(&m->offer.key);
 	akm_blob_free(&m->offer.domain);
+}
+
+/* ---- 6 confirm ---- */
+
+static void put_confirm(struct wire_writer *w, const struct provision_msg *m)
+{
+	const struct provision_confirm *o = &m->confirm;
+
+	wr_map(w, o->attest.len ? 3 : 1);
+	wr_key_bytes(w, 1, o->mac, sizeof(o->mac));
+	if (!o->attest.len)
+		return;
+	wr_key_blob(w, 2, &o->attest);
+	wr_key_blob(w, 3, &o->signature);
+}
+
+static int get_confirm(struct wire_reader *c, struct provision_msg *m)
+{
+	struct provision_confirm *o = &m->confirm;
+	int r = rd_key_bytes(c, 1, "mac", o->mac, sizeof(o->mac));
+
+	if (r < 0 || !rd_has(c, 2))
+		return r;
+	return rd_key_blob(c, 2, "attest", 1, QUOTE_MAX, &o->attest) ?:
+	       rd_key_blob(c, 3, "signature", 1, QUOTE_MAX, &o->signature);
+}
+
+static void free_confirm(struct provision_msg *m)
+{
+	akm_blob_free(&m->confirm.attest);
+	akm_blob_free(&m->confirm.signature);
 }
 
 /* ---- 8 done, 9 error ---- */
@@ -233,7 +279,7 @@ static const struct codec {
 	[PROVISION_CHALLENGE] = { "challenge", put_challenge, get_challenge, free_challenge },
 	[PROVISION_PROOF] = { "proof", put_mac, get_mac, NULL },
 	[PROVISION_GRANT] = { "grant", put_offer, get_offer, free_offer },
-	[PROVISION_CONFIRM] = { "confirm", put_mac, get_mac, NULL },
+	[PROVISION_CONFIRM] = { "confirm", put_confirm, get_confirm, free_confirm },
 	[PROVISION_COMMIT] = { "commit", put_mac, get_mac, NULL },
 	[PROVISION_DONE] = { "done", put_done, get_done, NULL },
 	[PROVISION_ERROR] = { "error", put_failure, get_failure, NULL },

@@ -25,6 +25,7 @@ enum provision_type {			/* the frame's type */
 struct provision_hello {
 	char issuer[AKM_NAME_LEN];
 	uint8_t nonce[AKM_DIGEST_LEN];
+	uint32_t pcrs;			/* to attest to, 0: nothing */
 };
 
 struct provision_identity {
@@ -35,6 +36,17 @@ struct provision_identity {
 	struct akm_blob ek_cert;	/* empty: the TPM has none */
 	bool provisioned;
 	uint8_t id[AKM_ID_LEN];		/* if it is: as what */
+	struct akm_blob ak_public;	/* empty: not asked for */
+};
+
+struct provision_challenge {
+	struct akm_blob parent;		/* credential for (EK, storage parent) */
+	struct akm_blob ak;		/* for (EK, attestation key); empty: there is none */
+};
+
+struct provision_confirm {
+	uint8_t mac[AKM_DIGEST_LEN];
+	struct akm_blob attest, signature;	/* the first quote; empty: there is no attestation key */
 };
 
 struct provision_offer {		/* the payload of 5 */
@@ -56,8 +68,9 @@ struct provision_msg {
 	union {
 		struct provision_hello hello;
 		struct provision_identity identity;
-		struct akm_blob challenge;
-		uint8_t mac[AKM_DIGEST_LEN];	/* proof, confirm, commit */
+		struct provision_challenge challenge;
+		uint8_t mac[AKM_DIGEST_LEN];	/* proof, commit */
+		struct provision_confirm confirm;
 		struct provision_offer offer;
 		struct provision_failure failure;
 	};

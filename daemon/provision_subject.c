@@ -60,8 +60,9 @@ static int import(struct keystore *ks, struct provision_step *s)
 
 	if (s->in_domain.len)
 		r = keystore_domain_import(ks, &s->in_domain, &s->dup_domain);
-	return r ?: keystore_pair_import(ks, &s->in, &s->key) ?:
-	       provision_key_mac(ks, s, CONFIRM_LABEL, s->hash[0], &s->mac[0]);
+	r = r ?: keystore_pair_import(ks, &s->in, &s->key) ?:
+	    provision_key_mac(ks, s, CONFIRM_LABEL, s->hash[0], &s->mac[0]);
+	return r || !s->pcrs ? r : keystore_quote(ks, &s->ak, s->pcrs, s->qualifying, &s->quote);
 }
 
 static int confirm(struct provision *p, struct provision_step *s)
@@ -72,7 +73,9 @@ static int confirm(struct provision *p, struct provision_step *s)
 	p->grant.key = s->key;
 	p->grant.domain = s->dup_domain;
 	s->key = s->dup_domain = (struct akm_blob) {};
-	memcpy(m.mac, s->mac[0].data, sizeof(m.mac));
+	memcpy(m.confirm.mac, s->mac[0].data, sizeof(m.confirm.mac));
+	m.confirm.attest = s->quote.attest;	/* views: the step keeps them */
+	m.confirm.signature = s->quote.signature;
 	r = provision_send(p, &m, false);
 	if (r < 0)
 		return r;
@@ -117,6 +120,12 @@ static int on_grant(struct provision *p, struct provision_offer *o)
 	s->in_domain = o->domain;
 	o->key = o->domain = (struct akm_blob) {};
 	memcpy(s->hash[0], p->transcript, AKM_DIGEST_LEN);
+	r = quote_qualifying(QUOTE_PROVISION, p->transcript, AKM_DIGEST_LEN, s->qualifying) ?:
+	    akm_blob_dup(g->ak.data, g->ak.len, &s->ak);
+	if (r < 0) {
+		provision_step_free(s);
+		return r;
+	}
 	return provision_step_run(p, s);
 }
 
@@ -124,31 +133,42 @@ static int on_grant(struct provision *p, struct provision_offer *o)
 
 static int answer(struct keystore *ks, struct provision_step *s)
 {
-	return keystore_answer(ks, &s->in, &s->secret);
+	return keystore_answer(ks, &s->in, &s->secret) ?:
+	       (s->pcrs ? keystore_ak_answer(ks, &s->ak, &s->in_ak, &s->ak_secret) : 0);
 }
 
 static int proof(struct provision *p, struct provision_step *s)
 {
 	struct provision_msg m = { .type = PROVISION_PROOF };
+	_cleanup_secret_ struct akm_secret credential = {};
 	int r;
 
-	r = provision_mac(&s->secret, p->transcript, m.mac) ?: provision_send(p, &m, false);
+	r = provision_join(&s->secret, &s->ak_secret, &credential) ?:
+	    provision_mac(&credential, p->transcript, m.mac) ?: provision_send(p, &m, false);
 	if (r < 0)
 		return r;
 	provision_await(p, PROVISION_GRANT);
 	return 0;
 }
 
-static int on_challenge(struct provision *p, struct akm_blob *credential)
+static int on_challenge(struct provision *p, struct provision_challenge *h)
 {
-	struct provision_step *s = provision_step_new(p, "answering the challenge");
+	struct provision_step *s;
 
+	if (!p->pcrs != !h->ak.len)
+		return provision_fail(p, -EPROTO, "challenge.ak-credential", "is %s", p->pcrs ? "missing" : "not asked for");
+	s = provision_step_new(p, "answering the challenge");
 	if (!s)
 		return -ENOMEM;
 	s->work = answer;
 	s->then = proof;
-	s->in = *credential;
-	*credential = (struct akm_blob) {};
+	s->in = h->parent;
+	s->in_ak = h->ak;
+	*h = (struct provision_challenge) {};
+	if (akm_blob_dup(p->grant.ak.data, p->grant.ak.len, &s->ak) < 0) {
+		provision_step_free(s);
+		return -ENOMEM;
+	}
 	return provision_step_run(p, s);
 }
 
@@ -157,7 +177,8 @@ static int on_challenge(struct provision *p, struct akm_blob *credential)
 static int identify(struct keystore *ks, struct provision_step *s)
 {
 	return keystore_identity(ks, &s->identity) ?:
-	       hwid_value(s->sources, &s->identity.ek_name, "/sys", s->hardware, &s->err);
+	       hwid_value(s->sources, &s->identity.ek_name, "/sys", s->hardware, &s->err) ?:
+	       (s->pcrs ? keystore_ak_create(ks, &s->ak, &s->ak_public) : 0);
 }
 
 static int identity(struct provision *p, struct provision_step *s)
@@ -177,6 +198,9 @@ static int identity(struct provision *p, struct provision_step *s)
 	i->parent_public = s->identity.parent_public;
 	i->provisioned = p->provisioned;
 	memcpy(i->id, p->provisioned_id, sizeof(i->id));
+	i->ak_public = s->ak_public;
+	p->grant.ak = s->ak;
+	s->ak = (struct akm_blob) {};
 	r = provision_send(p, &m, true);
 	if (r < 0)
 		return r;
@@ -210,6 +234,7 @@ static int start(struct provision *p, const struct frame *f)
 				      "this party is provisioned already; allow another time locally first");
 	provision_note(p, f->type, f->payload, f->len);
 	memcpy(p->grant.issuer, m.hello.issuer, sizeof(p->grant.issuer));
+	p->pcrs = m.hello.pcrs;
 	provision_say(p, "%s wants to provision this party", m.hello.issuer);
 	s = provision_step_new(p, "reading this TPM's identity");
 	if (!s)

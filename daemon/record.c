@@ -10,6 +10,7 @@ void record_free(struct record *r)
 {
 	akm_blob_free(&r->key);
 	akm_blob_free(&r->domain);
+	akm_blob_free(&r->ak);
 }
 
 int record_from_grant(const struct provision_grant *g, struct record *ret)
@@ -24,7 +25,8 @@ int record_from_grant(const struct provision_grant *g, struct record *ret)
 	memcpy(r.hardware, g->hardware, AKM_DIGEST_LEN);
 	memcpy(r.addresses, g->addresses, sizeof(r.addresses));
 	err = akm_blob_dup(g->key.data, g->key.len, &r.key) ?:
-	      akm_blob_dup(g->domain.data, g->domain.len, &r.domain);
+	      akm_blob_dup(g->domain.data, g->domain.len, &r.domain) ?:
+	      akm_blob_dup(g->ak.data, g->ak.len, &r.ak);
 	if (err < 0) {
 		record_free(&r);
 		return err;
@@ -64,7 +66,7 @@ int record_encode(const struct record *r, struct akm_blob *ret)
 	int err;
 
 	wr_init(&w, RECORD_MAX - SHA256_DIGEST_LENGTH);
-	wr_map(&w, 11);
+	wr_map(&w, 11 + !!r->ak.len);
 	wr_key_uint(&w, 1, RECORD_VERSION);
 	wr_key_bytes(&w, 2, r->id, AKM_ID_LEN);
 	wr_key_text(&w, 3, r->label);
@@ -78,6 +80,8 @@ int record_encode(const struct record *r, struct akm_blob *ret)
 		wr_text(&w, r->addresses[i]);
 	wr_key_blob(&w, 10, &r->key);
 	wr_key_blob(&w, 11, &r->domain);
+	if (r->ak.len)
+		wr_key_blob(&w, 12, &r->ak);
 	err = wr_finish(&w, &s);
 	wr_free(&w);
 	return err < 0 ? err : add_digest(&s, ret);
@@ -94,6 +98,11 @@ static int get_addresses(struct wire_reader *c, struct record *r)
 		err = rd_text(c, "", r->addresses[i], sizeof(r->addresses[i]));
 	r->n_addresses = n;
 	return err ?: rd_leave(c);
+}
+
+static int get_ak(struct wire_reader *c, struct record *r)
+{
+	return rd_has(c, 12) ? rd_key_blob(c, 12, "ak", 1, BLOB_MAX, &r->ak) : 0;
 }
 
 int record_decode(const uint8_t *data, size_t len, struct record *ret, struct akm_error *err)
@@ -119,6 +128,7 @@ int record_decode(const uint8_t *data, size_t len, struct record *ret, struct ak
 	    get_addresses(&c, &r) ?:
 	    rd_key_blob(&c, 10, "key", 1, BLOB_MAX, &r.key) ?:
 	    rd_key_blob(&c, 11, "domain", 0, BLOB_MAX, &r.domain) ?:
+	    get_ak(&c, &r) ?:
 	    rd_leave(&c) ?:
 	    rd_end(&c);
 	if (e < 0) {

@@ -23,6 +23,7 @@ struct record {
 	size_t n_addresses;
 	struct akm_blob key;			/* K */
 	struct akm_blob domain;			/* manager: the domain storage key; else empty */
+	struct akm_blob ak;			/* node: its attestation key; empty: it has none */
 };
 
 void record_free(struct record *r);

@@ -15,6 +15,7 @@
 
 #include "bounds.h"
 #include "msg.h"
+#include "quote.h"
 #include "util.h"
 
 struct store;
@@ -58,6 +59,10 @@ int store_node_by_ek(struct store *s, const struct akm_blob *ek_name, struct sto
 int store_node_delete(struct store *s, const uint8_t id[AKM_ID_LEN]);
 /* Calls fn for each in order of name; a non-zero result ends it and is returned. */
 int store_node_each(struct store *s, int (*fn)(const struct store_node *n, void *ctx), void *ctx);
+
+/* What a node attests to; it goes with the node. -ENOENT: nothing. */
+int store_attest_put(struct store *s, const uint8_t id[AKM_ID_LEN], const struct quote_baseline *b);
+int store_attest_get(struct store *s, const uint8_t id[AKM_ID_LEN], struct quote_baseline *ret);
 
 struct store_member {
 	uint16_t index;			/* never reused inside an ATR */

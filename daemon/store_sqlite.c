@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #define APPLICATION_ID	0x414b4d31	/* "AKM1" */
-#define SCHEMA_VERSION	4
+#define SCHEMA_VERSION	5
 #define PAGE_MIN	512		/* the SQLite file format's smallest page */
 
 /* What came later, by version: written as it changes a database of before, so that both end up the same to the letter. */
@@ -18,6 +18,17 @@
 	"ALTER TABLE atr ADD COLUMN group_addr BLOB NOT NULL DEFAULT x'' CHECK (length(group_addr) IN (0, 4, 16));" \
 	"ALTER TABLE atr ADD COLUMN group_ttl INTEGER NOT NULL DEFAULT 0" \
 	" CHECK (group_ttl BETWEEN 0 AND 255 AND (group_ttl > 0) = (length(group_addr) > 0));"
+#define SCHEMA_5 \
+	"CREATE TABLE attest (" \
+	" node BLOB NOT NULL PRIMARY KEY REFERENCES node (id) ON DELETE CASCADE," \
+	" ak_public BLOB NOT NULL, signer BLOB NOT NULL CHECK (length(signer) <= 64)," \
+	" pcrs INTEGER NOT NULL CHECK (pcrs BETWEEN 1 AND 16777215)," \
+	" digest BLOB NOT NULL CHECK (length(digest) = 32)," \
+	" firmware INTEGER NOT NULL," \
+	" resets INTEGER NOT NULL CHECK (resets BETWEEN 0 AND 4294967295)," \
+	" restarts INTEGER NOT NULL CHECK (restarts BETWEEN 0 AND 4294967295)," \
+	" clock_ms INTEGER NOT NULL CHECK (clock_ms >= 0)" \
+	") STRICT, WITHOUT ROWID;"
 
 /* All of it in STRICT tables with CHECKs: what does not fit is refused by the database as well. */
 static const char schema[] =
@@ -106,7 +117,7 @@ static const char schema[] =
 	" text TEXT NOT NULL,"
 	" UNIQUE (source, source_seq, time_ms)"
 	") STRICT;"
-	SCHEMA_2 SCHEMA_3 SCHEMA_4;
+	SCHEMA_2 SCHEMA_3 SCHEMA_4 SCHEMA_5;
 
 static int run(struct store *s, const char *sql)
 {
@@ -264,14 +275,15 @@ static int make_wal(struct store *s)
 
 /* What turns a database of this version into one of today's */
 static const char *const changes_since[SCHEMA_VERSION] = {
-	[1] = SCHEMA_2 SCHEMA_3 SCHEMA_4,
-	[2] = SCHEMA_3 SCHEMA_4,
-	[3] = SCHEMA_4,
+	[1] = SCHEMA_2 SCHEMA_3 SCHEMA_4 SCHEMA_5,
+	[2] = SCHEMA_3 SCHEMA_4 SCHEMA_5,
+	[3] = SCHEMA_4 SCHEMA_5,
+	[4] = SCHEMA_5,
 };
 
 static int change_schema(struct store *s, const char *sql)
 {
-	static const char ids[] = "PRAGMA application_id = 0x414b4d31; PRAGMA user_version = 4";
+	static const char ids[] = "PRAGMA application_id = 0x414b4d31; PRAGMA user_version = 5";
 	int r = store_begin(s);
 
 	if (r < 0)

@@ -135,3 +135,52 @@ int store_node_each(struct store *s, int (*fn)(const struct store_node *n, void 
 	}
 	return r;
 }
+
+#define ATTEST "ak_public, signer, pcrs, digest, firmware, resets, restarts, clock_ms"
+
+int store_attest_put(struct store *s, const uint8_t id[AKM_ID_LEN], const struct quote_baseline *b)
+{
+	_cleanup_query_ struct query q = query_start(s,
+		"INSERT INTO attest (node, " ATTEST ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+		" ON CONFLICT (node) DO UPDATE SET ak_public = excluded.ak_public, signer = excluded.signer,"
+		" pcrs = excluded.pcrs, digest = excluded.digest, firmware = excluded.firmware, resets = excluded.resets,"
+		" restarts = excluded.restarts, clock_ms = excluded.clock_ms");
+
+	query_bind_bytes(&q, id, AKM_ID_LEN);
+	query_bind_blob(&q, &b->ak_public);
+	query_bind_blob(&q, &b->signer);
+	query_bind_u64(&q, b->pcrs);
+	query_bind_bytes(&q, b->facts.digest, sizeof(b->facts.digest));
+	query_bind_i64(&q, (int64_t)b->facts.firmware);	/* all 64 bits count: the TPM adds a random number */
+	query_bind_u64(&q, b->facts.resets);
+	query_bind_u64(&q, b->facts.restarts);
+	query_bind_u64(&q, b->facts.clock_ms);
+	return query_run(&q);
+}
+
+int store_attest_get(struct store *s, const uint8_t id[AKM_ID_LEN], struct quote_baseline *ret)
+{
+	_cleanup_query_ struct query q = query_start(s, "SELECT " ATTEST " FROM attest WHERE node = ?");
+	struct quote_baseline b = {};
+	int r;
+
+	query_bind_bytes(&q, id, AKM_ID_LEN);
+	r = query_step(&q);
+	if (r <= 0)
+		return r ?: -ENOENT;
+	query_blob(&q, &b.ak_public);
+	query_blob(&q, &b.signer);
+	b.pcrs = (uint32_t)query_u64(&q, QUOTE_PCRS_ALL);
+	query_bytes(&q, b.facts.digest, sizeof(b.facts.digest));
+	b.facts.firmware = (uint64_t)query_i64(&q, INT64_MIN, INT64_MAX);
+	b.facts.resets = (uint32_t)query_u64(&q, UINT32_MAX);
+	b.facts.restarts = (uint32_t)query_u64(&q, UINT32_MAX);
+	b.facts.clock_ms = query_u64(&q, INT64_MAX);
+	r = query_check(&q);
+	if (r < 0) {
+		quote_baseline_free(&b);
+		return r;
+	}
+	*ret = b;
+	return 0;
+}

@@ -42,7 +42,7 @@ void loop_turn(void)
 
 void end_begin(struct party_end *e, const char *name, struct keystore *ks)
 {
-	*e = (struct party_end) { .name = name, .sources = "ek" };
+	*e = (struct party_end) { .name = name, .sources = "ek", .pcrs = 0x95 };
 	assert_int_equal(tpmq_new(loop, ks, &e->q), 0);
 }
 
@@ -89,10 +89,13 @@ static void keep(struct party_end *e, const struct provision_grant *g, enum reco
 
 	end_forget(e);
 	*to = *g;
-	to->key = to->domain = (struct akm_blob) {};
+	to->key = to->domain = to->ak = (struct akm_blob) {};
+	to->attest = (struct quote_baseline) {};
 	to->peer = (struct keystore_identity) {};
 	assert_int_equal(akm_blob_dup(g->key.data, g->key.len, &to->key), 0);
 	assert_int_equal(akm_blob_dup(g->domain.data, g->domain.len, &to->domain), 0);
+	assert_int_equal(akm_blob_dup(g->ak.data, g->ak.len, &to->ak), 0);
+	assert_int_equal(quote_baseline_copy(&g->attest, &to->attest), 0);
 	e->record = record;
 }
 
@@ -140,7 +143,7 @@ void end_issue(struct party_end *e, const char *subject, int fd)
 	struct provision_issuer_config cfg = {
 		.issuer = e->name, .subject = subject, .addresses = { "192.0.2.1:7646", "[2001:db8::1]:7646" },
 		.n_addresses = 2, .term = 3, .domain = e->domain.len ? &e->domain : NULL, .give_domain = e->give_domain,
-		.ek_ca_file = e->ek_ca_file, .timeout_ms = e->timeout_ms ?: 5000,
+		.pcrs = e->pcrs, .ek_ca_file = e->ek_ca_file, .timeout_ms = e->timeout_ms ?: 5000,
 	};
 
 	reset(e);
@@ -336,6 +339,10 @@ void assert_agree(struct party_end *issuer, struct party_end *subject)
 	assert_memory_equal(a->addresses, b->addresses, sizeof(a->addresses));
 	assert_int_equal(a->n_addresses, b->n_addresses);
 	assert_int_equal(a->term, b->term);
+	/* What the one has recorded is what the other can sign with. */
+	assert_int_equal(a->attest.pcrs, issuer->pcrs);
+	assert_int_equal(!a->attest.ak_public.len, !issuer->pcrs);
+	assert_int_equal(!b->ak.len, !issuer->pcrs);
 	end_hmac(issuer, issuer->domain.len && !issuer->give_domain ? &issuer->domain : NULL, mac[0]);
 	end_hmac(subject, NULL, mac[1]);
 	assert_memory_equal(mac[0], mac[1], AKM_DIGEST_LEN);

@@ -24,6 +24,7 @@ struct party_end {
 	const char *ek_ca_file;
 	struct akm_blob domain;		/* the issuer's, if any */
 	bool give_domain, allow;
+	uint32_t pcrs;			/* the issuer's */
 	unsigned int timeout_ms;	/* 0: 5 s, so that a test that hangs ends */
 
 	/* What survives an interruption */

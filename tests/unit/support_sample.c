@@ -57,6 +57,17 @@ static void sample_prepare(struct msg_atr_prepare *p)
 	memset(p->pair_chains.data + AKM_KEY_LEN, 0xd2, AKM_KEY_LEN);
 }
 
+static struct quote_baseline sample_baseline(void)
+{
+	struct quote_baseline b = {
+		.pcrs = 0x95, .facts = { .digest = { 7 }, .firmware = UINT64_MAX, .clock_ms = 1000, .resets = 5, .restarts = 2 },
+	};
+
+	must(akm_blob_dup("ak", 2, &b.ak_public));
+	must(akm_blob_dup("signer", 6, &b.signer));
+	return b;
+}
+
 static void sample_inventory(struct msg_inventory *v)
 {
 	struct msg_inventory_node n[2] = { { .name = "A", .link_n = 2, .label = "M-A", .endpoint = endpoint(0) },
@@ -71,6 +82,7 @@ static void sample_inventory(struct msg_inventory *v)
 		must(akm_blob_dup("wrapped", 7, &n[i].key));
 		must(akm_blob_dup("name", i ? 0 : 4, &n[i].ek_name));
 	}
+	n[0].attest = sample_baseline();
 	a.n_members = 2;
 	a.members = copy(m, sizeof(m));
 	*v = (struct msg_inventory) { .version = 5, .n_nodes = 2, .nodes = copy(n, sizeof(n)), .n_atrs = 1,
@@ -134,6 +146,13 @@ struct msg sample_msg(enum msg_type type)
 	case MSG_ATR_ARM:
 		m.arm = (struct msg_atr_arm) { 1, 4 };
 		break;
+	case MSG_QUOTE_ASK:
+		m.ask = (struct msg_quote_ask) { { 8 }, QUOTE_PCRS_ALL };
+		break;
+	case MSG_QUOTE:
+		must(akm_blob_dup("attest", 6, &m.quote.quote.attest));
+		must(akm_blob_dup("signature", 9, &m.quote.quote.signature));
+		break;
 	}
 	return m;
 }
@@ -154,21 +173,24 @@ struct provision_msg sample_provision_msg(enum provision_type type)
 
 	switch (type) {
 	case PROVISION_HELLO:
-		m.hello = (struct provision_hello) { .issuer = "MgmtMod", .nonce = { 1 } };
+		m.hello = (struct provision_hello) { .issuer = "MgmtMod", .nonce = { 1 }, .pcrs = 0x95 };
 		break;
 	case PROVISION_IDENTITY:
 		m.identity = (struct provision_identity) {
 			.nonce = { 2 }, .hardware = { 3 }, .sources = "ek,dmi:product_uuid", .ek_public = blob("ek"),
 			.ek_cert = blob("cert"), .parent_public = blob("parent"), .provisioned = true, .id = { 4 },
+			.ak_public = blob("ak"),
 		};
 		break;
 	case PROVISION_CHALLENGE:
-		m.challenge = blob("credential");
+		m.challenge = (struct provision_challenge) { blob("credential"), blob("ak-credential") };
 		break;
 	case PROVISION_PROOF:
-	case PROVISION_CONFIRM:
 	case PROVISION_COMMIT:
 		memset(m.mac, 0x5a, sizeof(m.mac));
+		break;
+	case PROVISION_CONFIRM:
+		m.confirm = (struct provision_confirm) { { 0x5a }, blob("attest"), blob("signature") };
 		break;
 	case PROVISION_GRANT:
 		m.offer = (struct provision_offer) {

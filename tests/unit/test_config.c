@@ -11,7 +11,7 @@
 #define MANAGER	"[akmd]\nrole = manager\nname = MgmtMod\n"
 #define ROOT	"[akmd]\nrole = root\nname = Backend\n"
 #define NO_PASSWORDS ": the page knows no passwords. Reach it from elsewhere through ssh -L"
-#define SECTIONS ", there are akmd, tpm, hardware, link, provision, heartbeat, atr, web, policy"
+#define SECTIONS ", there are akmd, tpm, hardware, link, provision, heartbeat, atr, attest, web, policy"
 #define AKMD_KEYS ", this section has role, name, state, socket, user, log, secret_memory"
 #define X50	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 
@@ -104,6 +104,8 @@ static void test_defaults_manager(void **state)
 	assert_int_equal(c.epoch_stale.action, ACTION_ALERT);
 	assert_int_equal(c.epoch_stale.count, 1000);
 	assert_true(c.fallback);
+	assert_int_equal(c.pcrs, 0x95);			/* 0, 2, 4, 7 */
+	assert_int_equal(c.attest_interval_s, 3600);
 	assert_int_equal(c.hold_down_s, 60);
 	config_free(&c);
 }
@@ -335,6 +337,10 @@ static const struct refusal { const char *text, *field, *reason; } refusals[] = 
 	{ NODE "[link]\nendpoint = 192.0.2.1:x\n", ":5: [link] endpoint", "'192.0.2.1:x' is not ADDRESS or ADDRESS:PORT" },
 	{ NODE "[link]\nendpoint = 192.0.2.1:\n", ":5: [link] endpoint", "'192.0.2.1:' is not ADDRESS or ADDRESS:PORT" },
 	{ NODE "[link]\nendpoint = 1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1\n", ":5: [link] endpoint", "has more than 4 items" },
+	{ MANAGER "[attest]\npcrs = 0,7\n", ":5: [attest] pcrs", "'0,7' is neither sha256:N[,N…], each of 0 … 23 once, nor none" },
+	{ MANAGER "[attest]\npcrs = sha256:7,7\n", ":5: [attest] pcrs", "'sha256:7,7' is neither sha256:N[,N…], each of 0 … 23 once, nor none" },
+	{ MANAGER "[attest]\ninterval = 9\n", ":5: [attest] interval", "9 is not within 10 … 604800" },
+	{ NODE "[attest]\npcrs = none\n", ":5: [attest] pcrs", "means nothing for this role" },
 	{ ROOT "[link]\nnext_n = 59\n", ":5: [link] next_n", "59 is not within 60 … 31536000" },
 	{ NODE "[provision]\nlisten = tcp:1.2.3.4:5\n", ":5: [provision] listen",
 	  "'tcp:1.2.3.4:5' is neither serial:/DEVICE[,BAUD] nor unix:/PATH nor unix-listen:/PATH" },

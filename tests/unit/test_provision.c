@@ -110,6 +110,117 @@ static void parent_of_another_tpm_is_refused(void **state)
 	fake_tpm_free(other);
 }
 
+/* ---- attestation ---- */
+
+static void what_runs_there_is_the_baseline(void **state)
+{
+	uint8_t digest[AKM_DIGEST_LEN];
+
+	(void)state;
+	fake_tpm_measure(node_tpm, 0xa7);
+	assert_rerun_works();
+	memset(digest, 0xa7, sizeof(digest));
+	assert_memory_equal(M.grant.attest.facts.digest, digest, sizeof(digest));
+	assert_int_equal(M.grant.attest.pcrs, 0x95);
+	assert_int_equal(M.grant.attest.ak_public.len, node_tpm->ak_public.len);
+	assert_memory_equal(M.grant.attest.ak_public.data, node_tpm->ak_public.data, node_tpm->ak_public.len);
+	assert_non_null(strstr(M.said, "attests to sha256:0,2,4,7"));
+	assert_int_equal(N.grant.attest.pcrs, 0);	/* that is the issuer's to know */
+}
+
+static void nothing_is_attested_where_nobody_asks(void **state)
+{
+	(void)state;
+	M.pcrs = 0;
+	assert_rerun_works();
+	assert_int_equal(fake_tpm_quotes(node_tpm), 0);
+	assert_null(strstr(M.said, "attest"));
+}
+
+/* An AK that is not in that TPM: the credential for it cannot be opened there. */
+static void key_of_another_tpm_is_refused(void **state)
+{
+	struct fake_tpm *other = fake_tpm_new(false);
+	struct akm_blob own, own_name;
+
+	(void)state;
+	make_ak(node_tpm);
+	make_ak(other);
+	own = node_tpm->ak_public;
+	own_name = node_tpm->ak_name;
+	node_tpm->ak_public = other->ak_public;
+	run_exchange(&M, &N, "EdgeNodeA", NULL);
+	assert_int_equal(N.r, -EKEYREJECTED);
+	assert_true(M.r < 0);
+	assert_int_equal(M.record, NOTHING);
+	assert_nothing_made();
+	node_tpm->ak_public = own;
+	node_tpm->ak_name = own_name;
+	assert_rerun_works();
+	fake_tpm_free(other);
+}
+
+static void forged_first_quote_is_refused(void **state)
+{
+	(void)state;
+	fake_tpm_forge(node_tpm);
+	run_exchange(&M, &N, "EdgeNodeA", NULL);
+	assert_int_equal(M.r, -EKEYREJECTED);
+	assert_string_equal(M.err.field, "confirm.attest");
+	assert_non_null(strstr(M.err.reason, "signature"));
+	assert_int_equal(N.r, -EKEYREJECTED);
+	assert_nothing_made();
+	fake_tpm_forge(node_tpm);
+	assert_rerun_works();
+}
+
+/* Somebody in between leaves out what was asked for. */
+static bool without_attestation(struct wire *w, int to, struct frame *f, uint8_t *payload)
+{
+	_cleanup_provision_msg_ struct provision_msg m = {};
+	static struct akm_blob changed;
+	struct akm_error err;
+
+	(void)payload, (void)to;
+	if (f->type != w->arg[0])
+		return true;
+	assert_int_equal(provision_msg_decode(f->type, f->payload, f->len, &m, &err), 0);
+	if (f->type == PROVISION_HELLO)
+		m.hello.pcrs = 0;
+	if (f->type == PROVISION_IDENTITY)
+		akm_blob_free(&m.identity.ak_public);
+	if (f->type == PROVISION_CHALLENGE)
+		akm_blob_free(&m.challenge.ak);
+	if (f->type == PROVISION_CONFIRM)
+		akm_blob_free(&m.confirm.attest);
+	akm_blob_free(&changed);
+	assert_int_equal(provision_msg_encode(&m, &changed), 0);
+	f->payload = changed.data;
+	f->len = changed.len;
+	return true;
+}
+
+static void attestation_cannot_be_left_out(void **state)
+{
+	static const struct { enum provision_type type; bool subject; const char *field; } cases[] = {
+		{ PROVISION_HELLO, false, "identity.ak-public" }, { PROVISION_IDENTITY, false, "identity.ak-public" },
+		{ PROVISION_CHALLENGE, true, "challenge.ak-credential" }, { PROVISION_CONFIRM, false, "confirm.attest" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct wire w = { .cut_after = { NEVER, NEVER }, .between = without_attestation, .arg = { cases[i].type } };
+		const struct party_end *e = cases[i].subject ? &N : &M;
+
+		forget_all();
+		run_exchange(&M, &N, "EdgeNodeA", &w);
+		assert_int_equal(e->r, -EPROTO);
+		assert_string_equal(e->err.field, cases[i].field);
+		assert_nothing_made();
+	}
+	assert_rerun_works();
+}
+
 static void second_provisioning_needs_permission(void **state)
 {
 	uint8_t first[AKM_ID_LEN];
@@ -516,7 +627,7 @@ static void new_hello_begins_anew(void **state)
 	struct frame f;
 
 	(void)state;
-	assert_int_equal(akm_blob_dup("x", 1, &challenge.challenge), 0);
+	assert_int_equal(akm_blob_dup("x", 1, &challenge.challenge.parent), 0);
 	end_receive(&N, script_pair());
 	script_say(5, &hello_msg);
 	script_hear(&r, &f, &m);
@@ -594,7 +705,7 @@ static void false_grants_are_refused(void **state)
 		assert_int_equal(tpmpub_name(&m.identity.ek_public, &peer.ek_name), 0);
 		assert_int_equal(tpmpub_name(&m.identity.parent_public, &peer.parent_name), 0);
 		provision_msg_free(&m);
-		assert_int_equal(keystore_challenge(ks, &peer, &challenge.challenge, &secret), 0);
+		assert_int_equal(keystore_challenge(ks, &peer, &challenge.challenge.parent, &secret), 0);
 		script_say(5, &challenge);
 		script_hear(&r, &f, &m);
 		assert_int_equal(m.type, PROVISION_PROOF);
@@ -1072,6 +1183,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		T(unexpected_hardware_is_refused),
 		T(parent_of_another_tpm_is_refused),
+		T(what_runs_there_is_the_baseline), T(nothing_is_attested_where_nobody_asks),
+		T(key_of_another_tpm_is_refused), T(forged_first_quote_is_refused), T(attestation_cannot_be_left_out),
 		T(second_provisioning_needs_permission),
 		T(missing_hardware_source_is_named),
 		T(bad_configuration_is_refused),

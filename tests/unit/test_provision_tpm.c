@@ -231,6 +231,38 @@ static void parent_of_another_tpm_is_refused(void **state)
 	akm_blob_free(&foreign_parent);
 }
 
+/* A node that shows another TPM's attestation key, and can so sign what it likes where that is, with its own EK */
+static struct akm_blob foreign_ak;
+
+static struct akm_blob *ak_of_identity(struct provision_msg *m)
+{
+	return &m->identity.ak_public;
+}
+
+static bool swap_ak(struct wire *w, int to, struct frame *f, uint8_t *payload)
+{
+	(void)w, (void)to, (void)payload;
+	return swap(f, PROVISION_IDENTITY, ak_of_identity, &foreign_ak);
+}
+
+static void attestation_key_of_another_tpm_is_refused(void **state)
+{
+	struct wire w = { .cut_after = { NEVER, NEVER }, .between = swap_ak };
+	struct party_end *m = &party[MGR];
+
+	(void)state;
+	end_forget(m);
+	run_exchange(m, &party[OTHER], "EdgeNodeB", &w);	/* notes the key */
+	assert_int_equal(m->r, 0);
+	end_forget(m);
+	end_forget(&party[OTHER]);
+	run_exchange(m, &party[NODE], "EdgeNodeA", &w);
+	assert_int_equal(party[NODE].r, -EKEYREJECTED);		/* its TPM does not answer for that key */
+	assert_true(m->r < 0);
+	assert_int_equal(m->record, NOTHING);
+	akm_blob_free(&foreign_ak);
+}
+
 /* Takes minutes there; test_provision.c and the keystore's tests are what valgrind gets to see. */
 static void skip_under_valgrind(void)
 {
@@ -319,6 +351,7 @@ int main(void)
 		cmocka_unit_test(stolen_record_is_useless),
 		cmocka_unit_test(key_for_another_tpm_is_refused),
 		cmocka_unit_test(parent_of_another_tpm_is_refused),
+		cmocka_unit_test(attestation_key_of_another_tpm_is_refused),
 		cmocka_unit_test(cut_before_every_message),
 		cmocka_unit_test(tpm_losing_power_is_survived),
 		cmocka_unit_test(replacement_manager_takes_over),

@@ -257,8 +257,8 @@ static void test_other_program(void **state)
 static void test_versions(void **state)
 {
 	(void)state;
-	tamper("PRAGMA user_version = 5");
-	refuse_open(-EBADMSG, "has schema version 5, this akmd knows 4: use the newer akmd");
+	tamper("PRAGMA user_version = 6");
+	refuse_open(-EBADMSG, "has schema version 6, this akmd knows 5: use the newer akmd");
 	tamper("PRAGMA user_version = 0");
 	refuse_open(-EBADMSG, "damaged: schema version 0");
 	tamper("PRAGMA user_version = -1");
@@ -630,6 +630,43 @@ static void three_nodes(void)
 	assert_int_equal(put_node(3, "C", NODE_PROVISIONED), 0);
 }
 
+/* What a node attests to is kept to the last bit, and goes with it. */
+static void test_attest(void **state)
+{
+	struct quote_baseline b = { .pcrs = 0x95, .facts = { .digest = { 1 }, .firmware = UINT64_MAX - 1, .clock_ms = 3,
+				    .resets = UINT32_MAX, .restarts = 4 } }, got = {};
+	uint8_t id[AKM_ID_LEN], stranger[AKM_ID_LEN] = { 99 };
+
+	(void)state;
+	memset(id, 1, sizeof(id));
+	three_nodes();
+	blob(&b.ak_public, "ak");
+	blob(&b.signer, "signer");
+	assert_int_equal(store_attest_get(st, id, &got), -ENOENT);
+	assert_int_equal(store_attest_put(st, stranger, &b), -ENOENT);
+	assert_int_equal(store_attest_put(st, id, &b), 0);
+	b.facts.resets = 6;
+	assert_int_equal(store_attest_put(st, id, &b), 0);
+	reopen();
+	assert_int_equal(store_attest_get(st, id, &got), 0);
+	assert_memory_equal(&got.facts, &b.facts, sizeof(b.facts));
+	assert_int_equal(got.pcrs, 0x95);
+	assert_int_equal(got.ak_public.len, 2);
+	assert_memory_equal(got.signer.data, "signer", 6);
+	quote_baseline_free(&got);
+	b.pcrs = 0;
+	assert_int_equal(store_attest_put(st, id, &b), -EINVAL);
+	b.pcrs = QUOTE_PCRS_ALL + 1;
+	assert_int_equal(store_attest_put(st, id, &b), -EINVAL);
+	/* A change of the node is none of it; its end is. */
+	assert_int_equal(put_node(1, "A2", NODE_PROVISIONED), 0);
+	assert_int_equal(store_attest_get(st, id, &got), 0);
+	quote_baseline_free(&got);
+	assert_int_equal(store_node_delete(st, id), 0);
+	assert_int_equal(store_attest_get(st, id, &got), -ENOENT);
+	quote_baseline_free(&b);
+}
+
 static void test_atr(void **state)
 {
 	struct store_member m[3] = { member(0, 1), member(1, 2), member(65534, 3) };
@@ -673,14 +710,20 @@ static void test_upgrade(void **state)
 {
 	static const char *const to_version[] = {
 		NULL, "PRAGMA user_version = 1", "PRAGMA user_version = 2", "PRAGMA user_version = 3", "PRAGMA user_version = 4",
+		"PRAGMA user_version = 5",
 	};
 	struct store_member m[1] = { member(0, 1) };
 	struct store_atr a = atr(1, m, 1), got;
+	struct quote_baseline attest = {};
+	uint8_t a_node[AKM_ID_LEN];
 
 	(void)state;
+	memset(a_node, 1, sizeof(a_node));
 	three_nodes();
 	assert_int_equal(store_atr_put(st, &a), 0);
-	for (int version = 1; version <= 4; version++) {
+	for (int version = 1; version <= 5; version++) {
+		if (version <= 4)
+			tamper("DROP TABLE attest");
 		if (version <= 3)
 			tamper("ALTER TABLE atr DROP COLUMN group_ttl; ALTER TABLE atr DROP COLUMN group_addr");
 		if (version <= 2)
@@ -694,6 +737,7 @@ static void test_upgrade(void **state)
 		assert_int_equal(got.freshness, 1);	/* as it was: strict */
 		assert_true(got.fallback);		/* as every new one has it */
 		assert_int_equal(got.group.addr_len, 0);
+		assert_int_equal(store_attest_get(st, a_node, &attest), -ENOENT);	/* nodes of before have none */
 		store_atr_free(&got);
 	}
 	assert_int_equal(store_atr_put(st, &a), 0);
@@ -1111,7 +1155,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_new_file), T(test_settings_of_the_file), T(test_file_mode), T(test_no_directory), T(test_not_a_database),
-		T(test_other_program), T(test_versions), T(test_upgrade), T(test_other_tables), T(test_statistics_are_fine), T(test_second_process),
+		T(test_other_program), T(test_versions), T(test_upgrade), T(test_attest), T(test_other_tables), T(test_statistics_are_fine), T(test_second_process),
 		T(test_damage), T(test_settings), T(test_transaction), T(test_failed_change_in_transaction),
 		T(test_node), T(test_node_out_of_range), T(test_node_names), T(test_node_by_ek), T(test_node_delete), T(test_node_each),
 		T(test_atr), T(test_atr_members), T(test_atr_labels_and_each),
