@@ -597,14 +597,32 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 
 /* Accepting */
 
-static bool peer_allowed(int fd)
+static bool peer_uid(int fd, uid_t *ret)
 {
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
 		return false;
-	return cred.uid == 0 || cred.uid == geteuid();
+	*ret = cred.uid;
+	return true;
+}
+
+static bool peer_allowed(int fd)
+{
+	uid_t uid;
+
+	return peer_uid(fd, &uid) && (uid == 0 || uid == geteuid());
+}
+
+void ctl_who(const struct ctl_request *req, char ret[CTL_WHO_MAX])
+{
+	uid_t uid;
+
+	if (req->client && peer_uid(bufferevent_getfd(req->client->bev), &uid))
+		snprintf(ret, CTL_WHO_MAX, "uid %u", uid);
+	else
+		snprintf(ret, CTL_WHO_MAX, "somebody");
 }
 
 static struct client *client_new(struct ctl *c, int fd)

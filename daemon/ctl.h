@@ -19,6 +19,7 @@
 #define CTL_REQUESTS_MAX	16		/* open ones of a client */
 #define CTL_DEPTH_MAX		6		/* of a request's JSON */
 #define CTL_STRING_MAX		4096		/* bytes of one string argument */
+#define CTL_WHO_MAX		32
 #define CTL_OUTPUT_MAX		(4U * AKM_CTL_LINE_MAX)	/* unread bytes of a client */
 
 struct ctl;
@@ -57,6 +58,9 @@ void ctl_item(struct ctl_request *req, struct json_object *item);
  * it. To be set inside run(); NULL takes it back.
  */
 void ctl_on_gone(struct ctl_request *req, void (*fn)(struct ctl_request *req, void *data), void *data);
+
+/* Who asks, as a record has it: "uid 0" */
+void ctl_who(const struct ctl_request *req, char ret[CTL_WHO_MAX]);
 
 const char *ctl_str(struct json_object *args, const char *name);	/* NULL if absent */
 int64_t ctl_int(struct json_object *args, const char *name, int64_t absent);

@@ -298,6 +298,7 @@ void fleet_free(struct fleet *f)
 	}
 	if (f->wait_timer)
 		event_free(f->wait_timer);
+	fleet_attest_free(f);
 	fleet_policy_free(f);
 	free(f);
 }
@@ -770,6 +771,12 @@ static void take_endpoint(struct fleet *f, const struct peer *p)
 void fleet_peer_up(struct fleet *f, struct peer *p)
 {
 	take_endpoint(f, p);
+	fleet_attest_up(f, p);
+}
+
+void fleet_peer_quote(struct fleet *f, struct peer *p, const struct keystore_quote *q)
+{
+	fleet_attest_quote(f, p, q);
 }
 
 void fleet_peer_down(struct fleet *f, struct peer *p)
@@ -873,6 +880,7 @@ int fleet_node_replace(struct fleet *f, const struct store_node *n, const struct
 
 void fleet_node_replaced(struct fleet *f, const struct store_node *n, const struct store_node *old)
 {
+	fleet_attest_forget(f, old->id);
 	for (struct fleet_atr *a = f->first; a; a = a->next) {
 		for (size_t i = 0; i < a->def.n_members; i++)
 			if (!memcmp(a->def.members[i].node, old->id, AKM_ID_LEN))

@@ -39,6 +39,8 @@ void fleet_peer_up(struct fleet *f, struct peer *p);
 void fleet_peer_down(struct fleet *f, struct peer *p);
 void fleet_peer_heartbeat(struct fleet *f, struct peer *p);
 
+void fleet_peer_quote(struct fleet *f, struct peer *p, const struct keystore_quote *q);
+
 /* A node was provisioned again under a new ID: its memberships follow. Inside a transaction; then after it. */
 int fleet_node_replace(struct fleet *f, const struct store_node *n, const struct store_node *old);
 void fleet_node_replaced(struct fleet *f, const struct store_node *n, const struct store_node *old);
@@ -55,6 +57,7 @@ int fleet_fix_endpoint(struct fleet *f, const uint8_t node[AKM_ID_LEN]);	/* the 
 /* Commands of the control socket, whole. */
 void fleet_ctl_node_list(struct fleet *f, struct ctl_request *req, struct json_object *args);
 void fleet_ctl_node_show(struct fleet *f, struct ctl_request *req, struct json_object *args);
+void fleet_ctl_node_accept_pcrs(struct fleet *f, struct ctl_request *req, struct json_object *args);
 void fleet_ctl_node_evict(struct fleet *f, struct ctl_request *req, struct json_object *args);
 void fleet_ctl_atr_create(struct fleet *f, struct ctl_request *req, struct json_object *args);
 void fleet_ctl_atr_list(struct fleet *f, struct ctl_request *req, struct json_object *args);

@@ -468,6 +468,7 @@ int fleet_evict(struct fleet *f, const struct store_node *n, struct fleet_wait *
 	}
 	/* What was queued for it goes out first; then it is a stranger. */
 	peers_remove(f->peers, n->id);
+	fleet_attest_forget(f, n->id);
 	changed(f);
 	return 0;
 }

@@ -138,6 +138,25 @@ void fleet_ctl_node_evict(struct fleet *f, struct ctl_request *req, struct json_
 	fleet_wait_check(f);
 }
 
+void fleet_ctl_node_accept_pcrs(struct fleet *f, struct ctl_request *req, struct json_object *args)
+{
+	_cleanup_(store_node_free) struct store_node n = {};
+	const char *text = ctl_str(args, "digest");
+	uint8_t digest[AKM_DIGEST_LEN];
+	struct akm_error err = {};
+	char who[CTL_WHO_MAX];
+	int r = find_provisioned(f, ctl_str(args, "node"), "node", &n, &err);
+
+	if (!r && text && report_parse_hex(text, digest, sizeof(digest)) < 0)
+		r = akm_error_set(&err, -EINVAL, "digest", "must be %d hexadecimal digits", 2 * AKM_DIGEST_LEN);
+	ctl_who(req, who);
+	r = r ?: fleet_attest_accept(f, &n, text ? digest : NULL, who, &err);
+	if (r < 0)
+		fail(req, r, &err);
+	else
+		ctl_ok(req, fleet_report_node(f, &n));
+}
+
 /* ---- ATRs ---- */
 
 static int number_arg(struct json_object *args, const char *name, int64_t min, int64_t max, int64_t absent,

@@ -14,6 +14,7 @@
 #define FLEET_STORE_RETRY_MS	1000
 #define FLEET_MEMORY_MS		20	/* until some of the locked memory has been sent away */
 #define FLEET_GENERATION_SECRET	(2 * AKM_KEY_LEN)	/* C_epoch | pair root */
+#define FLEET_ATTEST_BUCKETS	1024
 #define FLEET_AHEAD_MAX		4096	/* a node's word moves the numbers by as much at a time … */
 #define FLEET_AHEAD_MS		10000	/* … and as often: they must not be used up by one that lies */
 
@@ -97,6 +98,7 @@ struct fleet {
 	struct fleet_told told[FLEET_TOLD_MAX];
 	size_t n_told;
 	uint64_t told_lost;
+	struct fleet_attest *attests[FLEET_ATTEST_BUCKETS];	/* by node; fleet_attest.c */
 };
 
 /* fleet.c */
@@ -169,6 +171,17 @@ void fleet_policy_free(struct fleet *f);
 /* Member @m of @a has counted so much more in that time. */
 void fleet_policy_count(struct fleet_atr *a, size_t m, enum policy_kind kind, uint64_t count, uint64_t span_ms);
 void fleet_policy_due(struct fleet_atr *a);		/* a rekey that is owed */
+
+/* fleet_attest.c */
+void fleet_attest_up(struct fleet *f, struct peer *p);
+void fleet_attest_quote(struct fleet *f, struct peer *p, const struct keystore_quote *q);
+void fleet_attest_forget(struct fleet *f, const uint8_t id[AKM_ID_LEN]);	/* after peers_remove(), which ends its calls */
+void fleet_attest_free(struct fleet *f);		/* likewise after peers_free() */
+void fleet_attest_report(struct fleet *f, const struct store_node *n, struct json_object *o);
+void fleet_attest_health(struct fleet *f, struct health *h);
+/* The last quote's PCRs are good from now on; @digest: if they are these, NULL: whatever they are. */
+int fleet_attest_accept(struct fleet *f, const struct store_node *n, const uint8_t *digest, const char *who,
+			struct akm_error *err);
 
 /* fleet_wait.c */
 void fleet_wait_check(struct fleet *f);

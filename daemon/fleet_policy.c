@@ -265,6 +265,9 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		struct policy_evidence e = { told[i].kind, told[i].severity, told[i].subject, told[i].count, 0 };
 		struct deciding in = { f, told[i].atr_id ? fleet_find(f, told[i].atr_id) : NULL };
 
+		/* Judging what was told of another ATR may have put it out of this one. */
+		if (in.atr && policy_kind_index(told[i].kind) && told[i].subject[0] && !has_member(in.atr, told[i].subject))
+			continue;
 		if (!told[i].atr_id || in.atr)
 			policy_feed(in.atr ? in.atr->policy : f->policy_whole, &e, now(), on_decision, &in);
 	}

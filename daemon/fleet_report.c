@@ -138,6 +138,7 @@ struct json_object *fleet_report_node(struct fleet *f, const struct store_node *
 		if (fleet_member_of(a, n->id) >= 0)
 			json_object_array_add(atrs, json_object_new_int64(a->def.id));
 	json_object_object_add(o, "atrs", atrs);
+	fleet_attest_report(f, n, o);
 	return o;
 }
 

@@ -97,6 +97,11 @@ int link_connect(struct event_base *base, const struct link_client_config *cfg,
  */
 int link_send(struct link *l, const struct msg *m);
 const struct link_peer_info *link_info(const struct link *l);
+/*
+ * 32 bytes that only the two ends of this TLS session know: RFC 8446, 7.5, with the label "EXPORTER-akm1-quote" and
+ * no context. Valid while it is up. Return: 0, -ENOTCONN.
+ */
+int link_binding(const struct link *l, uint8_t ret[AKM_KEY_LEN]);
 void link_set_data(struct link *l, void *data);	/* the role's per-peer state */
 void *link_data(const struct link *l);
 /* At once, without down(); safe in the link's own callbacks; NULL is fine. */

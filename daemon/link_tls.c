@@ -337,3 +337,13 @@ enum link_down link_tls_why(struct link *l, int ssl_error, char *reason, size_t 
 		return LINK_DOWN_PROTOCOL;
 	return SSL_is_server(l->ssl) ? why_server(l, ERR_GET_REASON(e)) : why_client(ERR_GET_REASON(e));
 }
+
+int link_binding(const struct link *l, uint8_t ret[AKM_KEY_LEN])
+{
+	static const char label[] = "EXPORTER-akm1-quote";
+
+	if (l->state != LINK_UP ||
+	    SSL_export_keying_material(l->ssl, ret, AKM_KEY_LEN, label, sizeof(label) - 1, NULL, 0, 0) != 1)
+		return -ENOTCONN;
+	return 0;
+}

@@ -37,6 +37,10 @@ static const struct kind kinds[] = {
 	[POLICY_EXHAUSTED] = { "exhausted", POLICY_SELF, POLICY_ALERT, true, false, false },
 	[POLICY_STATE_LOST] = { "state-lost", POLICY_SELF, POLICY_WARNING, true, false, false },
 	[POLICY_FALLBACK_ENTERED] = { "fallback-entered", POLICY_MEMBER, POLICY_ALERT, true, false, true },
+	/* Recorded by the manager, of what came over the node's own link, or did not while that was alive. */
+	[POLICY_PCR_CHANGED] = { "pcr-changed", POLICY_SELF, POLICY_ALERT, true, false, true },
+	[POLICY_QUOTE_BAD] = { "quote-bad", POLICY_SELF, POLICY_ALERT, true, false, true },
+	[POLICY_QUOTE_MISSED] = { "quote-missed", POLICY_SELF, POLICY_WARNING, true, false, true },
 };
 _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == POLICY_KINDS, "a kind without a line");
 

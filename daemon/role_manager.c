@@ -241,8 +241,12 @@ static void on_peer_moved(void *ctx)
 
 static int on_peer_message(struct peer *p, struct msg *msg, void *ctx)
 {
-	(void)p, (void)msg, (void)ctx;
-	return -EPROTO;
+	struct manager *m = ctx;
+
+	if (msg->type != MSG_QUOTE)
+		return -EPROTO;
+	fleet_peer_quote(m->fleet, p, &msg->quote.quote);
+	return 0;
 }
 
 static void on_fleet_changed(void *ctx)
@@ -445,6 +449,7 @@ static void ctl_##name(struct ctl_request *req, struct json_object *args, void *
 FLEET_COMMAND(node_list)
 FLEET_COMMAND(node_show)
 FLEET_COMMAND(node_evict)
+FLEET_COMMAND(node_accept_pcrs)
 FLEET_COMMAND(atr_create)
 FLEET_COMMAND(atr_list)
 FLEET_COMMAND(atr_show)
@@ -464,6 +469,7 @@ static const struct ctl_command commands[] = {
 	{ "node-list", { { .name = NULL } }, ctl_node_list },
 	{ "node-show", { { "node", CTL_STRING, true } }, ctl_node_show },
 	{ "node-evict", { { "node", CTL_STRING, true }, { "reason", CTL_STRING, false } }, ctl_node_evict },
+	{ "node-accept-pcrs", { { "node", CTL_STRING, true }, { "digest", CTL_STRING, false } }, ctl_node_accept_pcrs },
 	{ "atr-create", { { "members", CTL_STRINGS, true }, { "id", CTL_INT, false }, { "label", CTL_STRING, false },
 			  { "suite", CTL_STRING, false }, { "port", CTL_INT, false },
 			  { "subnet4", CTL_STRING, false }, { "subnet6", CTL_STRING, false },

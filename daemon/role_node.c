@@ -14,6 +14,7 @@
 #include "node_atrs.h"
 #include "node_group.h"
 #include "node_kernel.h"
+#include "node_quote.h"
 #include "policy_load.h"
 #include "record.h"
 #include "status.h"
@@ -26,6 +27,7 @@ struct node {
 	struct eventlog *log;
 	struct evidence *evidence;
 	struct node_atrs *atrs;
+	struct node_quote *quote;
 	struct hardware_wait *hardware;
 	struct superior *superior;
 	struct subject *subject;
@@ -80,6 +82,7 @@ static void on_down(void *ctx)
 {
 	struct node *n = ctx;
 
+	node_quote_link_down(n->quote);
 	node_atrs_link_down(n->atrs);
 }
 
@@ -87,6 +90,10 @@ static int on_message(struct link *l, struct msg *m, void *ctx)
 {
 	struct node *n = ctx;
 
+	if (m->type == MSG_QUOTE_ASK) {
+		node_quote_ask(n->quote, l, m, n->record.id, &n->record.ak);
+		return 0;
+	}
 	return node_atrs_message(n->atrs, l, m);
 }
 
@@ -189,6 +196,7 @@ static void committed(void *ctx)
 
 	evidence_add(n->evidence, EVIDENCE_NOTE("provisioned", SEV_INFO), "Provisioned as %s by %s (%s)",
 		     n->record.subject, n->record.issuer, n->record.label);
+	node_quote_link_down(n->quote);
 	superior_free(n->superior);
 	n->superior = NULL;
 	node_atrs_link_down(n->atrs);
@@ -505,6 +513,7 @@ static int open_parts(struct node *n, struct akm_error *err)
 	if (!n->look || timer_set(n->look, BLIND_LOOK_MS) < 0)
 		return -ENOMEM;
 	return subject_new(&subject, &n->subject) ?:
+	       node_quote_new(n->env->q, &n->quote) ?:
 	       node_atrs_new(&atrs, &n->atrs) ?:
 	       ctl_new(n->env->base, n->env->config->socket, commands, n, &n->ctl, err);
 }
@@ -517,6 +526,7 @@ static void node_stop(void *role)
 	if (n->look)
 		event_free(n->look);
 	superior_free(n->superior);
+	node_quote_free(n->quote);
 	hardware_wait_free(n->hardware);
 	subject_free(n->subject);
 	node_atrs_free(n->atrs);

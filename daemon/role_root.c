@@ -360,7 +360,7 @@ static int load_inventory(struct root *r, const uint8_t id[AKM_ID_LEN], struct m
 static struct json_object *report_inventory_node(const struct store_node *manager, const struct msg_inventory_node *n)
 {
 	struct json_object *o = json_object_new_object();
-	char hex[2 * AKM_DIGEST_LEN + 1], *key_name = NULL;
+	char hex[2 * AKM_DIGEST_LEN + 1], pcrs[QUOTE_TEXT_MAX], *key_name = NULL;
 
 	json_object_object_add(o, "name", json_object_new_string(n->name));
 	report_hex(n->id, AKM_ID_LEN, hex);
@@ -373,6 +373,12 @@ static struct json_object *report_inventory_node(const struct store_node *manage
 	if (!keystore_key_name(&n->key, &key_name))
 		json_object_object_add(o, "key_name", json_object_new_string(key_name));
 	free(key_name);
+	if (n->attest.pcrs) {
+		quote_pcrs_text(n->attest.pcrs, pcrs);
+		json_object_object_add(o, "pcrs", json_object_new_string(pcrs));
+		report_hex(n->attest.facts.digest, AKM_DIGEST_LEN, hex);
+		json_object_object_add(o, "pcrs_accepted", json_object_new_string(hex));
+	}
 	return o;
 }
 

@@ -131,6 +131,12 @@ static const struct akm_arg node_evict[] = {
 	{}
 };
 
+static const struct akm_arg accept_pcrs[] = {
+	{ POS("node", "NODE", AKM_ARG_NAME), .json = "node" },
+	{ .word = "digest", .meta = "DIGEST", .kind = AKM_ARG_TEXT, .max = 64, .json = "digest" },
+	{}
+};
+
 static const struct akm_arg atr_create[] = {
 	{ POS("atr", "LABEL|#N", AKM_ARG_ATR_NEW), .json = "atr" },
 	{ .word = "members", .meta = "NODE,NODE", .kind = AKM_ARG_NAMES, REQ, .repeat = 64, .json = "members" },
@@ -216,6 +222,7 @@ const struct akm_command akm_commands[] = {
 	{ "node", "provision", "provision a node over a direct connection", akm_run_ctl, provision, 0, "node-provision" },
 	{ "node", "list", "list nodes", akm_run_ctl, NULL, 0, "node-list" },
 	{ "node", "show", "show a node", akm_run_ctl, node_show, 0, "node-show" },
+	{ "node", "accept-pcrs", "what a node runs now is what it should", akm_run_ctl, accept_pcrs, 0, "node-accept-pcrs" },
 	{ "node", "evict", "throw a node out of every ATR", akm_run_ctl, node_evict, 0, "node-evict" },
 	{ "manager", "provision", "provision a manager, on the root", akm_run_ctl, provision, 0, "node-provision" },
 	{ "manager", "replace", "replace a lost manager, on the root", akm_run_ctl, replace, 0, "manager-replace" },

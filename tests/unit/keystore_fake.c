@@ -28,7 +28,8 @@ struct fake_tpm {
 	unsigned int cut_after;
 	EVP_PKEY *ak, *forger;		/* made when they are needed */
 	struct akm_blob ak_public, ak_name;
-	bool forging;
+	bool forging, replaying;
+	struct keystore_quote last;
 	uint8_t measured;
 	uint32_t resets, restarts;
 	uint64_t clock_ms;
@@ -140,6 +141,8 @@ void fake_tpm_free(struct fake_tpm *t)
 	EVP_PKEY_free(t->forger);
 	akm_blob_free(&t->ak_public);
 	akm_blob_free(&t->ak_name);
+	akm_blob_free(&t->last.attest);
+	akm_blob_free(&t->last.signature);
 	akm_blob_free(&t->ek_public);
 	akm_blob_free(&t->ek_name);
 	akm_blob_free(&t->cert);
@@ -226,6 +229,11 @@ void fake_tpm_set_back(struct fake_tpm *t)
 void fake_tpm_forge(struct fake_tpm *t)
 {
 	t->forging = !t->forging;
+}
+
+void fake_tpm_replay(struct fake_tpm *t)
+{
+	t->replaying = !t->replaying;
 }
 
 unsigned int fake_tpm_quotes(struct fake_tpm *t)
@@ -478,8 +486,9 @@ int keystore_ak_answer(struct keystore *ks, const struct akm_blob *ak, const str
 	(void)ak;
 	make_ak(ks->t);
 	r = r ?: unwrap(ks->t, 'Q', &ks->t->ak_name, challenge, secret);
+	/* One that forges answers as well as it can, not at all rightly. */
 	if (r == -ENOKEY)
-		r = -EKEYREJECTED;
+		r = ks->t->forging ? 0 : -EKEYREJECTED;
 	return r ?: akm_secret_dup(secret, sizeof(secret), ret_secret);
 }
 
@@ -499,9 +508,14 @@ int keystore_quote(struct keystore *ks, const struct akm_blob *ak, uint32_t pcrs
 		return r;
 	t->clock_ms++;
 	t->quotes++;
-	fill_attest(t, pcrs, qualifying, &a);
-	attest_as_ak(t->forging ? t->forger : t->ak, &a, ret);
-	return 0;
+	if (!t->replaying) {
+		keystore_quote_free(&t->last);
+		t->last = (struct keystore_quote) {};
+		fill_attest(t, pcrs, qualifying, &a);
+		attest_as_ak(t->forging ? t->forger : t->ak, &a, &t->last);
+	}
+	return akm_blob_dup(t->last.attest.data, t->last.attest.len, &ret->attest) ?:
+	       akm_blob_dup(t->last.signature.data, t->last.signature.len, &ret->signature);
 }
 
 void keystore_identity_free(struct keystore_identity *id)

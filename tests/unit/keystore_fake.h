@@ -29,6 +29,7 @@ void fake_tpm_measure(struct fake_tpm *t, uint8_t what);	/* its PCRs are others 
 void fake_tpm_reset(struct fake_tpm *t);		/* TPM Reset: resetCount grows */
 void fake_tpm_set_back(struct fake_tpm *t);		/* and falls: an older state of it */
 void fake_tpm_forge(struct fake_tpm *t);		/* quotes are signed by another key from now on, or again not */
+void fake_tpm_replay(struct fake_tpm *t);		/* the last quote is given again from now on, or again not */
 unsigned int fake_tpm_quotes(struct fake_tpm *t);	/* made so far */
 
 #endif /* KEYSTORE_FAKE_H */

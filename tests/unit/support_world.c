@@ -99,6 +99,8 @@ static void actor_init(struct actor *a, const char *name, enum msg_role role, co
 	c->fallback_after_ms = 200;
 	if (role == ROLE_NODE)
 		snprintf(c->group_link, sizeof(c->group_link), "eth0");
+	c->pcrs = 0x95;
+	c->attest_interval_s = 3600;
 	if (role != ROLE_NODE)
 		set_listen(c, 0);
 	if (role != ROLE_ROOT)

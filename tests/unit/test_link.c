@@ -1145,10 +1145,30 @@ static void bind_now(char **argv)
 	exit(1);
 }
 
+/* What both ends derive from the session is the same, and another session's is another. */
+static void sessions_have_a_binding_of_their_own(void **state)
+{
+	uint8_t first[AKM_KEY_LEN], server_end[AKM_KEY_LEN], second[AKM_KEY_LEN];
+
+	(void)state;
+	dial(node_id, 5);
+	assert_int_equal(link_binding(C.link, first), -ENOTCONN);
+	until(S.up == 1 && C.up == 1);
+	assert_int_equal(link_binding(C.link, first), 0);
+	assert_int_equal(link_binding(S.link, server_end), 0);
+	assert_memory_equal(first, server_end, sizeof(first));
+	link_free(C.link);
+	until(S.down == 1);
+	dial(node_id, 5);
+	until(S.up == 2 && C.up == 2);
+	assert_int_equal(link_binding(C.link, second), 0);
+	assert_memory_not_equal(first, second, sizeof(first));
+}
+
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
-		T(wrong_key_is_told_apart),
+		T(wrong_key_is_told_apart), T(sessions_have_a_binding_of_their_own),
 		T(unknown_identity_is_refused),
 		T(stale_number_is_refused),
 		T(not_ready_asks_to_come_again),

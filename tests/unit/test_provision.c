@@ -154,6 +154,14 @@ static void key_of_another_tpm_is_refused(void **state)
 	assert_true(M.r < 0);
 	assert_int_equal(M.record, NOTHING);
 	assert_nothing_made();
+	/* Nor does it help to say something else. */
+	fake_tpm_forge(node_tpm);
+	run_exchange(&M, &N, "EdgeNodeA", NULL);
+	assert_int_equal(M.r, -EKEYREJECTED);
+	assert_string_equal(M.err.field, "proof");
+	assert_non_null(strstr(M.err.reason, "attestation key"));
+	assert_int_equal(M.record, NOTHING);
+	fake_tpm_forge(node_tpm);
 	node_tpm->ak_public = own;
 	node_tpm->ak_name = own_name;
 	assert_rerun_works();

@@ -11,7 +11,7 @@ _akmctl_verbs() { # OBJECT
 	generation) echo "install activate retire show" ;;
 	pair) echo "set" ;;
 	epoch) echo "roll" ;;
-	node) echo "provision list show evict" ;;
+	node) echo "provision list show accept-pcrs evict" ;;
 	manager) echo "provision replace" ;;
 	atr) echo "create list show add remove rekey delete" ;;
 	provision) echo "allow" ;;
@@ -33,6 +33,7 @@ _akmctl_words() { # "OBJECT VERB" or OBJECT
 	"epoch roll") echo "expect" ;;
 	"monitor") echo "count" ;;
 	"node provision") echo "via endpoint hardware" ;;
+	"node accept-pcrs") echo "digest" ;;
 	"node evict") echo "reason" ;;
 	"manager provision") echo "via endpoint hardware" ;;
 	"manager replace") echo "with via hardware" ;;
