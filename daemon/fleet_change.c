@@ -5,6 +5,7 @@
 #include <openssl/sha.h>
 
 #include "clock.h"
+#include "fence.h"
 #include "log.h"
 #include "wire.h"
 
@@ -139,6 +140,8 @@ static int change(struct fleet_atr *a, struct store_atr *def, const char *reason
 	r = fleet_generation_make(a->fleet, def, reason, ret_number);
 	if (!r && joiner)
 		r = bar_from_older(a, joiner);
+	if (!r && fleet_reason_urgent(reason))
+		r = fence_count(s);
 	r = in_transaction(s, r);
 	if (r < 0)
 		return r;
@@ -397,7 +400,7 @@ int fleet_delete(struct fleet_atr *a, struct akm_error *err)
 	def.deleted = true;
 	for (size_t i = 0; i < def.n_members; i++)
 		def.members[i].removed = true;
-	r = store_atr_put(f->c.store, &def) ?: retire_all(a);
+	r = store_atr_put(f->c.store, &def) ?: retire_all(a) ?: fence_count(f->c.store);
 	r = in_transaction(f->c.store, r);
 	if (r < 0)
 		return akm_error_set(err, r, "database", "%s", store_strerror(f->c.store));
@@ -442,6 +445,7 @@ static int record_eviction(struct fleet *f, const struct store_node *n, struct f
 	for (struct fleet_atr *a = f->first; !r && a; a = a->next)
 		if (fleet_member_of(a, n->id) >= 0)
 			r = evict_from(a, n, w);
+	r = r ?: fence_count(f->c.store);
 	return in_transaction(f->c.store, r);
 }
 

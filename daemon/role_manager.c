@@ -5,6 +5,7 @@
 
 #include "enroll.h"
 #include "evidence_db.h"
+#include "fence.h"
 #include "fleet.h"
 #include "hardware.h"
 #include "log.h"
@@ -21,6 +22,7 @@ struct manager {
 	struct store *store;
 	struct evidence *evidence;
 	struct vault *vault;
+	struct fence *fence;
 	struct entropy *entropy;
 	struct fleet *fleet;
 	struct peers *peers;
@@ -255,6 +257,7 @@ static void on_fleet_changed(void *ctx)
 
 	m->inventory_sent = false;
 	send_inventory(m);
+	fence_seal(m->fence);
 }
 
 /* Everything below needs the domain: it begins with the provisioning by the root. */
@@ -288,7 +291,7 @@ static int on_node_commit(const struct store_node *n, const struct store_node *o
 {
 	struct manager *m = ctx;
 
-	return old ? fleet_node_replace(m->fleet, n, old) : 0;
+	return old ? fleet_node_replace(m->fleet, n, old) ?: fence_count(m->store) : 0;
 }
 
 static void fix_endpoint(struct manager *m, const struct store_node *n)
@@ -567,13 +570,22 @@ static void go_on(struct manager *m)
 	m->env->ready(m->env->ctx);
 }
 
+static const char set_back[] =
+	"this manager was set back to a backup, and does not know whom it evicted since: replace it by another one (akmctl "
+	"manager replace, at the root), or put the newest state back";
+
 static void on_open(void *ctx, int r, struct akm_secret *content, const struct akm_error *err)
 {
 	struct manager *m = ctx;
+	struct akm_error stale = {};
 
-	(void)content;				/* only the master key is used here, for wrapping */
+	if (!r) {			/* the master key is used for wrapping */
+		r = fence_new(m->env->base, m->store, m->vault, content, &m->fence, &stale);
+		err = &stale;
+	}
 	if (r < 0) {
-		log_err("%s field=%s reason=%s error=%s", vault_explain(r), err->field, err->reason, strerror(-r));
+		log_err("%s field=%s reason=%s error=%s", r == -ESTALE ? set_back : vault_explain(r), err->field, err->reason,
+			strerror(-r));
 		m->env->failed(m->env->ctx, r);
 		return;
 	}
@@ -657,6 +669,7 @@ static void manager_stop(void *role)
 	fleet_free(m->fleet);
 	ctl_free(m->ctl);
 	entropy_free(m->entropy);
+	fence_free(m->fence);
 	vault_free(m->vault);
 	evidence_free(m->evidence);
 	store_close(m->store);

@@ -157,10 +157,14 @@ links_up() { # everybody's
 	done
 }
 
-set_back() { # COPY: the manager, to that state of its
+state_from() { # COPY: the manager's, while it is off
 	daemon_stop MgmtMod
 	rm -rf "$world/state/MgmtMod"
 	cp -a "$world/$1" "$world/state/MgmtMod"
+}
+
+set_back() { # COPY: the manager, to that state of its
+	state_from "$1"
 	daemon_up MgmtMod
 }
 
@@ -188,7 +192,21 @@ stale_manager() {
 	need "the manager is back, with its latest state" set_back latest
 	claim "all is well again" within 90 well_at "$now"
 	claim "nothing was lost between members" talked_losslessly stale
-	row "the manager set back to a backup" generation-ahead refused
+	row "the manager set back to before rekeys" generation-ahead refused
+}
+
+# In the backup D is a member still.
+evicter_set_back() {
+	need "its state is kept" keep_as after-eviction
+	need "all are linked" within 90 links_up
+	talk evicter AB BC
+	state_from backup
+	evidence=1 claim "its daemon ends by itself, and says why" ends_itself MgmtMod 'was set back to a backup'
+	claim "nodes are where they were" generations_are "$now"
+	need "the manager is back, with its latest state" set_back after-eviction
+	claim "all is well again" within 90 well_at "$now"
+	claim "nothing was lost between members" talked_losslessly evicter
+	row "the manager set back to before an eviction" "(its own log)" refused
 }
 
 generations_are() { # NUMBER: whatever the manager thinks of it
@@ -209,5 +227,7 @@ rogue_at_the_line
 stale_manager
 need "everybody is at one generation" within 60 now_at
 moved_tpm
+need "everybody is at one generation" within 60 now_at
+evicter_set_back
 need "everybody is at one generation" within 60 now_at
 cloned_machine
