@@ -422,6 +422,19 @@ void fake_kernel_link(struct fake_kernel *k, uint32_t ifindex)
 		tell(k, NL_GROUP_LINK_THERE);
 }
 
+void fake_kernel_relink(struct fake_kernel *k)
+{
+	bool told = k->listener && k->listener->group_link[0];
+
+	if (!k->link)
+		abort();
+	k->link_life++;
+	if (told && k->listener->group_ifindex == k->link)
+		tell(k, NL_GROUP_LINK_GONE);
+	if (told)
+		tell(k, NL_GROUP_LINK_THERE);
+}
+
 void fake_kernel_no_multicast(struct fake_kernel *k, bool no)
 {
 	k->no_multicast = no;

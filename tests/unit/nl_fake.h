@@ -45,6 +45,7 @@ void fake_kernel_lose_state(struct fake_kernel *k, const char *ifname);		/* resu
 void fake_kernel_remove(struct fake_kernel *k, const char *ifname);		/* ip link del, by hand */
 void fake_kernel_unlink(struct fake_kernel *k);		/* the link of groups, of whatever name, goes */
 void fake_kernel_link(struct fake_kernel *k, uint32_t ifindex);	/* there is one again; 0: under a new number */
+void fake_kernel_relink(struct fake_kernel *k);		/* both, under the same number, before anybody looks */
 void fake_kernel_no_multicast(struct fake_kernel *k, bool no);	/* that link knows none (any more) */
 void fake_kernel_unload(struct fake_kernel *k);		/* rmmod akm */
 void fake_kernel_load(struct fake_kernel *k);		/* modprobe akm */

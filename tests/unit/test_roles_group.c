@@ -129,7 +129,7 @@ static void test_node_without_a_link(void **state)
 	until(all_on(3, 1) && all_in_group());
 }
 
-/* The setting went away after a node was given the group: it talks on, without. */
+/* The setting went away after a node was given the group: it talks on, without, and is helped after a long sleep. */
 static void test_setting_goes_away(void **state)
 {
 	(void)state;
@@ -141,6 +141,15 @@ static void test_setting_goes_away(void **state)
 	assert_true(hears_all(3));
 	assert_false(fake_kernel_has_group(B->kernel, "akm1"));
 	assert_true(finds_it_out(B));
+	world_watch(NULL, 0);
+	actor_stop(B);
+	for (int i = 0; i < 300; i++) {
+		fake_kernel_roll(A->kernel, "akm1");
+		fake_kernel_roll(C->kernel, "akm1");
+	}
+	fake_kernel_reboot(B->kernel);
+	assert_int_equal(actor_start(B), 0);
+	until(B->ready && hears_all(3));
 }
 
 /* The link goes and comes; traffic goes on all the while. Whoever came back is in the group, without an operator. */
@@ -173,6 +182,8 @@ static void test_link_of_the_same_number(void **state)
 	fake_kernel_unlink(B->kernel);
 	fake_kernel_link(B->kernel, index);
 	assert_true(all_in_group());
+	fake_kernel_relink(B->kernel);
+	assert_true(all_in_group());
 }
 
 /* At start there is no link yet, or another one than before. */
@@ -180,6 +191,7 @@ static void test_link_changes_while_away(void **state)
 {
 	(void)state;
 	create_with_group();
+	actor_stop(M);				/* which would tell it again */
 	actor_stop(B);
 	fake_kernel_unlink(B->kernel);
 	fake_kernel_link(B->kernel, 0);
@@ -207,9 +219,12 @@ static void test_link_without_multicast(void **state)
 	until(all_in_group());
 	assert_int_equal(events_of(C, "group"), 2);
 	/* Of what it was in, nothing is left where that is no more. */
+	actor_stop(C);
 	fake_kernel_no_multicast(C->kernel, true);
 	fake_kernel_unlink(C->kernel);
 	fake_kernel_link(C->kernel, 0);
+	assert_int_equal(actor_start(C), 0);
+	until(C->ready && finds_it_out(C));
 	assert_false(fake_kernel_has_group(C->kernel, "akm1"));
 }
 

@@ -182,6 +182,7 @@ configure_node() { # LETTER
 		sources = ek,mac:eth0
 		[link]
 		endpoint = $(underlay "$1")
+		group_link = eth0
 		[provision]
 		listen = serial:$world/serial/EdgeNode$1-node
 		[heartbeat]
