@@ -48,7 +48,8 @@ need "A reaches B" reaches A B
 
 mac=$(oracle "device:$world/tpm/EdgeNodeA" "$world/state/EdgeNodeA/provision" "$message")
 need "A's TPM computes an HMAC with K_mn" test "${#mac}" = 64
-claim "the search finds K_mn in A's software TPM" refused FOUND nowhere "pid:${tpm_pid[EdgeNodeA]}"
+claim "the search finds K_mn in A's software TPM" refused FOUND nowhere "pid:$(pgrep -P "${tpm_pid[EdgeNodeA]}")"
+claim "not where commands pass to it" nowhere "pid:${tpm_pid[EdgeNodeA]}"
 
 evidence=2 claim "not in the memory of A's daemon" nowhere "pid:${daemon_pid[EdgeNodeA]}"
 evidence=2 claim "not in the memory of the management module" nowhere "pid:${daemon_pid[MgmtMod]}"
