@@ -155,6 +155,14 @@ configure_root() {
 	EOF
 }
 
+manager_policy() { # what [policy] says
+	cat <<-EOF
+		auth_fail = ${auth_fail_rule:-50/10:rekey}
+		replay = ${replay_rule:-50/10:rekey}
+		hold_down = ${hold_down:-20}
+	EOF
+}
+
 configure_manager() {
 	write_config MgmtMod manager <<-EOF
 		[hardware]
@@ -170,9 +178,7 @@ configure_manager() {
 		[atr]
 		grace = ${grace:-5000}
 		[policy]
-		auth_fail = ${auth_fail_rule:-50/10:rekey}
-		replay = ${replay_rule:-50/10:rekey}
-		hold_down = ${hold_down:-20}
+		$(manager_policy)
 	EOF
 }
 
