@@ -145,7 +145,7 @@ static void record(struct table *t, const struct packet *p, struct counts *c)
 	if (n.type != TYPE_GROUP)
 		memcpy(n.dst, p->dst, sizeof(n.dst));
 	e = (struct entry) { .nonce = hash(&n), .tag = get64(h + p->len - PACKET_TAG) };
-	if (t->used * 10 >= t->slots * 6)
+	if (t->used * 10 >= t->slots * 8)
 		grow(t);
 	slot = find(t, e.nonce);
 	c->packets++;
