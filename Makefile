@@ -17,7 +17,7 @@ UML_SCENARIOS	?= clone epochs fallback forged generations netns order rmmod roam
 LIFE_SCENARIOS	?= clones forgeries hours nonces replays seconds thousand
 # Of the whole system, those that want speed: an eviction has two seconds; in bad weather everybody talks all the time.
 # SYSTEM_SCENARIOS= runs all there are.
-SYSTEM_SCENARIOS ?= weather recovery refusals story
+SYSTEM_SCENARIOS ?= weather recovery refusals story group breach-pcrs
 ifeq ($(origin CC),default)
 CC		:= gcc
 endif
