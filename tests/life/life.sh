@@ -11,16 +11,17 @@ LIFE=${1:-short}
 [ $# -eq 0 ] || shift
 case $LIFE in
 short) ;;
-long) UML_TIMEOUT=${UML_TIMEOUT:-14400} ;;
+long) UML_TIMEOUT=${UML_TIMEOUT:-14400} UML_MEM=${UML_MEM:-4096M} ;;
 *) echo "usage: life.sh short|long [NAME...]" >&2; exit 2 ;;
 esac
-# Each page of a process on User-Mode Linux is a mapping of the host's, and ten million nonces lie on many pages.
-maps_needed=262144 maps=$(cat /proc/sys/vm/max_map_count)
+# The recorder of the nonces sees some thirty million packets: a table of a gigabyte. Each page of a process on User-Mode
+# Linux is a mapping of the host's.
+maps_needed=1048576 maps=$(cat /proc/sys/vm/max_map_count)
 if [ "$LIFE" = long ] && [ "$maps" -lt "$maps_needed" ]; then
 	echo "vm.max_map_count is $maps here, the long lives need $maps_needed: sysctl -w vm.max_map_count=$maps_needed" >&2
 	exit 1
 fi
-export LIFE UML_TIMEOUT=${UML_TIMEOUT:-900}
+export LIFE ${UML_MEM:+UML_MEM} UML_TIMEOUT=${UML_TIMEOUT:-900}
 mkdir -p "$top/build/life"
 status=0
 "$top/tests/uml/scenarios.sh" "${VARIANT:-plain}" "$@" | tee "$top/build/life/out" || status=$?
