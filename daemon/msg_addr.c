@@ -14,14 +14,20 @@ static bool host_bits_zero(const struct msg_prefix *p)
 	return true;
 }
 
+/* What an address comes with: an array of it and a number, which is the caller's. */
+static void put_addr(struct wire_writer *w, const uint8_t *addr, size_t len)
+{
+	wr_array(w, 2);
+	wr_bytes(w, addr, len);
+}
+
 static void put_prefix(struct wire_writer *w, const struct msg_prefix *p, bool host_bits)
 {
 	if (!addr_len_ok(p->addr_len) || p->prefix_len > 8 * p->addr_len || (!host_bits && !host_bits_zero(p))) {
 		wr_fail(w, -EINVAL);
 		return;
 	}
-	wr_array(w, 2);
-	wr_bytes(w, p->addr, p->addr_len);
+	put_addr(w, p->addr, p->addr_len);
 	wr_uint(w, p->prefix_len);
 }
 
@@ -36,14 +42,14 @@ void msg_put_prefixes(struct wire_writer *w, uint64_t key, const struct msg_pref
 		put_prefix(w, &p[i], host_bits);
 }
 
-/* An IP address: a byte string of 4 or 16 */
-static int get_addr(struct wire_reader *c, uint8_t ret[16], uint8_t *ret_len)
+/* Likewise: enters the array @name, and takes the address, a byte string of 4 or 16. */
+static int get_addr(struct wire_reader *c, const char *name, uint8_t ret[16], uint8_t *ret_len)
 {
 	const uint8_t *data;
-	size_t len;
+	size_t n, len;
 	int r;
 
-	r = rd_view(c, "address", 4, 16, &data, &len);
+	r = rd_array(c, name, 2, 2, &n) ?: rd_view(c, "address", 4, 16, &data, &len);
 	if (r < 0)
 		return r;
 	if (!addr_len_ok(len))
@@ -57,10 +63,9 @@ static int get_prefix(struct wire_reader *c, bool host_bits, struct msg_prefix *
 {
 	struct msg_prefix p = {};
 	uint64_t len;
-	size_t n;
 	int r;
 
-	r = rd_array(c, "", 2, 2, &n) ?: get_addr(c, p.addr, &p.addr_len);
+	r = get_addr(c, "", p.addr, &p.addr_len);
 	r = r ?: rd_uint(c, "length", 0, 8 * p.addr_len, &len);
 	if (r < 0)
 		return r;
@@ -102,8 +107,7 @@ void msg_put_group(struct wire_writer *w, const struct msg_group *g)
 		wr_fail(w, -EINVAL);
 		return;
 	}
-	wr_array(w, 2);
-	wr_bytes(w, g->addr, g->addr_len);
+	put_addr(w, g->addr, g->addr_len);
 	wr_uint(w, g->ttl);
 }
 
@@ -111,11 +115,9 @@ int msg_get_group(struct wire_reader *c, const char *name, struct msg_group *ret
 {
 	struct msg_group g = {};
 	uint64_t ttl;
-	size_t n;
 	int r;
 
-	r = rd_array(c, name, 2, 2, &n) ?:
-	    get_addr(c, g.addr, &g.addr_len) ?:
+	r = get_addr(c, name, g.addr, &g.addr_len) ?:
 	    rd_uint(c, "ttl", 1, UINT8_MAX, &ttl);
 	if (r < 0)
 		return r;
@@ -134,8 +136,7 @@ void msg_put_endpoint(struct wire_writer *w, const struct msg_endpoint *e)
 		wr_fail(w, -EINVAL);
 		return;
 	}
-	wr_array(w, 2);
-	wr_bytes(w, e->addr, e->addr_len);
+	put_addr(w, e->addr, e->addr_len);
 	wr_uint(w, e->port);
 }
 
@@ -143,11 +144,9 @@ int msg_get_endpoint(struct wire_reader *c, const char *name, struct msg_endpoin
 {
 	struct msg_endpoint e = {};
 	uint64_t port;
-	size_t n;
 	int r;
 
-	r = rd_array(c, name, 2, 2, &n) ?:
-	    get_addr(c, e.addr, &e.addr_len) ?:
+	r = get_addr(c, name, e.addr, &e.addr_len) ?:
 	    rd_uint(c, "port", 0, UINT16_MAX, &port) ?:
 	    rd_leave(c);
 	if (r < 0)
