@@ -29,7 +29,8 @@ static int count_of(const struct akm_secret *content, uint64_t *ret, struct akm_
 
 	if (content->len && content->len != sizeof(be))
 		return akm_error_set(err, -EBADMSG, "sealed", "holds %zu bytes, not a count", content->len);
-	memcpy(&be, content->data ?: (const void *)&be, content->len);
+	if (content->len)
+		memcpy(&be, content->data, sizeof(be));
 	*ret = be64toh(be);
 	return 0;
 }
@@ -87,14 +88,13 @@ static void on_written(void *ctx, int r, const struct akm_error *err)
 {
 	struct fence *f = ctx;
 
-	if (r < 0) {
-		f->writing = 0;
-		later(f, r, err->reason);
-		return;
-	}
-	f->sealed = f->writing;
+	if (!r)
+		f->sealed = f->writing;
 	f->writing = 0;
-	fence_seal(f);
+	if (r < 0)
+		later(f, r, err->reason);
+	else
+		fence_seal(f);
 }
 
 static int seal(struct fence *f, uint64_t count)
