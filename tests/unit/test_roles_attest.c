@@ -430,6 +430,12 @@ static void policy_may_evict_from_everywhere(void **state)
 	ask_refused(M, "EINVAL", "node", "node-accept-pcrs", "{\"node\":\"%s\"}", A->name);
 }
 
+static void provision_again(struct actor *a)
+{
+	ask_ok(a, "provision-allow", "{\"via\":\"unix-listen:%s\"}", a->via);
+	ask_ok(M, "node-provision", "{\"name\":\"%s\",\"via\":\"unix:%s\"}", a->name, a->via);
+}
+
 /* A node of before */
 static void who_has_no_key_is_left_alone(void **state)
 {
@@ -438,8 +444,7 @@ static void who_has_no_key_is_left_alone(void **state)
 	M->config.pcrs = 0;
 	assert_int_equal(actor_start(M), 0);
 	until(M->ready);
-	ask_ok(A, "provision-allow", "{\"via\":\"unix-listen:%s\"}", A->via);
-	ask_ok(M, "node-provision", "{\"name\":\"%s\",\"via\":\"unix:%s\"}", A->name, A->via);
+	provision_again(A);
 	until(shows(A, "link", "up"));
 	assert_true(attests(A, "none"));
 	ask_refused(M, "ENOENT", "node", "node-accept-pcrs", "{\"node\":\"%s\"}", A->name);
@@ -453,8 +458,7 @@ static void who_has_no_key_is_left_alone(void **state)
 	M->config.pcrs = 1;
 	assert_int_equal(actor_start(M), 0);
 	until(M->ready);
-	ask_ok(A, "provision-allow", "{\"via\":\"unix-listen:%s\"}", A->via);
-	ask_ok(M, "node-provision", "{\"name\":\"%s\",\"via\":\"unix:%s\"}", A->name, A->via);
+	provision_again(A);
 	until(attests(A, "good"));
 	assert_true(shows(A, "pcrs", "sha256:0"));
 	assert_true(shows(A, "pcrs_accepted", digest_of(8)));

@@ -223,15 +223,19 @@ daemon_stop() { # PARTY [SIGNAL]: and wait for its end
 	stop "${daemon_pid[$1]}" "${2:-TERM}"
 }
 
-# A node loses its power: daemon, kernel state and TPM session go; disk and the TPM's NV stay.
-node_power_cycle() { # LETTER
+# Kernel state and TPM session go with it; disk and the TPM's NV stay.
+node_power_off() { # LETTER [SIGNAL]: its daemon's end, without a word unless one is named
 	local party=EdgeNode$1 link
-	daemon_stop "$party" KILL
+	daemon_stop "$party" "${2:-KILL}"
 	for link in $(on "$party" akmctl -j dev show | sed -n 's/.*"ifname": *"\([^"]*\)".*/\1/p'); do
 		ip -n "$party" link del "$link"
 	done
 	tpm_stop "$party"
-	tpm_start "$party" && daemon_up "$party"
+}
+
+node_power_cycle() { # LETTER
+	node_power_off "$1"
+	tpm_start "EdgeNode$1" && daemon_up "EdgeNode$1"
 }
 
 # ------------------------------------------------------------- the world's life

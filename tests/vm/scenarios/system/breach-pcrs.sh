@@ -26,12 +26,6 @@ complaints() {
 	equal "$(events_of 'pcr-changed|quote-bad|quote-missed')" "$1"
 }
 
-power_off() { # LETTER: as a machine that is switched off
-	daemon_stop "EdgeNode$1"
-	ip -n "EdgeNode$1" link del akm1 2>/dev/null
-	tpm_stop "EdgeNode$1"
-}
-
 # What firmware does with a boot loader: here another one than before
 measures_something_else() { # LETTER
 	tpm2_pcrextend -T "device:$world/tpm/EdgeNode$1" "4:sha256=$(printf '%064d' 4)"
@@ -61,7 +55,7 @@ claim "nothing was lost between members" talked_losslessly reboot
 row "none: a node is rebooted" tpm-reset none
 
 talk boot AB BC
-power_off D
+node_power_off D TERM
 need "D's TPM is on again" tpm_start EdgeNodeD
 need "something else is started there, and measured" measures_something_else D
 began=$(now_ms)

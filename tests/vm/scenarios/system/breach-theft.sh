@@ -46,16 +46,10 @@ stolen_disk() {
 	machine_gone Thief
 }
 
-power_off() { # LETTER
-	daemon_stop "EdgeNode$1" KILL
-	ip -n "EdgeNode$1" link del akm1
-	tpm_stop "EdgeNode$1"
-}
-
 # Another network card is another hardware value, and so another link key. The keys that were sealed are there, as they
 # would be for D: until D is evicted.
 moved_tpm() {
-	power_off D
+	node_power_off D
 	machine Mover 78 EdgeNodeD
 	plug_data Mover 78 eth0 02:00:00:00:20:78
 	cp -a "$world/tpm-state/EdgeNodeD" "$world/tpm-state/Mover"
@@ -91,7 +85,7 @@ cannot_reach() { # MACHINE LETTER
 # A machine whose TPM is software can be copied whole while it is off. Both count the same incarnation next, and send the
 # same packet numbers under the same keys.
 cloned_machine() {
-	power_off C
+	node_power_off C
 	machine Twin 79 EdgeNodeC
 	ip -n Twin link add eth0 address 02:00:00:00:20:13 type dummy
 	plug_data Twin 79 eth1 02:00:00:00:20:79
