@@ -11,7 +11,7 @@ LIFE=${1:-short}
 [ $# -eq 0 ] || shift
 case $LIFE in
 short) ;;
-long) UML_TIMEOUT=${UML_TIMEOUT:-14400} UML_MEM=${UML_MEM:-4096M} ;;
+long) export UML_TIMEOUT=${UML_TIMEOUT:-14400} UML_MEM=${UML_MEM:-4096M} ;;
 *) echo "usage: life.sh short|long [NAME...]" >&2; exit 2 ;;
 esac
 # The recorder of the nonces sees some thirty million packets: a table of a gigabyte. Each page of a process on User-Mode
@@ -21,7 +21,7 @@ if [ "$LIFE" = long ] && [ "$maps" -lt "$maps_needed" ]; then
 	echo "vm.max_map_count is $maps here, the long lives need $maps_needed: sysctl -w vm.max_map_count=$maps_needed" >&2
 	exit 1
 fi
-export LIFE ${UML_MEM:+UML_MEM} UML_TIMEOUT=${UML_TIMEOUT:-900}
+export LIFE UML_TIMEOUT=${UML_TIMEOUT:-900}
 mkdir -p "$top/build/life"
 status=0
 "$top/tests/uml/scenarios.sh" "${VARIANT:-plain}" "$@" | tee "$top/build/life/out" || status=$?
