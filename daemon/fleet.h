@@ -38,7 +38,7 @@ void fleet_set_peers(struct fleet *f, struct peers *p);	/* once; outlives every 
 void fleet_peer_up(struct fleet *f, struct peer *p);
 void fleet_peer_down(struct fleet *f, struct peer *p);
 void fleet_peer_heartbeat(struct fleet *f, struct peer *p);
-
+void fleet_peer_two_places(struct fleet *f, struct peer *p, const char *text);	/* places.h */
 void fleet_peer_quote(struct fleet *f, struct peer *p, const struct keystore_quote *q);
 
 /* A node was provisioned again under a new ID: its memberships follow. Inside a transaction; then after it. */

@@ -89,32 +89,16 @@ void fleet_attest_free(struct fleet *f)
 
 /* ---- evidence ---- */
 
-/* @note's for each of the node's ATRs, for their policies to judge; of a node that is in none, once. */
 __attribute__((format(printf, 3, 4)))
 static void tell(const struct fleet_attest *a, const struct evidence_note *note, const char *fmt, ...)
 {
-	struct evidence *e = a->fleet->c.evidence;
-	char text[TEXT_MAX], word[AKM_NAME_LEN + 16];
-	struct evidence_note each = *note;
+	char text[TEXT_MAX];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	for (struct fleet_atr *atr = a->fleet->first; atr; atr = atr->next) {
-		int m = fleet_member_of(atr, a->id);
-
-		if (m < 0)
-			continue;
-		snprintf(word, sizeof(word), "%s #%u", a->name, atr->def.id);
-		each.atr_id = atr->def.id;
-		each.member = atr->members[m].index;
-		each.limit = word;
-		evidence_add(e, &each, "%s", text);
-	}
-	each.limit = a->name;
-	if (!each.atr_id)
-		evidence_add(e, &each, "%s", text);
+	fleet_tell(a->fleet, a->id, a->name, note, text);
 }
 
 static void enter(struct fleet_attest *a, enum attest_state state, const char *reason)

@@ -162,6 +162,9 @@ int fleet_delete(struct fleet_atr *a, struct akm_error *err);		/* @a is gone aft
 int fleet_evict(struct fleet *f, const struct store_node *n, struct fleet_wait *w, struct akm_error *err);
 
 /* fleet_watch.c */
+/* A record of @note about a node in each of its ATRs, for their policies to judge; of one that is in none, once. */
+void fleet_tell(struct fleet *f, const uint8_t node[AKM_ID_LEN], const char *name, const struct evidence_note *note,
+		const char *text);
 void fleet_watch(struct fleet_atr *a, size_t m, const struct msg_atr_state *now);
 void fleet_watch_fallback(struct fleet_atr *a);		/* have members entered one? */
 

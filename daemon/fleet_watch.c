@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What heartbeats tell: evidence for the policy, epochs. */
+/* What heartbeats and links tell: evidence for the policy, epochs. */
 #include "fleet_internal.h"
 
 #include "clock.h"
@@ -122,4 +122,34 @@ void fleet_watch_fallback(struct fleet_atr *a)
 		     EVIDENCE_ABOUT("fallback-entered", SEV_ALERT, a->members[m].index, .atr_id = a->def.id),
 		     "#%u %s is on its fallback, generation %u: members entered it without us, first seen at %s", a->def.id,
 		     a->def.label, a->entered, a->members[m].name);
+}
+
+void fleet_tell(struct fleet *f, const uint8_t node[AKM_ID_LEN], const char *name, const struct evidence_note *note,
+		const char *text)
+{
+	struct evidence_note each = *note;
+	char word[AKM_NAME_LEN + 16];
+
+	for (struct fleet_atr *a = f->first; a; a = a->next) {
+		int m = fleet_member_of(a, node);
+
+		if (m < 0)
+			continue;
+		snprintf(word, sizeof(word), "%s #%u", name, a->def.id);
+		each.atr_id = a->def.id;
+		each.member = a->members[m].index;
+		each.limit = word;
+		evidence_add(f->c.evidence, &each, "%s", text);
+	}
+	each.limit = name;
+	if (!each.atr_id)
+		evidence_add(f->c.evidence, &each, "%s", text);
+}
+
+void fleet_peer_two_places(struct fleet *f, struct peer *p, const char *where)
+{
+	char text[TEXT_MAX];
+
+	snprintf(text, sizeof(text), "%s is in two places: %s", p->name, where);
+	fleet_tell(f, p->id, p->name, EVIDENCE_NOTE("two-places", SEV_ALERT), text);
 }

@@ -158,7 +158,8 @@ void link_server_up(struct link *l)
 	s->stats.up++;
 	old = surplus(s, l->info.id);
 	if (old)
-		link_down_now(old, LINK_DOWN_LIMIT, "identity", "has newer links");
+		link_down_now(old, old->state == LINK_CLOSING ? LINK_DOWN_CLOSED : LINK_DOWN_LIMIT, "identity",
+			      "has newer links");
 }
 
 /* ---- listening ---- */

@@ -64,6 +64,7 @@ static const struct { const char *kind, *id; } ids[] = {
 	{ "takeover-failed", "015f2ad52dc14bebb5f3d856f9611272" },
 	{ "tpm", "02211356953448ef8ef1b8310f206f8d" },
 	{ "tpm-reset", "84d062196b364060b15fbac2b58e46ce" },
+	{ "two-places", "f01e6e016cc545b482e643710304d237" },
 	{ "unknown-key", "65214cef7de9467db4d7efac6c89ee9f" },
 };
 

@@ -49,6 +49,7 @@ struct msg_hello {
 	uint64_t link_n;		/* n of the link key this session was made with */
 	size_t n_endpoints;
 	struct msg_endpoint endpoints[ENDPOINTS_MAX];	/* node: where its data plane listens (port 0: the ATR's) */
+	uint64_t instance;		/* of a subject: random, another at each start; 0: not said */
 };
 
 struct msg_error { int code; char field[64]; char reason[TEXT_MAX]; };	/* code: positive errno */

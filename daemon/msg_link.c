@@ -11,7 +11,7 @@ static void put_hello(struct wire_writer *w, const struct msg *m)
 		wr_fail(w, -EINVAL);
 		return;
 	}
-	wr_map(w, 6);
+	wr_map(w, 6u + (h->instance > 0));
 	wr_key_uint(w, 1, h->version);
 	wr_key_range(w, 2, h->role, ROLE_ROOT, ROLE_NODE);
 	wr_key_name(w, 3, h->name);
@@ -20,6 +20,13 @@ static void put_hello(struct wire_writer *w, const struct msg *m)
 	wr_key_array(w, 6, h->n_endpoints);
 	for (size_t i = 0; i < h->n_endpoints; i++)
 		msg_put_endpoint(w, &h->endpoints[i]);
+	if (h->instance)
+		wr_key_range(w, 7, h->instance, 1, UINT64_MAX);
+}
+
+static int get_instance(struct wire_reader *c, struct msg_hello *h)
+{
+	return rd_has(c, 7) ? rd_key_u64(c, 7, "instance", 1, UINT64_MAX, &h->instance) : 0;
 }
 
 /* The version is the role's to judge: another one is to be told apart from garbage. */
@@ -38,7 +45,7 @@ static int get_hello(struct wire_reader *c, struct msg *m)
 	    rd_key_array(c, 6, "endpoints", 0, ENDPOINTS_MAX, &n);
 	for (size_t i = 0; !r && i < n; i++)
 		r = msg_get_endpoint(c, "", &h->endpoints[i]);
-	r = r ?: rd_leave(c);
+	r = r ?: rd_leave(c) ?: get_instance(c, h);
 	if (r < 0)
 		return r;
 	h->role = (enum msg_role)role;

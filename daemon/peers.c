@@ -115,9 +115,22 @@ static void peer_free(struct peer *peer)
 	}
 	peer->link = NULL;
 	calls_abort(&peer->calls);
+	places_end(&peer->places);
 	linkkey_free(peer->key);
 	free(peer->heartbeat.atrs);
 	free(peer);
+}
+
+static void on_two_places(void *ctx, const char *text)
+{
+	struct peer *peer = ctx;
+	struct peers *p = peer->peers;
+
+	if (p->c.ops.two_places)
+		p->c.ops.two_places(peer, text, p->c.ctx);
+	else
+		evidence_add(p->c.evidence, EVIDENCE_NOTE("two-places", SEV_ALERT, .limit = peer->name),
+			     "%s is in two places: %s", peer->name, text);
 }
 
 int peers_add(struct peers *p, const struct store_node *n)
@@ -134,6 +147,7 @@ int peers_add(struct peers *p, const struct store_node *n)
 	peer->since_ms = wall_ms();
 	peer->seen_ms = now_ms() + RETURN_MS;
 	calls_init(&peer->calls, p->c.base);
+	places_init(&peer->places, p->c.base, on_two_places, peer);
 	r = linkkey_add(p->keys, p->c.domain, &n->key, n->hardware, n->link_n, on_key, peer, &peer->key);
 	if (r < 0) {
 		free(peer);
@@ -264,6 +278,7 @@ static void take_hello(struct peer *peer, const struct msg_hello *h)
 		return;
 	}
 	peer->hello = *h;
+	places_hello(&peer->places, peer->link, h->instance);
 	peer->up = true;
 	peer->since_ms = wall_ms();
 	log_info("link is up peer=%s", peer->name);
@@ -340,7 +355,7 @@ static void on_message(struct link *l, struct msg *m, void *ctx)
 	struct peer *peer = link_data(l);
 
 	(void)ctx;
-	if (!peer)
+	if (!peer || places_message(&peer->places, l, m))
 		return;			/* superseded, and on its way out */
 	peer->last_seen_ms = wall_ms();
 	peer->seen_ms = now_ms();
@@ -372,13 +387,15 @@ static void on_up(struct link *l, void *ctx)
 		link_close(l);			/* evicted during the handshake */
 		return;
 	}
-	/* The peer came back before its old connection was found dead. */
+	/* The peer came back before its old connection was found dead, or there are two of it. The newest has the link. */
 	old = peer->link;
 	if (old) {
+		uint64_t lasted_ms = now_ms() - peer->linked_ms;
+
 		session_end(peer);
-		link_set_data(old, NULL);
-		link_close(old);
+		places_superseded(&peer->places, old, l, lasted_ms, peer->calls.last_id);
 	}
+	peer->linked_ms = now_ms();
 	peer->link = l;
 	link_set_data(l, peer);
 	m.hello.version = LINK_VERSION;
@@ -394,14 +411,16 @@ static void on_up(struct link *l, void *ctx)
 static void record_refusal(struct peers *p, enum link_down why, const struct link_peer_info *info)
 {
 	struct peer *peer = info ? peers_find(p, info->id) : NULL;
-	char from[REPORT_ENDPOINT_MAX] = "?";
+	char from[REPORT_ENDPOINT_MAX] = "?", linked[REPORT_ENDPOINT_MAX] = "";
 
 	if (info)
 		report_sockaddr_text(&info->remote, false, from, sizeof(from));
+	if (peer && peer->up)
+		report_sockaddr_text(&link_info(peer->link)->remote, false, linked, sizeof(linked));
 	if (why == LINK_DOWN_PSK)
 		evidence_add(p->c.evidence, EVIDENCE_NOTE("link-psk", SEV_ALERT, .limit = peer ? peer->name : from),
-			     "Refused a link as %s from %s: hardware mismatch or wrong key",
-			     peer ? peer->name : "?", from);
+			     "Refused a link as %s from %s: hardware mismatch or wrong key%s%s",
+			     peer ? peer->name : "?", from, linked[0] ? "; it is linked from " : "", linked);
 	else if (why == LINK_DOWN_UNKNOWN)
 		evidence_add(p->c.evidence, EVIDENCE_NOTE("link-unknown", SEV_WARNING, .limit = from),
 			     "Refused a link from %s: its identity is unknown or evicted", from);
@@ -422,6 +441,8 @@ static void on_down(struct link *l, enum link_down why, const struct akm_error *
 {
 	struct peer *peer = link_data(l);
 
+	if (peer && places_down(&peer->places, l))
+		return;			/* it was superseded: that is all there is to say */
 	record_refusal(ctx, why, info);
 	if (!peer)
 		return;

@@ -10,6 +10,7 @@
 #include "calls.h"
 #include "config.h"
 #include "evidence.h"
+#include "places.h"
 #include "store.h"
 #include "tpmq.h"
 
@@ -28,10 +29,11 @@ struct peer {
 	bool next_acked;		/* it knows link_n */
 	bool missed;			/* heartbeats: the event was recorded */
 	struct calls calls;
+	struct places places;
 	struct msg_hello hello;
 	struct msg_heartbeat heartbeat;	/* the last one; owned */
 	uint64_t last_seen_ms, since_ms;	/* wall clock: last message, last change of @up */
-	uint64_t seen_ms;		/* monotonic: last message */
+	uint64_t seen_ms, linked_ms;	/* monotonic: last message; since when there is @link */
 	void *data;			/* the role's */
 };
 
@@ -46,6 +48,8 @@ struct peers_ops {
 	/* May link keys move on now? And: one has. NULL: always, nothing. */
 	bool (*may_move)(void *ctx);
 	void (*moved)(void *ctx);
+	/* Two use its key at the same time: @text says where. NULL: recorded here. */
+	void (*two_places)(struct peer *p, const char *text, void *ctx);
 };
 
 struct peers_config {

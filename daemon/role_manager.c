@@ -241,6 +241,13 @@ static void on_peer_moved(void *ctx)
 	m->inventory_sent = m->inventory_known = false;
 }
 
+static void on_peer_two_places(struct peer *p, const char *text, void *ctx)
+{
+	struct manager *m = ctx;
+
+	fleet_peer_two_places(m->fleet, p, text);
+}
+
 static int on_peer_message(struct peer *p, struct msg *msg, void *ctx)
 {
 	struct manager *m = ctx;
@@ -273,7 +280,7 @@ static int start_serving(struct manager *m, struct akm_error *err)
 		.config = m->env->config, .name = m->env->config->name, .role = ROLE_MANAGER,
 		.domain = &m->record.domain, .own_events_only = true,
 		.ops = { on_peer_hello, on_peer_up, on_peer_down, on_peer_heartbeat, on_peer_message, on_peer_may_move,
-			 on_peer_moved }, .ctx = m,
+			 on_peer_moved, on_peer_two_places }, .ctx = m,
 	};
 	int r;
 

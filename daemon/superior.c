@@ -21,7 +21,7 @@ struct superior {
 	struct calls calls;
 	struct outbox outbox;
 	size_t address;			/* the next to try */
-	uint64_t backoff_ms, seq, started_ms;
+	uint64_t backoff_ms, seq, started_ms, instance;
 	struct superior_status status;
 };
 
@@ -78,6 +78,7 @@ static void on_up(struct link *l, void *ctx)
 	m.hello.role = s->c.role;
 	snprintf(m.hello.name, sizeof(m.hello.name), "%s", s->name);
 	m.hello.link_n = link_info(l)->n;
+	m.hello.instance = s->instance;
 	s->c.ops.hello(&m.hello, link_info(l), s->c.ctx);
 	if (link_send(l, &m) < 0)
 		link_close(l);
@@ -296,6 +297,9 @@ int superior_new(const struct superior_config *cfg, struct superior **ret)
 	s->backoff_ms = SUPERIOR_BACKOFF_MIN_MS;
 	s->started_ms = now_ms();
 	s->status.since_ms = wall_ms();
+	/* Without randomness it does not say which it is. */
+	if (RAND_bytes((uint8_t *)&s->instance, sizeof(s->instance)) != 1)
+		s->instance = 0;
 	calls_init(&s->calls, cfg->base);
 	outbox_init(&s->outbox, cfg->evidence, &s->calls);
 	evidence_on_new(cfg->evidence, on_new_evidence, s);

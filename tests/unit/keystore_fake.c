@@ -108,6 +108,14 @@ static void make_public(EVP_PKEY *key, uint32_t attributes, struct akm_blob *ret
 
 /* ---- chips ---- */
 
+static void list_chip(struct fake_tpm *t)
+{
+	pthread_mutex_lock(&chips_lock);
+	t->next = chips;
+	chips = t;
+	pthread_mutex_unlock(&chips_lock);
+}
+
 struct fake_tpm *fake_tpm_new(bool rsa_ek)
 {
 	struct fake_tpm *t = calloc(1, sizeof(*t));
@@ -119,11 +127,49 @@ struct fake_tpm *fake_tpm_new(bool rsa_ek)
 	make_public(t->ek, 0x000300b2, &t->ek_public, &t->ek_name);
 	make_public(t->parent, 0x00030472, &t->parent_public, &t->parent_name);
 	t->shown_parent = t;
-	pthread_mutex_lock(&chips_lock);
-	t->next = chips;
-	chips = t;
-	pthread_mutex_unlock(&chips_lock);
+	list_chip(t);
 	return t;
+}
+
+static EVP_PKEY *same_key(EVP_PKEY *key)
+{
+	if (key && EVP_PKEY_up_ref(key) != 1)
+		abort();
+	return key;
+}
+
+static struct akm_blob same_bytes(const struct akm_blob *b)
+{
+	struct akm_blob copy = {};
+
+	if (akm_blob_dup(b->data, b->len, &copy) < 0)
+		abort();
+	return copy;
+}
+
+struct fake_tpm *fake_tpm_copy(struct fake_tpm *t)
+{
+	struct fake_tpm *copy = malloc(sizeof(*copy));
+
+	if (!copy)
+		abort();
+	*copy = *t;
+	copy->ek = same_key(t->ek);
+	copy->parent = same_key(t->parent);
+	copy->ak = same_key(t->ak);
+	copy->forger = same_key(t->forger);
+	copy->ek_public = same_bytes(&t->ek_public);
+	copy->ek_name = same_bytes(&t->ek_name);
+	copy->cert = same_bytes(&t->cert);
+	copy->parent_public = same_bytes(&t->parent_public);
+	copy->parent_name = same_bytes(&t->parent_name);
+	copy->ak_public = same_bytes(&t->ak_public);
+	copy->ak_name = same_bytes(&t->ak_name);
+	copy->last.attest = same_bytes(&t->last.attest);
+	copy->last.signature = same_bytes(&t->last.signature);
+	copy->shown_parent = copy;
+	list_chip(copy);
+	return copy;
 }
 
 void fake_tpm_free(struct fake_tpm *t)

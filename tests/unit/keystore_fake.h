@@ -12,6 +12,7 @@
 struct fake_tpm;			/* outlives the keystores opened on it, as a chip outlives a daemon */
 
 struct fake_tpm *fake_tpm_new(bool rsa_ek);
+struct fake_tpm *fake_tpm_copy(struct fake_tpm *t);	/* as a software TPM can be. While no call runs */
 void fake_tpm_free(struct fake_tpm *t);
 struct keystore *fake_keystore(struct fake_tpm *t);	/* for tpmq_new(); keystore_close() leaves @t alone */
 void fake_tpm_set_cert(struct fake_tpm *t, const struct akm_blob *der);

@@ -110,7 +110,7 @@ struct msg sample_msg(enum msg_type type)
 
 	switch (type) {
 	case MSG_HELLO:
-		m.hello = (struct msg_hello) { LINK_VERSION, ROLE_NODE, "EdgeNodeA", 3, 1, 1, { endpoint(0) } };
+		m.hello = (struct msg_hello) { LINK_VERSION, ROLE_NODE, "EdgeNodeA", 3, 1, 1, { endpoint(0) }, 0x1122334455667788 };
 		break;
 	case MSG_OK:
 		break;

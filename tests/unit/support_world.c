@@ -208,6 +208,25 @@ void world_new_manager(struct actor *old, const char *name)
 	until(world.manager.ready);
 }
 
+void world_copy(struct actor *of, struct actor *ret)
+{
+	char cmd[512];
+
+	assert_null(of->role);
+	*ret = *of;
+	ret->tpm = fake_tpm_copy(of->tpm);
+	ret->kernel = fake_kernel_new();
+	snprintf(ret->dir, sizeof(ret->dir), "%s/copy", scratch_dir());
+	snprintf(ret->via, sizeof(ret->via), "%s/copy.prov", scratch_dir());
+	ret->config.state = text("%s", ret->dir);
+	ret->config.socket = text("%s/copy.sock", scratch_dir());
+	ret->config.sources = text("%s", of->config.sources);
+	ret->config.listen = NULL;
+	ret->config.provision = text("unix-listen:%s", ret->via);
+	snprintf(cmd, sizeof(cmd), "cp -a '%s' '%s'", of->dir, ret->dir);
+	assert_int_equal(system(cmd), 0);
+}
+
 static void empty(const char *dir)
 {
 	char cmd[256];

@@ -104,6 +104,8 @@ cloned_machine() {
 	need "and has the interface" within 60 on Twin ip link show akm1
 	start "$world/log/twin-ping" on Twin ping -n -i 0.05 "$(overlay A)"
 	evidence=1 claim "manager and root know that there are two" recorded clone
+	claim "and whose they are, and where" \
+		recorded two-places 'EdgeNodeC is in two places: .* from 10\.10\.0\.(13|79):'
 	claim "everybody moves to a new generation" within 60 recovered_past "$now"
 	took_from "$began" "$recovered_at"
 	stop "$started"

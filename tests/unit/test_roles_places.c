@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A machine that was copied with its TPM: both have links, by turns. A node that moves is not taken for two. */
+#include "support_world.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <sys/socket.h>
+#include <cmocka.h>
+
+#include "clock.h"
+#include "support_dir.h"
+
+#include "keystore_fake.c"		/* instead of keystore_tpm.c */
+#include "nl_fake.c"			/* instead of nl.c */
+
+#define A (&world.nodes[0])
+#define C (&world.nodes[2])
+#define M (&world.manager)
+#define R (&world.root)
+
+static struct actor twin;
+
+static void start_both(void)
+{
+	actor_stop(C);
+	world_copy(C, &twin);
+	assert_int_equal(actor_start(C), 0);
+	until(!is_down(C));
+	assert_int_equal(actor_start(&twin), 0);
+}
+
+static int end_world(void **state)
+{
+	if (twin.tpm)
+		actor_drop(&twin);
+	memset(&twin, 0, sizeof(twin));
+	M->config.policy_file = NULL;
+	return world_teardown(state);
+}
+
+static bool says(struct actor *who, const char *what)
+{
+	struct json_object *answer = ask(who, "status", "{}"), *alerts = at(answer, "alerts");
+	const char *text = alerts ? json_object_to_json_string(alerts) : "";
+	bool found = strstr(text, what);
+
+	json_object_put(answer);
+	return found;
+}
+
+static void test_a_copied_machine(void **state)
+{
+	(void)state;
+	create_abc();
+	world_watch("akm1", 2);			/* nobody else has anything to do with it */
+	start_both();
+	until(events_of(M, "two-places") && events_of(R, "two-places"));
+	assert_true(says(M, "EdgeNodeC is in two places: who was linked from 127.0.0.1:"));
+	/* However often they take it from each other: one record in EVIDENCE_INTERVAL_MS. */
+	for (int i = 0; i < 200; i++)
+		world_turn();
+	assert_in_range(events_of(M, "two-places"), 1, 2);
+	assert_int_equal(events_of(M, "link-limit"), 0);
+	assert_false(is_down(A));
+}
+
+/* The processes' ends of links to the manager. Return: how many. */
+static int links_to(uint16_t port, int fds[WORLD_NODES + 1])
+{
+	int n = 0;
+
+	for (int fd = 3; fd < 256 && n <= WORLD_NODES; fd++) {
+		struct sockaddr_in peer = {};
+		socklen_t len = sizeof(peer);
+
+		if (!getpeername(fd, (struct sockaddr *)&peer, &len) && peer.sin_family == AF_INET &&
+		    peer.sin_port == htons(port))
+			fds[n++] = fd;
+	}
+	return n;
+}
+
+/* The same, but its end of the link stays open. Return: that. */
+static int stop_silently(struct actor *a)
+{
+	int fds[WORLD_NODES + 1], copies[WORLD_NODES + 1], silent = -1, n = links_to(actor_port(M), fds);
+
+	for (int i = 0; i < n; i++) {
+		copies[i] = dup(fds[i]);
+		assert_true(copies[i] > 0);
+	}
+	actor_stop(a);
+	for (int i = 0; i < n; i++) {
+		if (fcntl(fds[i], F_GETFD) < 0 && silent < 0)
+			silent = copies[i];
+		else
+			close(copies[i]);
+	}
+	assert_true(silent > 0);
+	return silent;
+}
+
+static bool has_ended(int fd)
+{
+	char bytes[4096];
+	ssize_t n;
+
+	while ((n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0)
+		;
+	return !n || errno != EAGAIN;
+}
+
+/*
+ * Its old connection stays as it is, as one does of which the path was cut or whose address is another's now: nobody
+ * closes it, and nobody answers there.
+ */
+static void test_a_node_that_moved(void **state)
+{
+	int old;
+
+	(void)state;
+	create_abc();
+	old = stop_silently(C);
+	assert_int_equal(actor_start(C), 0);
+	until(!is_down(C));
+	assert_false(has_ended(old));
+	until(has_ended(old));			/* the manager has waited for its answer */
+	close(old);
+	assert_false(is_down(C));
+	assert_int_equal(events_of(M, "two-places"), 0);
+	assert_int_equal(events_of(M, "link-limit"), 0);
+}
+
+/* Neither is one whose line is so bad that it does so again and again. */
+static void test_a_node_that_moves_on(void **state)
+{
+	int old[4];
+
+	(void)state;
+	create_abc();
+	for (size_t i = 0; i < ARRAY_SIZE(old); i++) {
+		old[i] = stop_silently(C);
+		assert_int_equal(actor_start(C), 0);
+		until(!is_down(C));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(old); i++) {
+		until(has_ended(old[i]));
+		close(old[i]);
+	}
+	assert_int_equal(events_of(M, "two-places"), 0);
+	assert_int_equal(events_of(M, "link-limit"), 0);
+}
+
+/* Both have proved the key, so it may cost the node its place. Neither gets in again. */
+static void test_it_may_be_evicted(void **state)
+{
+	static char path[256];
+	static const char text[] = "rule twice\nwhen two-places rate 1/3600 scope member\nthen evict\n";
+
+	(void)state;
+	actor_stop(M);
+	scratch_write("policy", text, strlen(text));
+	snprintf(path, sizeof(path), "%s/policy", scratch_dir());
+	M->config.policy_file = path;
+	assert_int_equal(actor_start(M), 0);
+	until(M->ready);
+	create_abc();
+	start_both();
+	until(events_of(M, "evict") == 1);
+	until(is_down(C) && is_down(&twin));
+	until(events_of(M, "link-unknown"));
+	assert_true(says(M, "EdgeNodeC is in two places"));
+	until(all_only_on(2, 2));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_a_copied_machine, world_setup, end_world),
+		cmocka_unit_test_setup_teardown(test_a_node_that_moved, world_setup, end_world),
+		cmocka_unit_test_setup_teardown(test_a_node_that_moves_on, world_setup, end_world),
+		cmocka_unit_test_setup_teardown(test_it_may_be_evicted, world_setup, end_world),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
