@@ -23,6 +23,7 @@ static const struct { const char *kind, *id; } ids[] = {
 	{ "exhausted", "1a4553efe47548a096ddb28210821ed8" },
 	{ "fallback", "b3f36d2a6b4c4be98344c9b202ec8d47" },
 	{ "fallback-entered", "5a379d1fbbf1471da53d3dd3664221ef" },
+	{ "flapping", "cb70ec305e514edb9ea6d0a78a202a37" },
 	{ "generation-ahead", "b0f63e19b800499ebbed5be199a9aa1b" },
 	{ "group", "ede486eb35e34eb7850143f579ef9f84" },
 	{ "hardware", "4f8e1f75d57b4dd1bb8f8bcd0a372408" },

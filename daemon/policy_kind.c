@@ -24,6 +24,7 @@ static const struct kind kinds[] = {
 	[POLICY_MALFORMED] = { "malformed", POLICY_WIRE, POLICY_WARNING, true, true, false },
 	[POLICY_PREFIX] = { "prefix", POLICY_MEMBER, POLICY_ALERT, true, true, false },
 	[POLICY_EPOCH_REFUSED] = { "epoch-refused", POLICY_WIRE, POLICY_ALERT, true, false, false },
+	[POLICY_FLAPPING] = { "flapping", POLICY_WIRE, POLICY_WARNING, true, false, false },
 	[POLICY_LINK_PSK] = { "link-psk", POLICY_WIRE, POLICY_ALERT, false, false, false },
 	[POLICY_LINK_UNKNOWN] = { "link-unknown", POLICY_WIRE, POLICY_WARNING, false, false, false },
 	[POLICY_LINK_STALE] = { "link-stale", POLICY_WIRE, POLICY_WARNING, false, false, false },

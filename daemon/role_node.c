@@ -8,6 +8,7 @@
 #include "ctl.h"
 #include "enroll.h"
 #include "eventlog.h"
+#include "flapping.h"
 #include "hardware.h"
 #include "log.h"
 #include "nl.h"
@@ -25,6 +26,7 @@ struct node {
 	struct role_env *env;
 	struct nl *nl;
 	struct eventlog *log;
+	struct flapping flapping;
 	struct evidence *evidence;
 	struct node_atrs *atrs;
 	struct node_quote *quote;
@@ -223,6 +225,25 @@ static const struct kernel_event kernel_events[] = {
 	[AKM_EVENT_STATE_LOST] = { "state-lost", SEV_WARNING, "transmit keys were dropped after resume or fork" },
 };
 
+/* The step that makes it one too many stands for those before as well. */
+static void see_move(struct node *n, const struct nl_event *e)
+{
+	/* sin_port and sin6_port lie at the same place */
+	uint16_t port = ntohs(((const struct sockaddr_in *)&e->source)->sin_port);
+	struct msg_endpoint at = report_endpoint_of(&e->source, port);
+	char here[REPORT_ENDPOINT_MAX], before[REPORT_ENDPOINT_MAX], word[32];
+	const struct flapping_member *m;
+
+	if (!flapping_moved(&n->flapping, e->atr_id, e->member, &at, now_ms(), &m))
+		return;
+	report_endpoint_text(&m->places[0], here, sizeof(here));
+	report_endpoint_text(&m->places[1], before, sizeof(before));
+	snprintf(word, sizeof(word), "%u %d", e->atr_id, e->member);
+	evidence_add(n->evidence, EVIDENCE_ABOUT("flapping", SEV_WARNING, e->member, .atr_id = e->atr_id, .limit = word),
+		     "Member %d goes to and fro: it came back to where it was %u times within %u s, now to %s from %s",
+		     e->member, FLAPPING_RETURNS, FLAPPING_WINDOW_MS / 1000, here, before);
+}
+
 static void on_kernel_event(void *ctx, const struct nl_event *e)
 {
 	struct node *n = ctx;
@@ -235,6 +256,8 @@ static void on_kernel_event(void *ctx, const struct nl_event *e)
 	blind_heard(&n->blind);
 	if (n->atrs)
 		node_atrs_event(n->atrs, e);
+	if (e->type == AKM_EVENT_MOVED)
+		see_move(n, e);
 	if (e->type >= ARRAY_SIZE(kernel_events) || !kernel_events[e->type].kind)
 		return;
 	k = &kernel_events[e->type];

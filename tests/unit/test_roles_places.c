@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A machine that was copied with its TPM: both have links, by turns. A node that moves is not taken for two. */
+/*
+ * A machine that was copied with its TPM: both have links, by turns. A node that moves is not taken for two. And members
+ * that go to and fro in the data plane.
+ */
 #include "support_world.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <sys/socket.h>
@@ -27,6 +31,15 @@ static void start_both(void)
 	assert_int_equal(actor_start(C), 0);
 	until(!is_down(C));
 	assert_int_equal(actor_start(&twin), 0);
+}
+
+static bool records(struct actor *who, const char *what)
+{
+	struct json_object *answer = ask(who, "events", "{}");
+	bool found = strstr(json_object_to_json_string_ext(answer, JSON_C_TO_STRING_NOSLASHESCAPE), what);
+
+	json_object_put(answer);
+	return found;
 }
 
 static int end_world(void **state)
@@ -173,6 +186,42 @@ static void test_it_may_be_evicted(void **state)
 	until(all_only_on(2, 2));
 }
 
+/* ---- in the data plane ---- */
+
+static void moved_to(struct actor *seen_by, int32_t member, const char *from)
+{
+	struct nl_event e = { .type = AKM_EVENT_MOVED, .atr_id = 1, .member = member };
+	struct sockaddr_in *a = (struct sockaddr_in *)&e.source;
+
+	a->sin_family = AF_INET;
+	a->sin_port = htons(7645);
+	assert_int_equal(inet_pton(AF_INET, from, &a->sin_addr), 1);
+	fake_kernel_event(seen_by->kernel, &e);
+	world_turn();
+}
+
+/* B hears C from two places by turns; A hears it from a new one each time. */
+static void test_flapping(void **state)
+{
+	char from[32];
+
+	(void)state;
+	create_abc();
+	for (int i = 0; i < 12; i++) {
+		snprintf(from, sizeof(from), "203.0.113.%d", i);
+		moved_to(A, 2, from);
+	}
+	for (int i = 0; i < 7; i++)
+		moved_to(&world.nodes[1], 2, i % 2 ? "198.51.100.1" : "192.0.2.13");
+	assert_int_equal(events_of(&world.nodes[1], "flapping"), 0);
+	moved_to(&world.nodes[1], 2, "198.51.100.1");
+	assert_int_equal(events_of(&world.nodes[1], "flapping"), 1);
+	until(events_of(M, "flapping") == 1 && events_of(R, "flapping") == 1);
+	assert_int_equal(events_of(A, "flapping"), 0);
+	assert_true(records(M, "Member 2 goes to and fro: it came back to where it was 6 times within 60 s, now to "
+			       "198.51.100.1:7645 from 192.0.2.13:7645"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +229,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_node_that_moved, world_setup, end_world),
 		cmocka_unit_test_setup_teardown(test_a_node_that_moves_on, world_setup, end_world),
 		cmocka_unit_test_setup_teardown(test_it_may_be_evicted, world_setup, end_world),
+		cmocka_unit_test_setup_teardown(test_flapping, world_setup, end_world),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
