@@ -19,6 +19,8 @@ static const struct msg_codec *const codecs[] = {
 	[MSG_ATR_ARM] = &msg_codec_arm,
 	[MSG_QUOTE_ASK] = &msg_codec_quote_ask,
 	[MSG_QUOTE] = &msg_codec_quote,
+	[MSG_POLICY] = &msg_codec_policy,
+	[MSG_POLICY_HELD] = &msg_codec_policy_held,
 };
 _Static_assert(ARRAY_SIZE(codecs) == MSG_TYPE_MAX + 1, "a codec for every message");
 

@@ -32,7 +32,9 @@ enum msg_type {
 	MSG_ATR_ARM = 13,		/* manager → node: all members hold this fallback, it may be entered */
 	MSG_QUOTE_ASK = 14,		/* manager → node; answered with MSG_OK after the MSG_QUOTE, or MSG_ERROR */
 	MSG_QUOTE = 15,			/* node → manager: what its TPM says */
-	MSG_TYPE_MAX = MSG_QUOTE
+	MSG_POLICY = 16,		/* root → manager: the fleet's policy; answered with MSG_OK once stored, or MSG_ERROR */
+	MSG_POLICY_HELD = 17,		/* manager → root: which of them it has */
+	MSG_TYPE_MAX = MSG_POLICY_HELD
 };
 
 enum msg_role { ROLE_ROOT = 1, ROLE_MANAGER = 2, ROLE_NODE = 3 };
@@ -139,6 +141,17 @@ struct msg_link_next { uint64_t n; };
 struct msg_quote_ask { uint8_t nonce[AKM_DIGEST_LEN]; uint32_t pcrs; };
 struct msg_quote { struct keystore_quote quote; };	/* owned */
 
+struct msg_policy {
+	uint64_t number;		/* only grows */
+	struct akm_blob text;		/* owned; akm-policy(5), may be empty */
+};
+#define POLICY_NUMBER_MAX INT64_MAX
+
+struct msg_policy_held {
+	uint64_t number;		/* 0: none */
+	uint8_t digest[AKM_DIGEST_LEN];	/* SHA-256 of its text; zeroes: none */
+};
+
 struct msg_inventory_node {
 	uint8_t id[AKM_ID_LEN];
 	char name[AKM_NAME_LEN];
@@ -196,6 +209,8 @@ struct msg {
 		struct msg_quote quote;
 		struct msg_inventory inventory;
 		struct msg_takeover takeover;
+		struct msg_policy policy;
+		struct msg_policy_held held;
 	};
 };
 

@@ -29,6 +29,8 @@ extern const struct msg_codec msg_codec_quote_ask, msg_codec_quote;
 /* What is on record of a node's attestation, as a map */
 void msg_put_baseline(struct wire_writer *w, const struct quote_baseline *b);
 int msg_get_baseline(struct wire_reader *c, struct quote_baseline *ret);
+/* msg_policy.c */
+extern const struct msg_codec msg_codec_policy, msg_codec_policy_held;
 /* msg_inventory.c */
 extern const struct msg_codec msg_codec_inventory, msg_codec_takeover;
 

@@ -153,6 +153,13 @@ struct msg sample_msg(enum msg_type type)
 		must(akm_blob_dup("attest", 6, &m.quote.quote.attest));
 		must(akm_blob_dup("signature", 9, &m.quote.quote.signature));
 		break;
+	case MSG_POLICY:
+		m.policy.number = 3;
+		must(akm_blob_dup("budget 6\n", 9, &m.policy.text));
+		break;
+	case MSG_POLICY_HELD:
+		m.held = (struct msg_policy_held) { 3, { 9 } };
+		break;
 	}
 	return m;
 }

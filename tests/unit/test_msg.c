@@ -125,7 +125,9 @@ static const struct bad bad_messages[] = {
 	{ "two elements", RAW("\x82\x02\x00"), "message", "allowed are 3 to 3" },
 	{ "four elements", RAW("\x84\x02\x00\xa0\x00"), "message", "allowed are 3 to 3" },
 	{ "type 0", RAW("\x83\x00\x00\xa0"), "message.type", "is 0" },
-	{ "type 16", RAW("\x83\x10\x00\xa0"), "message.type", "is 16" },
+	{ "type 18", RAW("\x83\x12\x00\xa0"), "message.type", "is 18" },
+	{ "policy 0", RAW("\x83\x10\x00\xa2\x01\x00\x02\x40"), "message.policy.number", "is 0" },
+	{ "held with a short digest", RAW("\x83\x11\x00\xa2\x01\x00\x02\x41\x00"), "message.policy-held.digest", "" },
 	{ "ask with a short nonce", RAW("\x83\x0e\x00\xa2\x01\x41\x00\x02\x01"), "message.quote-ask.nonce", "" },
 	{ "quote of nothing", RAW("\x83\x0f\x00\xa2\x01\x40\x02\x41\x00"), "message.quote.attest", "allowed" },
 	{ "quote without signature", RAW("\x83\x0f\x00\xa1\x01\x41\x00"), "message.quote.signature", "missing" },
@@ -162,6 +164,36 @@ static void bad_messages_are_refused_and_named(void **state)
 			fail_msg("%s: %d \"%s\" \"%s\"", b->what, r, err.field, err.reason);
 		assert_int_equal(m.type, MSG_TYPE_MAX + 1);	/* untouched */
 	}
+}
+
+/* As large as a file may be, empty, and no larger */
+static void a_policy_has_a_size(void **state)
+{
+	static const size_t good[] = { 0, POLICY_FILE_MAX }, bad = POLICY_FILE_MAX + 1;
+	uint8_t *text = calloc(1, bad);
+	struct msg m = { .type = MSG_POLICY, .policy = { POLICY_NUMBER_MAX, { text, bad } } };
+	struct akm_error err = {};
+
+	(void)state;
+	assert_non_null(text);
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		_cleanup_secret_ struct akm_secret s = {};
+		_cleanup_msg_ struct msg back = {};
+
+		m.policy.text.len = good[i];
+		assert_int_equal(msg_encode(&m, &s), 0);
+		assert_int_equal(msg_decode(s.data, s.len, &back, &err), 0);
+		assert_int_equal(back.policy.text.len, good[i]);
+		assert_true(back.policy.number == POLICY_NUMBER_MAX);
+	}
+	for (int i = 0; i < 2; i++) {
+		_cleanup_secret_ struct akm_secret s = {};
+
+		m.policy.text.len = i ? 0 : bad;
+		m.policy.number = i ? 0 : 1;
+		assert_int_equal(msg_encode(&m, &s), -EINVAL);
+	}
+	free(text);
 }
 
 static void oversized_message_is_refused(void **state)
@@ -453,6 +485,7 @@ int main(void)
 		cmocka_unit_test(every_other_byte_value_is_survived),
 		cmocka_unit_test(trailing_bytes_are_refused),
 		cmocka_unit_test(bad_messages_are_refused_and_named),
+		cmocka_unit_test(a_policy_has_a_size),
 		cmocka_unit_test(oversized_message_is_refused),
 		cmocka_unit_test(contradicting_prepares_are_refused),
 		cmocka_unit_test(writer_refuses_what_the_reader_would),
