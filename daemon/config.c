@@ -491,7 +491,7 @@ static const struct key keys[] = {
 	{ "policy", "epoch_stale", M, set_rule, AT(epoch_stale), 0, 0 },
 	{ "policy", "hold_down", M, set_u32, AT(hold_down_s), 0, 86400 },
 	{ "policy", "fallback_after", N, set_u32, AT(fallback_after_ms), 1000, 3600000 },
-	{ "policy", "file", M | N, set_path, AT(policy_file), 0, 0 },
+	{ "policy", "file", R | M | N, set_path, AT(policy_file), 0, 0 },
 };
 
 struct parse {

@@ -42,7 +42,8 @@
  *               hold_down = SECONDS, 0 … 86400, between two automatic rekeys of an ATR (manager; 60)
  *               fallback_after = MS, 1000 … 3600000, for how long the manager has to be away before a fallback is
  *                                entered (node; 15000)
- *               file = PATH of a policy, in place of all these, see akm-policy(5) (manager, node; none)
+ *               file = PATH of a policy, in place of all these; a root's goes to its managers, whose own is then read on
+ *                      top of it; see akm-policy(5) (all; none)
  */
 #ifndef AKM_CONFIG_H
 #define AKM_CONFIG_H

@@ -52,6 +52,12 @@ int fleet_inventory(struct fleet *f, struct msg *ret);		/* MSG_INVENTORY; msg_fr
  */
 int fleet_takeover(struct fleet *f, const struct msg_takeover *t, struct akm_error *err);
 
+/* Is it one that a manager can begin with? Before fleet_new(), to whoever starts us. */
+int fleet_policy_check(struct store *s, const struct config *c, struct akm_error *err);
+/* The root's: durable and in force, or refused. Repeating it is fine. */
+int fleet_root_policy_take(struct fleet *f, const struct msg_policy *p, struct akm_error *err);
+void fleet_root_policy_held(const struct fleet *f, struct msg_policy_held *ret);
+
 int fleet_fix_endpoint(struct fleet *f, const uint8_t node[AKM_ID_LEN]);	/* the operator said it */
 
 /* Commands of the control socket, whole. */

@@ -65,6 +65,16 @@ struct fleet_told {
 };
 #define FLEET_TOLD_MAX 64
 
+/* The policy of the root, as it was sent and is kept. number 0: none was */
+struct fleet_root_policy {
+	uint64_t number;
+	uint8_t digest[AKM_DIGEST_LEN];
+	struct policy rules;
+	bool unusable;			/* what is kept: the built-in rules are in force */
+	struct akm_error left_out;	/* why the own file is not in force on top of it; no reason: it is, or there is none */
+	uint64_t left_out_ms;
+};
+
 enum wait_kind { WAIT_REACHED, WAIT_SETTLED, WAIT_LEFT };
 
 /* A request of the control socket that is answered when reachable members are done. */
@@ -91,6 +101,7 @@ struct fleet {
 	struct fleet_wait *waits;
 	struct event *wait_timer;
 	uint64_t inventory;		/* version */
+	struct fleet_root_policy root_policy;
 	struct policy policy;
 	uint64_t policy_ms;		/* CLOCK_REALTIME, since when it is in force */
 	struct policy_state *policy_whole;	/* of what concerns no single ATR */
@@ -174,6 +185,15 @@ void fleet_policy_free(struct fleet *f);
 /* Member @m of @a has counted so much more in that time. */
 void fleet_policy_count(struct fleet_atr *a, size_t m, enum policy_kind kind, uint64_t count, uint64_t span_ms);
 void fleet_policy_due(struct fleet_atr *a);		/* a rekey that is owed */
+/* Takes @next, which is in force from now on. -ENOMEM: some rules still are those of before. */
+int fleet_policy_adopt(struct fleet *f, struct policy *next);
+
+/* fleet_root_policy.c: what is in force is made of what the root sent, and of the own file */
+int fleet_root_policy_begin(struct fleet *f, struct policy *ret, struct akm_error *err);
+int fleet_root_policy_reload(struct fleet *f, struct policy *ret, struct akm_error *err);	/* an own file that is wrong is an error */
+void fleet_root_policy_reloaded(struct fleet *f);	/* and it is in force */
+void fleet_root_policy_health(const struct fleet *f, struct health *h);
+void fleet_root_policy_free(struct fleet *f);
 
 /* fleet_attest.c */
 void fleet_attest_up(struct fleet *f, struct peer *p);

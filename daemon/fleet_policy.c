@@ -4,7 +4,6 @@
 
 #include "clock.h"
 #include "log.h"
-#include "policy_load.h"
 #include "report.h"
 
 #define FLEET		0		/* the ID that stands for all ATRs */
@@ -299,6 +298,7 @@ static struct json_object *report_rule(const struct policy_rule *r, const struct
 	report_put_text(o, "rule", r->name);
 	report_put_text(o, "when", when);
 	report_put_text(o, "then", then + strlen("then "));
+	report_put_text(o, "from", policy_from_name(r));
 	if (r->line)
 		report_put_int(o, "line", r->line);
 	report_put_int(o, "fired", c->fired);
@@ -317,12 +317,24 @@ static void report_state(const struct policy_state *s, uint32_t atr_id, struct j
 			json_object_array_add(rules, report_rule(r, &c, atr_id));
 }
 
+static void report_put_left_out(struct json_object *o, const struct akm_error *why)
+{
+	char text[sizeof(why->field) + sizeof(why->reason) + 16];
+
+	snprintf(text, sizeof(text), "left out: %s: %s", why->field, why->reason);
+	report_put_text(o, "local", text);
+}
+
 void fleet_ctl_policy_show(struct fleet *f, struct ctl_request *req, struct json_object *args)
 {
 	struct json_object *o = json_object_new_object(), *rules = json_object_new_array();
 
 	(void)args;
 	report_put_text(o, "file", f->c.config->policy_file ?: "none: [policy] of akmd.conf");
+	if (f->root_policy.number)
+		report_put_int(o, "root", (int64_t)f->root_policy.number);
+	if (f->root_policy.left_out.reason[0])
+		report_put_left_out(o, &f->root_policy.left_out);
 	json_object_object_add(o, "since", report_time(f->policy_ms));
 	report_put_int(o, "budget", f->policy.budget);
 	report_state(f->policy_whole, FLEET, rules);
@@ -333,12 +345,16 @@ void fleet_ctl_policy_show(struct fleet *f, struct ctl_request *req, struct json
 }
 
 /* All or nothing is not needed here: a state that has no memory for the new rules keeps its old ones, and that is said. */
-static int adopt(struct fleet *f, const struct policy *next)
+int fleet_policy_adopt(struct fleet *f, struct policy *next)
 {
 	int r = policy_state_reload(f->policy_whole, next);
 
 	for (struct fleet_atr *a = f->first; !r && a; a = a->next)
 		r = policy_state_reload(a->policy, next);
+	policy_free(&f->policy);
+	f->policy = *next;
+	memset(next, 0, sizeof(*next));
+	f->policy_ms = wall_ms();
 	return r;
 }
 
@@ -347,27 +363,24 @@ void fleet_ctl_policy_reload(struct fleet *f, struct ctl_request *req, struct js
 	struct json_object *o;
 	struct policy next = {};
 	struct akm_error err = {};
-	int r = policy_load(f->c.config, &next, &err);
+	int r = fleet_root_policy_reload(f, &next, &err);
 
 	(void)args;
 	if (!r) {
-		r = adopt(f, &next);
+		r = fleet_policy_adopt(f, &next);
 		if (r < 0)
 			(void)akm_error_set(&err, r, "policy", "no memory: some rules are the old ones, try again");
 	}
 	if (r < 0) {
-		policy_free(&next);
 		ctl_fail(req, r, err.reason[0] ? &err : NULL);
 		return;
 	}
-	policy_free(&f->policy);
-	f->policy = next;
-	f->policy_ms = wall_ms();
+	fleet_root_policy_reloaded(f);
 	evidence_add(f->c.evidence, EVIDENCE_NOTE("policy-reload", SEV_INFO), "The policy was loaded again: %zu rules, "
-		     "%zu ATRs with their own", next.n, next.n_atrs);
+		     "%zu ATRs with their own", f->policy.n, f->policy.n_atrs);
 	o = json_object_new_object();
-	report_put_int(o, "rules", next.n);
-	report_put_int(o, "atrs", next.n_atrs);
+	report_put_int(o, "rules", f->policy.n);
+	report_put_int(o, "atrs", f->policy.n_atrs);
 	ctl_ok(req, o);
 }
 
@@ -375,7 +388,7 @@ void fleet_ctl_policy_reload(struct fleet *f, struct ctl_request *req, struct js
 
 int fleet_policy_new(struct fleet *f, struct akm_error *err)
 {
-	int r = policy_load(f->c.config, &f->policy, err);
+	int r = fleet_root_policy_begin(f, &f->policy, err);
 
 	if (r < 0)
 		return r;
@@ -395,4 +408,5 @@ void fleet_policy_free(struct fleet *f)
 		event_free(f->policy_timer);
 	policy_state_free(f->policy_whole);
 	policy_free(&f->policy);
+	fleet_root_policy_free(f);
 }

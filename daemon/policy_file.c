@@ -23,6 +23,8 @@ struct parse {
 	size_t len, pos;
 	unsigned int line;
 	struct policy *p;
+	const struct policy *root;	/* this is read on top of; NULL: of none … */
+	bool over;			/* … that is known yet, if set */
 	struct policy_section *section;	/* NULL: before the first "atr" */
 	struct policy_rule *rule;	/* the one that is being read, or NULL */
 	struct place named, when, then, escalate;	/* of that rule; then and escalate: of their actions */
@@ -437,14 +439,32 @@ static int new_rule(struct policy *p, struct policy_section *s, struct policy_ru
 	return 0;
 }
 
+static const struct policy_section *root_section(const struct parse *p)
+{
+	for (size_t i = 0; p->root && p->section && i < p->root->n_atrs; i++)
+		if (p->root->atrs[i].atr_id == p->section->atr_id)
+			return &p->root->atrs[i];
+	return NULL;
+}
+
+static bool root_has(const struct parse *p, const char *name)
+{
+	const struct policy_section *s = root_section(p);
+
+	return p->root && (named(p->root->rules, p->root->n, name) || (s && named(s->rules, s->n, name)));
+}
+
 static int turn_off(struct parse *p, const struct word *name, const struct word *w)
 {
+	bool unknown = p->over && !p->root;	/* it may be the root's */
+
 	if (strcmp(w->text, "off"))
 		return refuse(p, here(p, w), "rule", "\"%s\" is not expected here", w->text);
-	if (!p->section)
+	if (!p->section && !p->over)
 		return refuse(p, here(p, w), "rule", "off is for an ATR's section: leave the rule out");
-	if (!named(p->p->rules, p->p->n, name->text))
-		return refuse(p, here(p, name), "rule", "there is no rule %s above that could be off here", name->text);
+	if (!unknown && !root_has(p, name->text) && !(p->section && named(p->p->rules, p->p->n, name->text)))
+		return refuse(p, here(p, name), "rule", "there is no rule %s %s that could be off here", name->text,
+			      p->root ? "of the root's, or above," : "above");
 	p->rule->off = true;
 	return line_end(p, "rule");
 }
@@ -472,6 +492,7 @@ static int do_rule(struct parse *p, struct place at)
 		return r;
 	snprintf(p->rule->name, sizeof(p->rule->name), "%.*s", POLICY_NAME_LEN - 1, name.text);
 	p->rule->line = p->line;
+	p->rule->of_atr = s ? s->atr_id : 0;
 	p->named = here(p, &name);
 	p->when = p->then = p->escalate = (struct place){};
 	p->hold_given = p->budget_given = false;
@@ -550,29 +571,45 @@ static int line(struct parse *p)
 	return refuse(p, here(p, &w), "text", "\"%.40s\" is none of rule, when, then, escalate, budget, atr", w.text);
 }
 
-int policy_parse(const char *text, size_t len, struct policy *ret, struct policy_error *err)
+static int parse(struct parse *p, const char *text, size_t len, struct policy *ret)
 {
-	struct policy policy = { .budget = POLICY_BUDGET_DEFAULT };
-	struct parse p = { .p = &policy, .err = err };
+	struct policy policy = { .budget = p->root ? 0 : POLICY_BUDGET_DEFAULT };
 	int r = 0;
+
+	p->p = &policy;
 
 	while (!r && len) {
 		const char *end = memchr(text, '\n', len);
 
-		p.text = text;
-		p.len = end ? (size_t)(end - text) : len;
-		p.pos = 0;
-		p.line++;
-		r = line(&p);
-		len -= end ? p.len + 1 : p.len;
-		text += end ? p.len + 1 : p.len;
+		p->text = text;
+		p->len = end ? (size_t)(end - text) : len;
+		p->pos = 0;
+		p->line++;
+		r = line(p);
+		len -= end ? p->len + 1 : p->len;
+		text += end ? p->len + 1 : p->len;
 	}
-	r = r ? r : end_rule(&p);
+	r = r ? r : end_rule(p);
 	if (!r)
 		*ret = policy;
 	else
 		policy_free(&policy);
 	return r;
+}
+
+int policy_parse(const char *text, size_t len, struct policy *ret, struct policy_error *err)
+{
+	struct parse p = { .err = err };
+
+	return parse(&p, text, len, ret);
+}
+
+int policy_parse_over(const char *text, size_t len, const struct policy *root, struct policy *ret,
+		      struct policy_error *err)
+{
+	struct parse p = { .root = root, .over = true, .err = err };
+
+	return parse(&p, text, len, ret);
 }
 
 void policy_free(struct policy *p)
@@ -599,6 +636,7 @@ int policy_add(struct policy *p, enum policy_kind kind, uint32_t count, uint32_t
 	rule->count = count;
 	rule->seconds = rule->alert_hold_s = seconds;
 	rule->severity = POLICY_INFO;
+	rule->origin = POLICY_FROM_DEFAULT;
 	rule->action = act;
 	rule->hold_s = hold_s;
 	rule->budget = act == POLICY_DO_ALERT ? POLICY_BUDGET_MAX : POLICY_BUDGET_DEFAULT;

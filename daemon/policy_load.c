@@ -3,8 +3,6 @@
 
 #include "durable.h"
 
-#define FILE_MAX	(256U << 10)
-
 /* What a node can do by itself, and on what: evidence that the generation in use is not sound any more. */
 static int built_in_node(struct policy *ret)
 {
@@ -53,49 +51,75 @@ static int explain(const char *path, const struct policy_error *why, struct akm_
 	return akm_error_set(err, -EINVAL, field, "%.40s: %.148s", why->field, why->reason);
 }
 
-static int read_file(const char *path, struct policy *ret, struct akm_error *err)
-{
-	_cleanup_(akm_blob_free) struct akm_blob text = {};
-	struct policy_error why = {};
-	int r = durable_read(path, FILE_MAX, &text);
-
-	if (r < 0)
-		return akm_error_set(err, r, "policy", "%.100s: %s", path, strerror(-r));
-	r = policy_parse((const char *)text.data, text.len, ret, &why);
-	return r == -EINVAL ? explain(path, &why, err) : r;
-}
-
+/* A node can enter the fallback and nothing more; a manager, and a root for it, has better. */
 static bool may(enum msg_role role, uint32_t action)
 {
 	return action <= POLICY_DO_ALERT || (role == ROLE_NODE) == (action == POLICY_DO_FALLBACK);
 }
 
-/* A node can enter the fallback and nothing more; a manager has better. */
-static int check_rules(const struct config *c, const struct policy_rule *rules, size_t n, struct akm_error *err)
+static int check_rules(enum msg_role role, const char *path, const struct policy_rule *rules, size_t n,
+		       struct akm_error *err)
 {
 	struct policy_error why = { .column = 1 };
 
 	for (size_t i = 0; i < n; i++) {
-		uint32_t bad = may(c->role, rules[i].action) ? rules[i].escalate_action : rules[i].action;
+		uint32_t bad = may(role, rules[i].action) ? rules[i].escalate_action : rules[i].action;
 
-		if (may(c->role, bad))
+		if (may(role, bad))
 			continue;
 		why.line = rules[i].line;
 		snprintf(why.field, sizeof(why.field), "rule %s", rules[i].name);
 		snprintf(why.reason, sizeof(why.reason), "%s is not for a %s", policy_action_name((enum policy_action)bad),
-			 c->role == ROLE_NODE ? "node: alert and fallback are" : "manager, which makes a new generation (rekey)");
-		return explain(c->policy_file, &why, err);
+			 role == ROLE_NODE ? "node: alert and fallback are" : "manager, which makes a new generation (rekey)");
+		return explain(path, &why, err);
 	}
 	return 0;
 }
 
-static int check_role(const struct config *c, const struct policy *p, struct akm_error *err)
+static int check_role(enum msg_role role, const char *path, const struct policy *p, struct akm_error *err)
 {
-	int r = check_rules(c, p->rules, p->n, err);
+	int r = check_rules(role, path, p->rules, p->n, err);
 
 	for (size_t i = 0; !r && i < p->n_atrs; i++)
-		r = check_rules(c, p->atrs[i].rules, p->atrs[i].n, err);
+		r = check_rules(role, path, p->atrs[i].rules, p->atrs[i].n, err);
 	return r;
+}
+
+int policy_read(const struct config *c, struct akm_blob *ret, struct akm_error *err)
+{
+	int r = durable_read(c->policy_file, POLICY_FILE_MAX, ret);
+
+	return r < 0 ? akm_error_set(err, r, "policy", "%.100s: %s", c->policy_file, strerror(-r)) : 0;
+}
+
+int policy_of_root(const struct akm_blob *text, const char *path, struct policy *ret, struct akm_error *err)
+{
+	struct policy_error why = {};
+	struct policy p = {};
+	int r = policy_parse((const char *)text->data, text->len, &p, &why);
+
+	r = r == -EINVAL ? explain(path, &why, err) : r ?: check_role(ROLE_MANAGER, path, &p, err);
+	if (r < 0)
+		policy_free(&p);
+	else
+		*ret = p;
+	return r;
+}
+
+/* @root NULL: there is none, or none yet */
+static int read_own(const struct config *c, const struct policy *root, struct policy *ret, struct akm_error *err)
+{
+	_cleanup_(akm_blob_free) struct akm_blob text = {};
+	struct policy_error why = {};
+	const char *data;
+	int r = policy_read(c, &text, err);
+
+	if (r < 0)
+		return r;
+	data = (const char *)text.data;
+	r = c->role == ROLE_MANAGER ? policy_parse_over(data, text.len, root, ret, &why) :
+				      policy_parse(data, text.len, ret, &why);
+	return r == -EINVAL ? explain(c->policy_file, &why, err) : r ?: check_role(c->role, c->policy_file, ret, err);
 }
 
 /* An ATR whose fallback was used gets a new generation, and a new fallback, unless the file says something else. */
@@ -113,11 +137,39 @@ int policy_load(const struct config *c, struct policy *ret, struct akm_error *er
 	int r;
 
 	if (c->policy_file)
-		r = read_file(c->policy_file, &p, err) ?: check_role(c, &p, err);
+		r = read_own(c, NULL, &p, err);
 	else
 		r = c->role == ROLE_NODE ? built_in_node(&p) : built_in(c, &p);
 	if (!r && c->role == ROLE_MANAGER)
 		r = add_unsaid(c, &p);
+	if (r < 0)
+		policy_free(&p);
+	else
+		*ret = p;
+	return r;
+}
+
+int policy_load_root_alone(const struct config *c, const struct policy *root, struct policy *ret)
+{
+	struct policy p = {};
+	int r = policy_merge(root, NULL, &p) ?: add_unsaid(c, &p);
+
+	if (r < 0)
+		policy_free(&p);
+	else
+		*ret = p;
+	return r;
+}
+
+int policy_load_over(const struct config *c, const struct policy *root, struct policy *ret, struct akm_error *err)
+{
+	struct policy own = {}, p = {};
+	int r;
+
+	if (!c->policy_file)
+		return policy_load_root_alone(c, root, ret);
+	r = read_own(c, root, &own, err) ?: policy_merge(root, &own, &p) ?: add_unsaid(c, &p);
+	policy_free(&own);
 	if (r < 0)
 		policy_free(&p);
 	else

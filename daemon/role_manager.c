@@ -9,7 +9,6 @@
 #include "fleet.h"
 #include "hardware.h"
 #include "log.h"
-#include "policy_load.h"
 #include "status.h"
 #include "superior.h"
 #include "vault.h"
@@ -88,12 +87,24 @@ static void send_inventory(struct manager *m)
 		log_warning("cannot send the inventory error=%s", strerror(-r));
 }
 
+/* Which policy we have: the root sends another one, or notices that it is behind. */
+static void send_held(struct manager *m, struct link *l)
+{
+	struct msg msg = { .type = MSG_POLICY_HELD };
+	int r;
+
+	fleet_root_policy_held(m->fleet, &msg.held);
+	r = link_send(l, &msg);
+	if (r < 0)
+		log_warning("cannot tell the root which policy is here error=%s", strerror(-r));
+}
+
 static void on_superior_up(struct link *l, void *ctx)
 {
 	struct manager *m = ctx;
 
-	(void)l;
 	m->inventory_sent = false;
+	send_held(m, l);
 	send_inventory(m);
 }
 
@@ -104,16 +115,19 @@ static void on_superior_down(void *ctx)
 	m->inventory_sent = false;
 }
 
-/* The root sends it again until it is answered by ok. */
+/* The root sends them again until they are answered by ok. */
 static int on_superior_message(struct link *l, struct msg *msg, void *ctx)
 {
 	struct manager *m = ctx;
 	struct akm_error err = {};
 	int r;
 
-	if (msg->type != MSG_TAKEOVER)
+	if (msg->type == MSG_TAKEOVER)
+		r = fleet_takeover(m->fleet, &msg->takeover, &err);
+	else if (msg->type == MSG_POLICY)
+		r = fleet_root_policy_take(m->fleet, &msg->policy, &err);
+	else
 		return -EPROTO;
-	r = fleet_takeover(m->fleet, &msg->takeover, &err);
 	if (r < 0)
 		(void)reply_error(l, msg->request, r, &err);	/* a dead link says so itself */
 	else
@@ -684,16 +698,6 @@ static void manager_stop(void *role)
 	free(m);
 }
 
-/* Now, and not when the TPM has answered: whoever starts us reads why. */
-static int check_policy(const struct config *c, struct akm_error *err)
-{
-	struct policy p = {};
-	int r = policy_load(c, &p, err);
-
-	policy_free(&p);
-	return r;
-}
-
 static int manager_start(struct role_env *env, void **ret, struct akm_error *err)
 {
 	struct manager *m = calloc(1, sizeof(*m));
@@ -702,7 +706,9 @@ static int manager_start(struct role_env *env, void **ret, struct akm_error *err
 	if (!m)
 		return -ENOMEM;
 	m->env = env;
-	r = check_policy(env->config, err) ?: open_store(m, err) ?: load_record(m, err) ?: open_parts(m, err);
+	/* The policy now, and not when the TPM has answered: whoever starts us reads why. */
+	r = open_store(m, err) ?: fleet_policy_check(m->store, env->config, err) ?: load_record(m, err) ?:
+	    open_parts(m, err);
 	if (r < 0) {
 		manager_stop(m);
 		return r;

@@ -8,6 +8,7 @@
 #include "evidence_db.h"
 #include "log.h"
 #include "peers.h"
+#include "root_policy.h"
 #include "status.h"
 #include "web.h"
 
@@ -20,6 +21,7 @@ struct root {
 	struct evidence *evidence;
 	struct peers *peers;
 	struct issuer *issuer;
+	struct root_policy *policy;
 	struct ctl *ctl;
 	struct web *web;
 	struct domain_job *job;
@@ -280,7 +282,13 @@ static int take_inventory(struct root *r, const struct peer *p, const struct msg
 
 static int on_message(struct peer *p, struct msg *m, void *ctx)
 {
-	return m->type == MSG_INVENTORY ? take_inventory(ctx, p, m) : -EPROTO;
+	struct root *r = ctx;
+
+	if (m->type == MSG_POLICY_HELD) {
+		root_policy_held(r->policy, p, &m->held);
+		return 0;
+	}
+	return m->type == MSG_INVENTORY ? take_inventory(r, p, m) : -EPROTO;
 }
 
 /* ---- provisioning ---- */
@@ -315,10 +323,13 @@ static void on_committed(const struct store_node *n, const struct store_node *ol
 	struct root *r = ctx;
 	int e;
 
-	if (old)
+	if (old) {
 		peers_remove(r->peers, old->id);
+		root_policy_forget(r->policy, old->id);
+	}
 	if (r->replaced) {
 		peers_remove(r->peers, r->replaced_id);
+		root_policy_forget(r->policy, r->replaced_id);
 		evidence_add(r->evidence, EVIDENCE_NOTE("manager-replaced", SEV_WARNING),
 			     "%s takes the place of %s, which is refused from now on: term %llu", n->name,
 			     issuer_replaces(r->issuer), (unsigned long long)stored_term(r));
@@ -341,6 +352,7 @@ static struct json_object *report_manager(const struct store_node *n, void *ctx)
 	json_object_object_add(o, "role", json_object_new_string("manager"));
 	json_object_object_add(o, "link", json_object_new_string(p && p->up ? "up" : "down"));
 	json_object_object_add(o, "last_seen", report_time(p ? p->last_seen_ms : 0));
+	root_policy_report(r->policy, n->id, o);
 	if (!keystore_key_name(&n->key, &key_name))
 		json_object_object_add(o, "key_name", json_object_new_string(key_name));
 	free(key_name);
@@ -458,6 +470,7 @@ static void examine(struct root *r, struct health *ret)
 	health_init(ret);
 	status_health(r->env, ret);
 	evidence_health(r->evidence, ret);
+	root_policy_health(r->policy, ret);
 	if (r->peers)
 		peers_health(r->peers, ret);
 }
@@ -587,6 +600,23 @@ static void ctl_show(struct ctl_request *req, struct json_object *args, void *ct
 	ctl_fail(req, -ENOENT, &err);
 }
 
+static void ctl_policy_show(struct ctl_request *req, struct json_object *args, void *ctx)
+{
+	struct root *r = ctx;
+
+	(void)args;
+	root_policy_ctl_show(r->policy, req);
+}
+
+static void ctl_policy_reload(struct ctl_request *req, struct json_object *args, void *ctx)
+{
+	struct root *r = ctx;
+
+	(void)args;
+	if (is_running(r, req))
+		root_policy_ctl_reload(r->policy, r->peers, req);
+}
+
 static const struct ctl_command commands[] = {
 	{ "status", { { .name = NULL } }, ctl_status },
 	{ "events", EVIDENCE_CTL_ARGS, ctl_events },
@@ -595,6 +625,8 @@ static const struct ctl_command commands[] = {
 	{ "manager-replace", ISSUER_REPLACE_ARGS, ctl_replace },
 	{ "node-list", { { .name = NULL } }, ctl_list },
 	{ "node-show", { { "node", CTL_STRING, true } }, ctl_show },
+	{ "policy-show", { { .name = NULL } }, ctl_policy_show },
+	{ "policy-reload", { { .name = NULL } }, ctl_policy_reload },
 	{ .name = NULL }
 };
 
@@ -707,7 +739,8 @@ static int open_parts(struct root *r, struct akm_error *err)
 		.committed = on_committed, .report = report_manager, .ctx = r,
 	};
 
-	return issuer_new(&issuer, &r->issuer) ?:
+	return root_policy_new(r->store, r->evidence, env->config, &r->policy, err) ?:
+	       issuer_new(&issuer, &r->issuer) ?:
 	       ctl_new(env->base, env->config->socket, commands, r, &r->ctl, err) ?:
 	       (env->config->web ? web_new(env->base, env->config->web, resources, r, &r->web, err) : 0);
 }
@@ -719,6 +752,7 @@ static void root_stop(void *role)
 	web_free(r->web);
 	issuer_free(r->issuer);
 	peers_free(r->peers);
+	root_policy_free(r->policy);
 	ctl_free(r->ctl);
 	if (r->job)
 		r->job->root = NULL;

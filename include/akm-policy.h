@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The recovery policy: its file (daemon/policy_file.c), its words (daemon/policy_kind.c) and
- * its engine (daemon/policy.c), which the manager and akmctl share. Pure: no I/O and no clock,
- * time is an argument. For people: akm-policy(5).
+ * The recovery policy: its file (daemon/policy_file.c), its words (daemon/policy_kind.c), what
+ * a root's and a manager's file make together (daemon/policy_merge.c) and its engine
+ * (daemon/policy.c), which the manager and akmctl share. Pure: no I/O and no clock, time is an
+ * argument. For people: akm-policy(5).
  *
  * Evidence that anybody on the wire can cause, or one member against another, may cost an
  * alert or a new generation, and of those only so many: each further one of an ATR waits
@@ -17,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define POLICY_RULES_MAX	64	/* in a file; in force for one ATR */
+#define POLICY_RULES_MAX	64	/* of one file, for one ATR: with a root's and a manager's twice as many are in force */
 #define POLICY_ATRS_MAX		64	/* that a file speaks of */
 #define POLICY_NAME_LEN		32	/* with the final NUL */
 #define POLICY_SUBJECT_LEN	64
@@ -77,6 +78,8 @@ const char *policy_forbids(enum policy_kind kind, enum policy_action action);
 
 /* ---- what is wanted (policy_file.c) ---- */
 
+enum policy_from { POLICY_FROM_FILE, POLICY_FROM_ROOT, POLICY_FROM_DEFAULT };
+
 struct policy_rule {			/* compared as bytes up to @line: without padding, zero filled */
 	char name[POLICY_NAME_LEN];
 	uint64_t kinds;			/* 1 << enum policy_kind */
@@ -90,7 +93,9 @@ struct policy_rule {			/* compared as bytes up to @line: without padding, zero f
 	uint32_t budget;		/* actions in any hour */
 	uint32_t escalate_count, escalate_s, escalate_action;	/* count 0: never */
 	uint32_t line;			/* of the file; 0: built in */
-	uint32_t off;			/* an ATR's own word that the rule of this name is not in force there */
+	uint32_t off;			/* a word that the rule of this name is not in force: in an ATR, or not the root's */
+	uint32_t origin;		/* enum policy_from */
+	uint32_t of_atr;		/* stands in the section of this one; 0: common */
 };
 
 struct policy_section {			/* what an ATR has of its own */
@@ -116,6 +121,12 @@ struct policy_error {
 
 /* Return: 0, -EINVAL with @err filled, -ENOMEM. */
 int policy_parse(const char *text, size_t len, struct policy *ret, struct policy_error *err);
+/*
+ * A manager's own file, which is read on top of @root: it may turn the root's rules off. For policy_merge(), where a
+ * budget of 0 is the root's. @root NULL: the root's policy is not known yet, and this is what is in force until then.
+ */
+int policy_parse_over(const char *text, size_t len, const struct policy *root, struct policy *ret,
+		      struct policy_error *err);
 void policy_free(struct policy *p);	/* fine on a zeroed one */
 /* A rule's statements again, each in a line: what the file says, and what it left to be default. */
 #define POLICY_TEXT_MAX 512
@@ -123,6 +134,16 @@ void policy_rule_text(const struct policy_rule *r, char ret[POLICY_TEXT_MAX]);
 /* Adds a rule named after @kind, the rest by default. Begin with a zeroed policy. Return: 0 or -ENOMEM. */
 int policy_add(struct policy *p, enum policy_kind kind, uint32_t count, uint32_t seconds, enum policy_action action,
 	       uint32_t hold_s);
+
+/* ---- of two (policy_merge.c) ---- */
+
+/*
+ * The root's policy with a manager's own on top of it: a rule that has the name of one of the root's replaces it, in an
+ * ATR's section that of the section alone. @own NULL: the root's alone. Return: 0 or -ENOMEM.
+ */
+int policy_merge(const struct policy *root, const struct policy *own, struct policy *ret);
+/* "root", "local", "default"; those of an ATR's section "root-atr", "local-atr" */
+const char *policy_from_name(const struct policy_rule *r);
 
 /* ---- what happens (policy.c) ---- */
 

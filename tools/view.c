@@ -20,7 +20,8 @@ static const struct layout {
 	{ "atrs", { "label", "id", "interface", "state", "generation", "suite", "subnet4", "subnet6", "addresses",
 		    "port", "self", "members" } },
 	{ "members", { "index", "node", "state", "generation", "addresses", "endpoint", "failure" } },
-	{ "rules", { "atr", "rule", "when", "then", "fired", "held", "over_budget" } },
+	{ "rules", { "atr", "rule", "from", "when", "then", "fired", "held", "over_budget" } },
+	{ "holders", { "manager", "policy", "state", "since", "reason" } },
 	{ "alerts", { "time", "severity", "source", "kind", "text" } },
 };
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# crash.sh PROGRAM: test_roles_crash at every second place, or every CRASH_EVERY-th: its four tests at the same time,
+# crash.sh PROGRAM: test_roles_crash at every second place, or every CRASH_EVERY-th: its tests at the same time,
 # as each waits for reconnections most of its time. How often something died, and how long they took to agree again,
 # goes to standard output and build/crash/figures.txt. Last line: "lane crash: N passed, N failed, N skipped".
 set -uo pipefail

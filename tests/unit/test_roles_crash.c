@@ -3,6 +3,7 @@
  * Manager and root die, or lose power, at every write and every sync of their databases while an ATR is changed:
  * rekeyed, a member added, a member removed, created and deleted. Started again all agree, what had been
  * acknowledged is there, nothing is half there, and no generation's number is used for another one. P10, P9.
+ * Likewise while the root sends a policy: both have it in the end, and no number is given to two.
  * CRASH_EVERY says of how many places one is tried.
  *
  * Seen failing with synchronous=OFF: an acknowledged change was gone after a power cut.
@@ -15,6 +16,7 @@
 #include <cmocka.h>
 
 #include "clock.h"
+#include "support_dir.h"
 #include "support_disk.h"
 
 #include "keystore_fake.c"		/* instead of keystore_tpm.c */
@@ -287,6 +289,101 @@ static void test_root_without_power(void **state)
 	everything(R, DISK_POWER);
 }
 
+/* ---- a policy is sent ---- */
+
+#define POLICY_EVERY 7			/* it is a few dozen steps, of events' records for the most part */
+
+static void write_policy(unsigned int hold_down)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "rule noise\nwhen auth-fail rate 100/10\nthen rekey hold-down %u\n", hold_down);
+	scratch_write("policy", text, strlen(text));
+}
+
+/* The number that both have, if what is in force says @hold_down; else 0 */
+static int64_t policy_agreed(unsigned int hold_down)
+{
+	struct json_object *ours = ask(R, "policy-show", "{}"), *theirs = ask(M, "policy-show", "{}");
+	int64_t n = number_at(ours, "number");
+	char wanted[64];
+
+	snprintf(wanted, sizeof(wanted), "rekey hold-down %u budget 12", hold_down);
+	if (n != number_at(theirs, "root") || strcmp(text_at(theirs, "rules.0.then"), wanted))
+		n = 0;
+	json_object_put(ours);
+	json_object_put(theirs);
+	return n;
+}
+
+static bool policy_crash_once(struct actor *victim, unsigned int place, enum disk_loss loss)
+{
+	static int64_t last;
+	struct asked *q;
+	bool came;
+
+	write_policy(place + 1);
+	last = place ? last : 0;
+	disk_cut_after(victim->dir, place);
+	q = ask_begin(R, "policy-reload", "{}");
+	until(disk_is_cut() || (ask_done(q) && policy_agreed(place + 1)));
+	came = disk_is_cut();
+	actor_stop(victim);
+	disk_mend(loss, place);
+	ask_drop(q);
+	assert_int_equal(actor_start(victim), 0);
+	until(victim->ready);
+	ask_ok(R, "policy-reload", "{}");
+	until(policy_agreed(place + 1) > last);
+	last = policy_agreed(place + 1);
+	assert_int_equal(events_of(M, "policy-stale") + events_of(R, "policy-stale"), 0);
+	seen.runs++;
+	return came;
+}
+
+static void policy_crash_everywhere(struct actor *victim, enum disk_loss loss)
+{
+	char path[256];
+	unsigned int place = 0;
+	bool came;
+
+	begin();
+	snprintf(path, sizeof(path), "%s/policy", scratch_dir());
+	write_policy(86400);
+	actor_stop(R);
+	R->config.policy_file = path;
+	assert_int_equal(actor_start(R), 0);
+	until(policy_agreed(86400));
+	do {
+		came = policy_crash_once(victim, place, loss);
+		assert_true(came || place);
+		place += every() < POLICY_EVERY ? every() : POLICY_EVERY;
+		assert_true(place < PLACES_MAX);
+	} while (came);
+	R->config.policy_file = NULL;
+	end();
+}
+
+static void policy_everything(enum disk_loss loss)
+{
+	memset(&seen, 0, sizeof(seen));
+	policy_crash_everywhere(M, loss);
+	policy_crash_everywhere(R, loss);
+	print_message("%u runs, the policy was the same everywhere after each\n", seen.runs);
+}
+
+static void test_policy_killed(void **state)
+{
+	(void)state;
+	policy_everything(DISK_KILLED);
+}
+
+static void test_policy_without_power(void **state)
+{
+	(void)state;
+	policy_everything(DISK_POWER);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -294,6 +391,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_manager_without_power),
 		cmocka_unit_test(test_root_killed),
 		cmocka_unit_test(test_root_without_power),
+		cmocka_unit_test(test_policy_killed),
+		cmocka_unit_test(test_policy_without_power),
 	};
 
 	if (argc > 1 && !strcmp(argv[1], "--list")) {
