@@ -89,6 +89,23 @@ static int check_prefixes(struct akm_device *akm, const struct akm_member_config
 	return -EEXIST;
 }
 
+static struct akm_prefix *find_host(const struct list_head *prefixes, u8 family, u8 len)
+{
+	struct akm_prefix *prefix;
+
+	list_for_each_entry(prefix, prefixes, list)
+		if (prefix->key.family == family && prefix->key.len == len)
+			return prefix;
+	return NULL;
+}
+
+/* @prefixes: its own, or an empty list before any of them goes */
+static void set_hosts(struct akm_member *member, const struct list_head *prefixes)
+{
+	rcu_assign_pointer(member->host4, find_host(prefixes, AF_INET, 32));
+	rcu_assign_pointer(member->host6, find_host(prefixes, AF_INET6, 128));
+}
+
 static void remove_prefixes(struct akm_device *akm, struct list_head *prefixes)
 {
 	struct akm_prefix *prefix, *next;
@@ -97,6 +114,14 @@ static void remove_prefixes(struct akm_device *akm, struct list_head *prefixes)
 		list_del(&prefix->list);
 		akm_prefix_remove(&akm->prefixes, prefix);
 	}
+}
+
+static void remove_all_prefixes(struct akm_device *akm, struct akm_member *member)
+{
+	LIST_HEAD(none);
+
+	set_hosts(member, &none);
+	remove_prefixes(akm, &member->prefixes);
 }
 
 /*
@@ -152,9 +177,10 @@ static int replace_prefixes(struct akm_device *akm, struct akm_member *member,
 		list_splice(&known, &config->prefixes);
 		return err;
 	}
-	remove_prefixes(akm, &member->prefixes);
+	remove_all_prefixes(akm, member);
 	list_splice_tail(&kept, &member->prefixes);
 	list_splice_tail(&added, &member->prefixes);
+	set_hosts(member, &member->prefixes);
 	free_list(&known);
 	member->prefix_count = config->prefix_count;
 	return 0;
@@ -208,7 +234,7 @@ static int member_add(struct akm_device *akm, struct akm_member_config *config,
 	return 0;
 
 err_prefixes:
-	remove_prefixes(akm, &member->prefixes);
+	remove_all_prefixes(akm, member);
 err_keys:
 	akm_generations_remove_member(akm, member);
 err_put:
@@ -245,7 +271,7 @@ void akm_member_update_self(struct akm_device *akm)
 void akm_member_delete(struct akm_device *akm, struct akm_member *member)
 {
 	lockdep_assert_held(&akm->lock);
-	remove_prefixes(akm, &member->prefixes);
+	remove_all_prefixes(akm, member);
 	xa_erase(&akm->members, member->index);
 	akm->member_count--;
 	akm->member_changes++;

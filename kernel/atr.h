@@ -24,6 +24,8 @@ struct akm_member {
 	char name[AKM_NAME_MAX + 1];	/* device lock */
 	struct list_head prefixes;	/* struct akm_prefix; device lock */
 	u32 prefix_count;
+	struct akm_prefix __rcu *host4;	/* one of length 32, if there is any; written under the */
+	struct akm_prefix __rcu *host6;	/* device lock, like that of length 128 */
 	struct akm_endpoint __rcu *endpoint;	/* NULL: none; written under the device lock */
 	struct akm_endpoint __rcu *learnt;	/* goes before endpoint; akm_device.roam_lock, */
 	bool roams;				/* like the next two */

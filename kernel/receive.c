@@ -79,16 +79,17 @@ static bool is_group_key(const struct akm_key *key)
 static bool addresses_match(const struct akm_key *key, const u8 *inner)
 {
 	struct akm_device *akm = key_device(key);
+	struct akm_member *self = rcu_dereference(akm->self_member);
+	const struct akm_inner_guess guess = { .source = key->member, .destination = self };
 	struct akm_inner found;
 
 	if (*inner >> 4 == 4)
-		akm_inner_classify4(akm, (const struct iphdr *)inner, &found);
+		akm_inner_classify4(akm, (const struct iphdr *)inner, &guess, &found);
 	else
-		akm_inner_classify6(akm, (const struct ipv6hdr *)inner, &found);
+		akm_inner_classify6(akm, (const struct ipv6hdr *)inner, &guess, &found);
 	if (found.source != key->member || found.group != is_group_key(key))
 		return false;
-	return found.group ||
-	       (found.destination && found.destination == rcu_dereference(akm->self_member));
+	return found.group || (found.destination && found.destination == self);
 }
 
 static u8 packet_type(const struct akm_key *key, const struct sk_buff *skb)

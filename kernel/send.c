@@ -385,19 +385,22 @@ static struct sk_buff *segment(struct sk_buff *skb, unsigned int *ret_n)
 }
 
 /* Network header present, in the linear part, and of the version that was announced? */
-static bool classify(struct akm_device *akm, struct sk_buff *skb, struct akm_inner *ret_inner)
+static bool classify(struct akm_device *akm, struct sk_buff *skb, struct akm_member *self,
+		     struct akm_inner *ret_inner)
 {
+	const struct akm_inner_guess guess = { .source = self };
+
 	if (skb->protocol == htons(ETH_P_IP)) {
 		if (!pskb_network_may_pull(skb, sizeof(struct iphdr)) || ip_hdr(skb)->version != 4)
 			return false;
-		akm_inner_classify4(akm, ip_hdr(skb), ret_inner);
+		akm_inner_classify4(akm, ip_hdr(skb), &guess, ret_inner);
 		return true;
 	}
 	if (skb->protocol == htons(ETH_P_IPV6)) {
 		if (!pskb_network_may_pull(skb, sizeof(struct ipv6hdr)) ||
 		    ipv6_hdr(skb)->version != 6)
 			return false;
-		akm_inner_classify6(akm, ipv6_hdr(skb), ret_inner);
+		akm_inner_classify6(akm, ipv6_hdr(skb), &guess, ret_inner);
 		return true;
 	}
 	return false;
@@ -410,11 +413,11 @@ static bool classify(struct akm_device *akm, struct sk_buff *skb, struct akm_inn
 static enum akm_stat admit(struct akm_device *akm, struct sk_buff *skb,
 			   struct akm_inner *ret_inner)
 {
-	const struct akm_member *self = rcu_dereference(akm->self_member);
+	struct akm_member *self = rcu_dereference(akm->self_member);
 	struct akm_endpoint *endpoint;
 
 	skb_reset_network_header(skb);
-	if (!classify(akm, skb, ret_inner))
+	if (!classify(akm, skb, self, ret_inner))
 		return AKM_STAT_TX_DROPPED;
 	/* not ours to send: the others would not take it from us either */
 	if (!self || ret_inner->source != self)

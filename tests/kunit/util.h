@@ -32,6 +32,7 @@ void akm_test_device_delete(struct net_device *dev);
 
 extern struct kunit_suite akm_aead_suite;
 extern struct kunit_suite akm_ahead_suite;
+extern struct kunit_suite akm_atr_suite;
 extern struct kunit_suite akm_catch_up_suite;
 extern struct kunit_suite akm_ecn_suite;
 extern struct kunit_suite akm_flow_suite;
