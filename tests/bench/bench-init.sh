@@ -180,18 +180,20 @@ akm_pair() { # N SUITE
 		overlay "$1" "akm$1"
 }
 
-# One device with COUNT members beside itself, all in b's sinks
-akm_group() { # N COUNT
+# One device with COUNT members beside itself, all in b's sinks, and further words for "dev set"
+akm_group() { # N COUNT [WORD…]
 	local members=("200,10.$1.0.200/32,10.10.0.1:7645") i
 	for ((i = 1; i <= $2; i++)); do
 		members+=("$i,10.$1.0.$i/32,10.10.1.$i:7700")
 	done
 	akm_end "$1" 200 "akm$1" aes-256-gcm "${members[@]}" &&
+		if [ $# -gt 2 ]; then akmctl dev set "akm$1" "${@:3}"; fi &&
 		ip addr add "10.$1.0.200/24" dev "akm$1" && ip link set "akm$1" up &&
 		ip route add "239.$1.0.0/16" dev "akm$1"
 }
 
 akm_loaded=
+underlay_group=239.200.0.1
 
 akm_load() { # BUILD: its module and its devices
 	[ "$akm_loaded" != "$1" ] || return 0
@@ -199,8 +201,13 @@ akm_load() { # BUILD: its module and its devices
 	akm_loaded=$1
 	if wanted akm-aes256gcm; then akm_pair 8 aes-256-gcm || return; fi
 	if wanted akm-chacha20poly1305; then akm_pair 9 chacha20-poly1305 || return; fi
-	if tested group4; then akm_group 14 4 || return; fi
-	if tested group64; then akm_group 164 64 || return; fi
+	# the second of each has the same members in a group of the underlay
+	if tested group4; then
+		akm_group 14 4 && akm_group 15 4 port 7702 group "$underlay_group%v10" || return
+	fi
+	if tested group64; then
+		akm_group 164 64 && akm_group 165 64 port 7702 group "$underlay_group%v10" || return
+	fi
 }
 
 akm_unload() {
@@ -239,7 +246,8 @@ vxlan_group() { # N COUNT
 
 up_group() {
 	underlay 10 && ip route add 10.10.1.0/24 via 10.10.0.2 && b ip route add local 10.10.1.0/24 dev lo &&
-		b bash -c 'echo sink 7700 >/proc/ubench && echo sink 7701 >/proc/ubench' || return
+		b ip addr add "$underlay_group/32" dev w10 autojoin &&
+		b bash -c 'for port in 7700 7701 7702; do echo sink "$port" >/proc/ubench || exit; done' || return
 	if tested group4; then vxlan_group 14 4 || return; fi
 	if tested group64; then vxlan_group 24 64 || return; fi
 }
@@ -274,11 +282,12 @@ row_ktcp() { # KIND STREAMS
 	load tcp "${address[$1]}" "$2" 9001 "$ms" && echo "$(($(result rate) / 1000000))"
 }
 
-# Messages that reach COUNT members: multicast, or a datagram to each
+# Messages to COUNT members: in copies, by the underlay's group (of which the sink gets one), or a datagram to each
 row_group() { # KIND COUNT
 	local n=14 v=14
 	[ "$2" = 4 ] || n=164 v=24
 	case $1 in
+	akm-aes256gcm-underlay) load flow "239.$((n + 1)).0.1" 1 9000 1400 1 "$ms" ;;
 	akm-aes256gcm) load flow "239.$n.0.1" 1 9000 1400 "$2" "$ms" ;;
 	akm-aes256gcm-copies) load flow "10.$n.0.1" "$2" 9000 1400 1 "$ms" ;;
 	vxlan) load flow "238.$v.0.1" 1 9000 1400 "$2" "$ms" ;;
@@ -322,7 +331,7 @@ akm_rows() { # TEST REPETITION KIND…: for each build
 
 kinds_of() { # TEST
 	case $1 in
-	group*) echo "vxlan akm-aes256gcm akm-aes256gcm-copies" ;;
+	group*) echo "vxlan akm-aes256gcm akm-aes256gcm-underlay akm-aes256gcm-copies" ;;
 	*) echo "${kinds[*]}" ;;
 	esac
 }

@@ -139,6 +139,8 @@ def ratios_of(log, test, kind):
             result["base"] = ratio
         elif other == kind + "-copies":
             result["unicast-copies"] = ratio
+        elif other == kind + "-underlay":       # of the same copies: what the underlay's group makes of it
+            result["underlay-group"] = median(paired(values, kinds.get(kind + "-copies", {})))
         elif other in KINDS:
             result[other] = ratio
     if test == "rtt" and "wireguard" in log.p99 and kind in log.p99:
@@ -183,7 +185,7 @@ def table(rows, noisy):
             ratio = row["ratio"]
             share = row["share_of_limit"]
             other = [f"{k} {v:.2f}" for k, v in ratio.items()
-                     if k in ("base", "unicast-copies", "wireguard-p99")]
+                     if k in ("base", "unicast-copies", "underlay-group", "wireguard-p99")]
             if row["kind"].startswith("akm-"):
                 other += [f"{k} {ratio[k]:.2f}" for k in ("macsec256", "esp-transport") if k in ratio]
             against = f"{ratio['wireguard']:.2f}" if "wireguard" in ratio else ""
@@ -215,6 +217,9 @@ def smoke(tests, kinds, rows):
             elif test.startswith("group") and kind.startswith("akm-") and \
                     "unicast-copies" not in row["ratio"]:
                 why = "no unicast copies to compare with"
+            elif test.startswith("group") and kind.startswith("akm-") and \
+                    "underlay-group" not in row["ratio"]:
+                why = "nothing by the underlay's group"
             yield f"{test} {kind}", why
 
 

@@ -35,9 +35,10 @@ class Ratios(unittest.TestCase):
 
     def test_base_and_copies_are_ratios_not_rows(self):
         rows = rows_of("row group64 akm-aes256gcm 1.1 30", "row group64 akm-aes256gcm-copies 1.1 10",
-                       "row group64 akm-aes256gcm@base 1.1 20")
+                       "row group64 akm-aes256gcm@base 1.1 20", "row group64 akm-aes256gcm-underlay 1.1 250")
         self.assertEqual(list(rows), [("group64", "akm-aes256gcm")])
-        self.assertEqual(rows["group64", "akm-aes256gcm"]["ratio"], {"unicast-copies": 3, "base": 1.5})
+        self.assertEqual(rows["group64", "akm-aes256gcm"]["ratio"],
+                         {"unicast-copies": 3, "base": 1.5, "underlay-group": 25})
 
     def test_p99(self):
         rows = rows_of("row rtt wireguard 1.1 100 400", "row rtt akm-aes256gcm 1.1 50 100")
