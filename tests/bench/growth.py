@@ -9,12 +9,11 @@ figures are there, and that nothing grows with the square of the members.
 """
 import argparse
 import json
-import math
 import re
 import statistics
 import sys
 
-from plot import line, rect, text
+import loglog
 
 TESTS = {
     "member": "all members set", "install": "generation installed", "roll": "epoch rolled",
@@ -29,7 +28,6 @@ GROWTH_MAX = 3.0
 # Below, what does not depend on the members is too large a part
 GROWTH_FROM = 1000
 BYTES_MAX = {"idle": 2560, "talking": 24576}    # of a member, its generation included, from GROWTH_FROM on
-LEFT, RIGHT, TOP, BOTTOM, WIDTH, HEIGHT = 70, 200, 40, 400, 820, 450
 
 
 def read(lines):
@@ -102,79 +100,13 @@ def table(times, sizes):
     return "\n".join(lines)
 
 
-# ---- the plot: both axes logarithmic ----
-
-class Scale:
-    """From values to places; whole powers of ten at the ends"""
-
-    def __init__(self, values, low, high):
-        self.first, self.last = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
-        self.low, self.step = low, (high - low) / max(self.last - self.first, 1)
-
-    def place(self, value):
-        return self.low + (math.log10(value) - self.first) * self.step
-
-    def ticks(self):
-        return [10.0 ** i for i in range(self.first, self.last + 1)]
-
-
-def time_name(ns):
-    for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
-        if ns >= size:
-            return f"{ns / size:g} {unit}"
-    return f"{ns:g} ns"
-
-
-def grid(x, y):
-    parts = []
-    for value in x.ticks():
-        parts += [line(x.place(value), TOP, x.place(value), BOTTOM, 'stroke="#e4e4e4"'),
-                  text(x.place(value), BOTTOM + 18, f"{value:,.0f}")]
-    for value in y.ticks():
-        parts += [line(LEFT, y.place(value), WIDTH - RIGHT, y.place(value), 'stroke="#e4e4e4"'),
-                  text(LEFT - 6, y.place(value) + 4, time_name(value), "end")]
-    return parts
-
-
-def slope(x, y, power, words):
-    """What would grow with that power of the members, from the lower left corner as far as it is seen"""
-    n = min(x.ticks()[-1] / x.ticks()[0], (y.ticks()[-1] / y.ticks()[0]) ** (1 / power))
-    to_x, to_y = x.place(x.ticks()[0] * n), y.place(y.ticks()[0] * n ** power)
-    return [line(LEFT, BOTTOM, to_x, to_y, 'stroke="#999" stroke-dasharray="2 4"'),
-            text(to_x - 8, to_y + 16, words, "end", 11)]
-
-
-def curve(x, y, by_members, colour, dashed):
-    points = [(x.place(n), y.place(statistics.median(by_members[n]))) for n in sorted(by_members)]
-    path = " ".join(f"{px:.1f},{py:.1f}" for px, py in points)
-    dash = ' stroke-dasharray="7 4"' if dashed else ""
-    return [f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"{dash}/>'] + \
-        [f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3" fill="{colour}"/>' for px, py in points]
-
-
-def legend(times):
-    parts, y = [], TOP + 10
-    for (test, kind) in sorted(times, key=lambda key: (KINDS.index(key[1]), list(TESTS).index(key[0]))):
-        dash = ' stroke-dasharray="7 4"' if kind == "talking" else ""
-        style = f'stroke="{COLOURS[test]}" stroke-width="2"{dash}'
-        parts += [line(WIDTH - RIGHT + 14, y - 4, WIDTH - RIGHT + 40, y - 4, style),
-                  text(WIDTH - RIGHT + 46, y, f"{TESTS[test]}, {kind}", "start", 11)]
-        y += 18
-    return parts
-
-
 def chart(times):
     """Return: an SVG document"""
-    x = Scale([n for by_members in times.values() for n in by_members], LEFT, WIDTH - RIGHT)
-    y = Scale([statistics.median(v) for by_members in times.values() for v in by_members.values()], BOTTOM, TOP)
-    curves = [part for (test, kind), by_members in sorted(times.items())
-              for part in curve(x, y, by_members, COLOURS[test], kind == "talking")]
-    return "\n".join([
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif">',
-        "<!-- SPDX-License-Identifier: GPL-2.0 -->", rect(0, 0, WIDTH, HEIGHT, "#fff"),
-        text(LEFT, 20, "Processor time of the kernel for what is done to a whole ATR", "start", 13),
-        *grid(x, y), text((LEFT + WIDTH - RIGHT) / 2, BOTTOM + 38, "members"),
-        *slope(x, y, 1, "linear"), *slope(x, y, 2, "quadratic"), *curves, *legend(times), "</svg>", ""])
+    def order(key):
+        return KINDS.index(key[1]), list(TESTS).index(key[0])
+    return loglog.chart("Processor time of the kernel for what is done to a whole ATR", "members", [
+        loglog.Curve({n: statistics.median(v) for n, v in times[test, kind].items()}, COLOURS[test],
+                     f"{TESTS[test]}, {kind}", kind == "talking") for test, kind in sorted(times, key=order)])
 
 
 def main():

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Do summary.py and growth.py compute what they say?"""
+"""Do summary.py, growth.py and scale.py compute what they say?"""
 import unittest
 import xml.dom.minidom
 
 import growth
 import plot
+import scale
 import summary
 
 
@@ -160,6 +161,18 @@ class Growth(unittest.TestCase):
     def test_chart_has_a_curve_for_each(self):
         document = xml.dom.minidom.parseString(growth.chart(grown(1, 10, 100)[0]))
         self.assertEqual(len(document.getElementsByTagName("polyline")), len(growth.TESTS) * len(growth.KINDS))
+
+
+class Scale(unittest.TestCase):
+    def test_reads_what_scale_sh_writes(self):
+        figures = scale.read(["1000 nodes, rekey: 2.21 s, 2.16 s of CPU, 1 TPM calls\n",
+                              "10 nodes, rekey: 0.00 s, 0.00 s of CPU, 1 TPM calls\n",
+                              "1000 nodes, memory: 34 KiB a node\n"])
+        self.assertEqual(figures, {"rekey": {1000: 2.16, 10: scale.LEAST}})
+
+    def test_chart_has_a_curve_for_each(self):
+        document = xml.dom.minidom.parseString(scale.chart({what: {10: 0.1, 100: 1} for what in scale.COLOURS}))
+        self.assertEqual(len(document.getElementsByTagName("polyline")), len(scale.COLOURS))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # scale.sh PROGRAM: test_scale with each of SCALE_SIZES nodes (default: 10 100 1000). Its figures go to standard output
-# and build/scale/figures.txt. The databases lie in memory: what a disk's sync takes is not measured.
+# and build/scale/figures.txt, and build/scale/scale.svg draws them. The databases lie in memory: what a disk's sync takes is not measured.
 # Last line: "lane scale: N passed, N failed, N skipped".
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -22,4 +22,5 @@ for n in ${SCALE_SIZES:-10 100 1000}; do
 	fi
 	sed -n 's/^scale: //p' "$out/$n.log" | tee -a "$out/figures.txt"
 done
+PYTHONDONTWRITEBYTECODE=1 "$here/../bench/scale.py" "$out/figures.txt" "$out/scale.svg" || lane_add 0 1 0
 lane_end scale

@@ -38,6 +38,7 @@ struct world {
 	size_t n_watched;
 	unsigned int turns;
 	bool real_time;			/* how long it takes is measured: no clock is held back (support_clock.h) */
+	uint64_t wait_ms;		/* how long until() waits; 0: WORLD_WAIT_MS */
 };
 extern struct world world;
 
@@ -86,7 +87,7 @@ int64_t number_at(struct json_object *answer, const char *path);	/* -1 if it is 
 unsigned int events_of(struct actor *a, const char *kind);
 
 #define until(cond) do {							\
-	uint64_t until_ = now_ms() + WORLD_WAIT_MS;				\
+	uint64_t until_ = now_ms() + (world.wait_ms ?: WORLD_WAIT_MS);		\
 	while (!(cond)) {							\
 		if (now_ms() > until_)						\
 			fail_msg("waited for %s", #cond);			\

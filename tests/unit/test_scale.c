@@ -5,7 +5,8 @@
  * heartbeats), and answers to what they are told, without a kernel and a disk. They live in a process of their own, so
  * that what this one uses is the manager's.
  *
- * SCALE_NODES says how many (make check-scale: 1,000 and others, and prints figures).
+ * SCALE_NODES says how many (make check-scale: 1,000 and others, and prints figures). They are in ATRs of ATR_MEMBERS
+ * at most: every member has a secret with every other, and each is told of its own.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -36,6 +37,7 @@
 #define R (&world.root)
 
 #define NODES_DEFAULT	40
+#define ATR_MEMBERS	1000
 
 /* What the process of the nodes shows to this one */
 struct shown {
@@ -68,7 +70,7 @@ static unsigned int nodes_wanted(void)
 	const char *text = getenv("SCALE_NODES");
 	int n = text ? atoi(text) : NODES_DEFAULT;
 
-	assert_in_range(n, 3, MEMBERS_MAX);
+	assert_in_range(n, 3, NODES_MAX);
 	return (unsigned int)n;
 }
 
@@ -364,6 +366,7 @@ static int begin(void **state)
 	assert_true(scale.clients && shown != MAP_FAILED);
 	world_begin(0);
 	world.real_time = true;
+	world.wait_ms = WORLD_WAIT_MS + 60ULL * scale.n;
 	ask_ok(R, "node-provision", "{\"name\":\"MgmtMod\",\"via\":\"unix:%s\"}", M->via);
 	until(!is_down(M));
 	actor_stop(M);
@@ -395,20 +398,32 @@ static void storm(void)
 	until(atomic_load(&shown->up) == scale.n);
 }
 
-static struct asked *create_all(void)
+static unsigned int atrs(void)
 {
-	char *args = malloc(64 + (size_t)scale.n * (AKM_NAME_LEN + 3));
+	return (scale.n + ATR_MEMBERS - 1) / ATR_MEMBERS;
+}
+
+/* ATR @number, from 0, has the next so many nodes */
+static struct asked *create(unsigned int number)
+{
+	const unsigned int first = number * ATR_MEMBERS, end = first + ATR_MEMBERS;
+	char *args = malloc(64 + (size_t)ATR_MEMBERS * (AKM_NAME_LEN + 3));
 	struct asked *q;
 	size_t at = 0;
 
 	assert_non_null(args);
-	at += (size_t)sprintf(args, "{\"label\":\"all\",\"members\":[");
-	for (unsigned int i = 0; i < scale.n; i++)
-		at += (size_t)sprintf(args + at, "%s\"%s\"", i ? "," : "", scale.clients[i].name);
+	at += (size_t)sprintf(args, "{\"label\":\"all-%u\",\"members\":[", number);
+	for (unsigned int i = first; i < scale.n && i < end; i++)
+		at += (size_t)sprintf(args + at, "%s\"%s\"", i > first ? "," : "", scale.clients[i].name);
 	sprintf(args + at, "]}");
 	q = ask_begin(M, "atr-create", "%s", args);
 	free(args);
 	return q;
+}
+
+static struct asked *rekey(unsigned int number)
+{
+	return ask_begin(M, "atr-rekey", "{\"atr\":\"all-%u\"}", number);
 }
 
 static void finish(struct asked *q, const char *what)
@@ -418,6 +433,13 @@ static void finish(struct asked *q, const char *what)
 	if (!json_object_get_boolean(json_object_object_get(answer, "ok")))
 		fail_msg("%s: %s", what, json_object_to_json_string(answer));
 	json_object_put(answer);
+}
+
+static void each_atr(struct asked *(*ask_for)(unsigned int number), const char *what)
+{
+	measure();
+	for (unsigned int i = 0; i < atrs(); i++)
+		finish(ask_for(i), what);
 	report(what);
 }
 
@@ -431,15 +453,13 @@ static void test_scale(void **state)
 	storm();
 	report("come at once");
 
-	measure();
-	finish(create_all(), "one ATR of all");
+	each_atr(create, "in ATRs");
 	assert_int_equal(atomic_load(&shown->active), scale.n);
-
-	measure();
-	finish(ask_begin(M, "atr-rekey", "{\"atr\":\"all\"}"), "rekey");
+	each_atr(rekey, "rekey");
 
 	measure();
 	finish(ask_begin(M, "node-evict", "{\"node\":\"%s\"}", scale.clients[0].name), "one is evicted");
+	report("one is evicted");
 
 	after = resident_kib();
 	print_message("scale: %u nodes, memory: %ld KiB a node\n", scale.n, (after - before) / (long)scale.n);
