@@ -317,6 +317,15 @@ static void report_state(const struct policy_state *s, uint32_t atr_id, struct j
 			json_object_array_add(rules, report_rule(r, &c, atr_id));
 }
 
+static void report_put_limits(struct json_object *o, const struct policy_limits *l)
+{
+	char text[POLICY_LIMITS_TEXT];
+
+	policy_limits_text(l, text);
+	if (text[0])
+		report_put_text(o, "limits", text);
+}
+
 static void report_put_left_out(struct json_object *o, const struct akm_error *why)
 {
 	char text[sizeof(why->field) + sizeof(why->reason) + 16];
@@ -330,9 +339,12 @@ void fleet_ctl_policy_show(struct fleet *f, struct ctl_request *req, struct json
 	struct json_object *o = json_object_new_object(), *rules = json_object_new_array();
 
 	(void)args;
-	report_put_text(o, "file", f->c.config->policy_file ?: "none: [policy] of akmd.conf");
+	report_put_text(o, "file", f->c.config->policy_file ?: f->root_policy.number ? "none: the root's alone" :
+									 "none: [policy] of akmd.conf");
 	if (f->root_policy.number)
 		report_put_int(o, "root", (int64_t)f->root_policy.number);
+	if (f->root_policy.number && f->root_policy.rules.limits.line)
+		report_put_limits(o, &f->root_policy.rules.limits);
 	if (f->root_policy.left_out.reason[0])
 		report_put_left_out(o, &f->root_policy.left_out);
 	json_object_object_add(o, "since", report_time(f->policy_ms));

@@ -43,15 +43,27 @@ struct rule_state {
 	uint64_t told_ms[POLICY_OVER_ATR_BUDGET + 1];	/* the same, of what holds back more than an alert; of budgets */
 };
 
+struct owed { struct rule_state *rule; enum policy_kind kind; };	/* a rekey; NULL: none */
+
+/* What the rules of an ATR have together, of what is more than an alert */
+struct account {
+	uint32_t budget;
+	struct hold hold[POLICY_ACTIONS];
+	struct ring done;
+	struct owed owed;
+};
+
 struct policy_state {
-	uint32_t atr_id, budget;
+	uint32_t atr_id;
 	size_t n;
 	struct rule_state *rules;
-	struct hold hold[POLICY_ACTIONS];	/* of what is more than an alert */
-	struct ring done;			/* the same, of all rules */
-	struct rule_state *owed;		/* whose rekey is, or NULL */
-	enum policy_kind owed_kind;
+	struct account own, locked;	/* what the others do holds back none that the root has locked */
 };
+
+static struct account *account_of(struct policy_state *s, const struct rule_state *r)
+{
+	return r->rule.locked ? &s->locked : &s->own;
+}
 
 /* ---- windows, holds, budgets ---- */
 
@@ -167,7 +179,7 @@ static uint64_t hold_ms(const struct policy_rule *r, enum policy_action action)
 }
 
 /* What stands in the way, and until when */
-static enum policy_outcome hindrance(const struct policy_state *s, const struct rule_state *r, const struct hold *h,
+static enum policy_outcome hindrance(const struct account *a, const struct rule_state *r, const struct hold *h,
 				     enum policy_action action, uint64_t now_ms, uint64_t *ret_until_ms)
 {
 	*ret_until_ms = h->until_ms;
@@ -176,7 +188,7 @@ static enum policy_outcome hindrance(const struct policy_state *s, const struct 
 	*ret_until_ms = ring_free_ms(&r->done, r->rule.budget, now_ms);
 	if (*ret_until_ms > now_ms)
 		return POLICY_OVER_BUDGET;
-	*ret_until_ms = action > POLICY_DO_ALERT ? ring_free_ms(&s->done, s->budget, now_ms) : now_ms;
+	*ret_until_ms = action > POLICY_DO_ALERT ? ring_free_ms(&a->done, a->budget, now_ms) : now_ms;
 	return *ret_until_ms > now_ms ? POLICY_OVER_ATR_BUDGET : POLICY_DUE;
 }
 
@@ -186,9 +198,9 @@ static void take(struct policy_state *s, struct rule_state *r, struct hold *h, e
 	hold_take(h, hold_ms(&r->rule, action), now_ms);
 	ring_add(&r->done, now_ms);
 	if (action > POLICY_DO_ALERT)
-		ring_add(&s->done, now_ms);
+		ring_add(&account_of(s, r)->done, now_ms);
 	if (action == POLICY_DO_REKEY)
-		s->owed = NULL;
+		s->own.owed.rule = s->locked.owed.rule = NULL;	/* whoever wanted one has it */
 	r->counters.fired++;
 }
 
@@ -205,10 +217,8 @@ static void refuse(struct policy_state *s, struct rule_state *r, struct subject 
 	d->wait_ms = until_ms - now_ms;
 	d->first = *told != until_ms;
 	*told = until_ms;
-	if (d->action == POLICY_DO_REKEY) {
-		s->owed = r;
-		s->owed_kind = d->kind;
-	}
+	if (d->action == POLICY_DO_REKEY)
+		account_of(s, r)->owed = (struct owed){ r, d->kind };
 	if (d->action == POLICY_DO_ALERT || held(&sub->alert, now_ms))
 		return;
 	hold_take(&sub->alert, hold_ms(&r->rule, POLICY_DO_ALERT), now_ms);
@@ -218,10 +228,11 @@ static void refuse(struct policy_state *s, struct rule_state *r, struct subject 
 static void decide(struct policy_state *s, struct rule_state *r, struct subject *sub, struct policy_decision *d,
 		   uint64_t now_ms)
 {
-	struct hold *h = d->action == POLICY_DO_ALERT ? &sub->alert : &s->hold[d->action];
+	struct account *a = account_of(s, r);
+	struct hold *h = d->action == POLICY_DO_ALERT ? &sub->alert : &a->hold[d->action];
 	uint64_t until_ms;
 
-	d->outcome = hindrance(s, r, h, d->action, now_ms, &until_ms);
+	d->outcome = hindrance(a, r, h, d->action, now_ms, &until_ms);
 	if (d->outcome == POLICY_DUE) {
 		take(s, r, h, d->action, now_ms);
 		ring_add(&sub->fired, now_ms);
@@ -284,30 +295,43 @@ void policy_feed(struct policy_state *s, const struct policy_evidence *e, struct
 			feed_rule(s, &s->rules[i], e, now, fn, ctx);
 }
 
-void policy_due(struct policy_state *s, struct policy_time now, policy_fn fn, void *ctx)
+static void account_due(struct policy_state *s, struct account *a, struct policy_time now, policy_fn fn, void *ctx)
 {
-	struct rule_state *r = s->owed;
+	struct rule_state *r = a->owed.rule;
 	struct policy_decision d = { .action = POLICY_DO_REKEY, .outcome = POLICY_DUE, .owed = true, .first = true,
-				     .kind = s->owed_kind, .subject = "" };
+				     .kind = a->owed.kind, .subject = "" };
 	uint64_t until_ms;
 
-	if (!r || hindrance(s, r, &s->hold[POLICY_DO_REKEY], POLICY_DO_REKEY, now.ms, &until_ms) != POLICY_DUE)
+	if (!r || hindrance(a, r, &a->hold[POLICY_DO_REKEY], POLICY_DO_REKEY, now.ms, &until_ms) != POLICY_DUE)
 		return;
 	d.rule = &r->rule;
-	take(s, r, &s->hold[POLICY_DO_REKEY], POLICY_DO_REKEY, now.ms);
+	take(s, r, &a->hold[POLICY_DO_REKEY], POLICY_DO_REKEY, now.ms);
 	fn(&d, ctx);
 }
 
-uint64_t policy_due_ms(const struct policy_state *s, uint64_t now_ms)
+void policy_due(struct policy_state *s, struct policy_time now, policy_fn fn, void *ctx)
 {
-	const struct rule_state *r = s->owed;
+	account_due(s, &s->locked, now, fn, ctx);
+	account_due(s, &s->own, now, fn, ctx);
+}
+
+static uint64_t account_due_ms(const struct account *a, uint64_t now_ms)
+{
+	const struct rule_state *r = a->owed.rule;
 	uint64_t at = now_ms, until_ms;
 
 	if (!r)
 		return UINT64_MAX;
-	while (hindrance(s, r, &s->hold[POLICY_DO_REKEY], POLICY_DO_REKEY, at, &until_ms) != POLICY_DUE)
+	while (hindrance(a, r, &a->hold[POLICY_DO_REKEY], POLICY_DO_REKEY, at, &until_ms) != POLICY_DUE)
 		at = until_ms;
 	return at;
+}
+
+uint64_t policy_due_ms(const struct policy_state *s, uint64_t now_ms)
+{
+	uint64_t own = account_due_ms(&s->own, now_ms), locked = account_due_ms(&s->locked, now_ms);
+
+	return own < locked ? own : locked;
 }
 
 uint64_t policy_delta(uint64_t before, uint64_t now)
@@ -376,8 +400,14 @@ static bool same_rule(const struct policy_rule *a, const struct policy_rule *b)
 	return !memcmp(a, b, offsetof(struct policy_rule, line));
 }
 
+static void inherit_owed(const struct owed *before, const struct rule_state *from, struct rule_state *to, struct owed *ret)
+{
+	if (before->rule == from)
+		*ret = (struct owed){ to, before->kind };
+}
+
 /* @to goes on where the same rule of @s stopped. */
-static void inherit(struct policy_state *s, struct rule_state *to, struct rule_state **owed)
+static void inherit(struct policy_state *s, struct rule_state *to, struct owed *owed)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		struct policy_rule rule = to->rule;
@@ -387,30 +417,42 @@ static void inherit(struct policy_state *s, struct rule_state *to, struct rule_s
 		*to = s->rules[i];
 		to->rule = rule;
 		s->rules[i].subjects = NULL;
-		if (s->owed == &s->rules[i])
-			*owed = to;
+		inherit_owed(&s->own.owed, &s->rules[i], to, owed);
+		inherit_owed(&s->locked.owed, &s->rules[i], to, owed);
 		return;
 	}
 }
 
+static uint32_t budget_of(const struct policy *p, uint32_t atr_id)
+{
+	const struct policy_section *own = section_of(p, atr_id);
+
+	return own && own->budget ? own->budget : p->budget;
+}
+
 int policy_state_reload(struct policy_state *s, const struct policy *p)
 {
-	const struct policy_section *own = section_of(p, s->atr_id);
-	struct rule_state *rules = calloc(p->n + (own ? own->n : 0) + 1, sizeof(*rules)), *owed = NULL;
+	const struct policy *roots = p->root ? p->root : p;
+	const struct policy *here = policy_may_override(&roots->limits, s->atr_id) ? p : roots;
+	const struct policy_section *own = section_of(here, s->atr_id);
+	struct rule_state *rules = calloc(here->n + (own ? own->n : 0) + 1, sizeof(*rules));
+	struct owed owed[2] = {};
 	size_t n;
 
 	if (!rules)
 		return -ENOMEM;
-	n = choose(p, own, rules);
+	n = choose(here, own, rules);
 	for (size_t i = 0; i < n; i++)
-		inherit(s, &rules[i], &owed);
+		inherit(s, &rules[i], &owed[rules[i].rule.locked]);
 	for (size_t i = 0; i < s->n; i++)
 		subjects_free(&s->rules[i]);
 	free(s->rules);
 	s->rules = rules;
 	s->n = n;
-	s->owed = owed;
-	s->budget = own && own->budget ? own->budget : p->budget;
+	s->own.owed = owed[false];
+	s->locked.owed = owed[true];
+	s->own.budget = budget_of(here, s->atr_id);
+	s->locked.budget = budget_of(roots, s->atr_id);
 	return 0;
 }
 
@@ -448,5 +490,5 @@ const struct policy_rule *policy_state_rule(const struct policy_state *s, size_t
 
 uint32_t policy_state_budget(const struct policy_state *s)
 {
-	return s->budget;
+	return s->own.budget;
 }

@@ -10,6 +10,7 @@
 
 #define WORD_MAX	63
 #define GIVEN_MAX	8
+#define ROOTS_OWN	"is for the root's policy, which managers get from it"
 
 struct word {
 	char text[WORD_MAX + 1];	/* empty: the line's end */
@@ -29,6 +30,7 @@ struct parse {
 	struct policy_rule *rule;	/* the one that is being read, or NULL */
 	struct place named, when, then, escalate;	/* of that rule; then and escalate: of their actions */
 	bool hold_given, budget_given;
+	struct place hold_at, budget_at;	/* of those two */
 	unsigned int budget_line;	/* of the section */
 	struct policy_error *err;
 };
@@ -252,12 +254,14 @@ static int action(struct parse *p, const char *field, const struct word *w, uint
 static int hold_down(struct parse *p, const struct word *w)
 {
 	p->hold_given = true;
+	p->hold_at = here(p, w);
 	return number(p, w, "hold-down", 0, POLICY_SECONDS_MAX, &p->rule->hold_s);
 }
 
 static int rule_budget(struct parse *p, const struct word *w)
 {
 	p->budget_given = true;
+	p->budget_at = here(p, w);
 	return number(p, w, "budget", 1, POLICY_BUDGET_MAX, &p->rule->budget);
 }
 
@@ -326,6 +330,56 @@ static int check_action(struct parse *p, struct place at, const char *field, uin
 	return 0;
 }
 
+/* ---- within the root's limits ---- */
+
+static int over_action(struct parse *p, struct place at, const char *field, uint32_t wanted)
+{
+	const struct policy_limits *l = &p->root->limits;
+
+	return refuse(p, at, field, "%s is more than the root allows: limit action %s, in line %u of its policy",
+		      policy_action_name((enum policy_action)wanted), policy_action_name((enum policy_action)l->action),
+		      l->action_line);
+}
+
+static int over_budget(struct parse *p, struct place at, uint32_t wanted)
+{
+	const struct policy_limits *l = &p->root->limits;
+
+	return refuse(p, at, "budget", "%u is more than the root allows: limit budget %u, in line %u of its policy", wanted,
+		      l->budget, l->budget_line);
+}
+
+/* What only tells people is not limited. */
+static int check_limits(struct parse *p)
+{
+	const struct policy_limits *l = &p->root->limits;
+	const struct policy_rule *r = p->rule;
+
+	if (policy_over_action(l, r->action))
+		return over_action(p, p->then, "then", r->action);
+	if (policy_over_action(l, r->escalate_action))
+		return over_action(p, p->escalate, "escalate", r->escalate_action);
+	if (p->budget_given && (r->action > POLICY_DO_ALERT || r->escalate_count) && policy_over_budget(l, r->budget))
+		return over_budget(p, p->budget_at, r->budget);
+	if (p->hold_given && r->action > POLICY_DO_ALERT && policy_under_hold(l, r->hold_s))
+		return refuse(p, p->hold_at, "hold-down",
+			      "%u is less than the root allows: limit hold-down %u, in line %u of its policy", r->hold_s,
+			      l->hold_s, l->hold_line);
+	return 0;
+}
+
+/* What is left out is within them. */
+static void limit_defaults(struct parse *p)
+{
+	const struct policy_limits *l = &p->root->limits;
+	struct policy_rule *r = p->rule;
+
+	if (policy_under_hold(l, r->hold_s))
+		r->hold_s = l->hold_s;
+	if ((r->action > POLICY_DO_ALERT || r->escalate_count) && policy_over_budget(l, r->budget))
+		r->budget = l->budget;
+}
+
 static void defaults(struct parse *p)
 {
 	struct policy_rule *r = p->rule;
@@ -339,6 +393,8 @@ static void defaults(struct parse *p)
 			    POLICY_BUDGET_DEFAULT;
 	if (!r->severity)
 		r->severity = POLICY_INFO;
+	if (p->root)
+		limit_defaults(p);
 }
 
 static int end_rule(struct parse *p)
@@ -362,6 +418,8 @@ static int end_rule(struct parse *p)
 			   policy_action_name((enum policy_action)rule->action));
 	if (!r && rule->escalate_count)
 		r = check_action(p, p->escalate, "escalate", rule->escalate_action);
+	if (!r && p->root)
+		r = check_limits(p);
 	if (!r)
 		defaults(p);
 	p->rule = NULL;
@@ -454,10 +512,55 @@ static bool root_has(const struct parse *p, const char *name)
 	return p->root && (named(p->root->rules, p->root->n, name) || (s && named(s->rules, s->n, name)));
 }
 
-static int turn_off(struct parse *p, const struct word *name, const struct word *w)
+static int check_any(struct parse *p, struct place at, const char *field)
+{
+	const struct policy_limits *l = &p->root->limits;
+
+	if (!l->atr_line || l->n_atrs)
+		return 0;
+	return refuse(p, at, field, "the root lets no manager's own policy say anything: limit atr none, in line %u of its "
+		      "policy", l->atr_line);
+}
+
+/* May a rule of that name be here, the root's being what it is? */
+static int check_override(struct parse *p, const struct word *name)
+{
+	const struct policy_section *s = root_section(p);
+	const struct policy_rule *common = named(p->root->rules, p->root->n, name->text);
+	const struct policy_rule *own = s ? named(s->rules, s->n, name->text) : NULL;
+	const struct policy_rule *locked = common && common->locked ? common : own && own->locked ? own : NULL;
+	int r = check_any(p, here(p, name), "rule");
+
+	if (r < 0)
+		return r;
+	if (locked)
+		return refuse(p, here(p, name), "rule", "%s is locked by the root, in line %u of its policy", name->text,
+			      locked->line);
+	return 0;
+}
+
+static void note_roots(struct parse *p)
+{
+	if (!p->p->limits.line)
+		p->p->limits.line = p->line;
+}
+
+static int lock(struct parse *p, const struct word *w)
+{
+	if (p->over)
+		return refuse(p, here(p, w), "rule", "locked " ROOTS_OWN);
+	p->rule->locked = true;
+	note_roots(p);
+	return line_end(p, "rule");
+}
+
+/* Behind the name of a rule */
+static int rule_word(struct parse *p, const struct word *name, const struct word *w)
 {
 	bool unknown = p->over && !p->root;	/* it may be the root's */
 
+	if (!strcmp(w->text, "locked"))
+		return lock(p, w);
 	if (strcmp(w->text, "off"))
 		return refuse(p, here(p, w), "rule", "\"%s\" is not expected here", w->text);
 	if (!p->section && !p->over)
@@ -487,7 +590,8 @@ static int do_rule(struct parse *p, struct place at)
 		return refuse(p, here(p, &name), "rule", "%s was given before, in line %u", name.text, before->line);
 	if (p->p->n + (s ? s->n : 0) == POLICY_RULES_MAX)
 		return refuse(p, here(p, &name), "rule", "more than %d rules for one ATR", POLICY_RULES_MAX);
-	r = new_rule(p->p, p->section, &p->rule);
+	r = p->root ? check_override(p, &name) : 0;
+	r = r ? r : new_rule(p->p, p->section, &p->rule);
 	if (r < 0)
 		return r;
 	snprintf(p->rule->name, sizeof(p->rule->name), "%.*s", POLICY_NAME_LEN - 1, name.text);
@@ -497,11 +601,12 @@ static int do_rule(struct parse *p, struct place at)
 	p->when = p->then = p->escalate = (struct place){};
 	p->hold_given = p->budget_given = false;
 	r = next(p, &w);
-	return r || !w.text[0] ? r : turn_off(p, &name, &w);
+	return r || !w.text[0] ? r : rule_word(p, &name, &w);
 }
 
 static int do_budget(struct parse *p, struct place at)
 {
+	uint32_t *budget = p->section ? &p->section->budget : &p->p->budget;
 	struct word w;
 	int r = end_rule(p);
 
@@ -509,7 +614,11 @@ static int do_budget(struct parse *p, struct place at)
 		r = refuse(p, at, "budget", "given before, in line %u", p->budget_line);
 	p->budget_line = p->line;
 	r = r ? r : value(p, "budget", "how many in an hour", &w);
-	r = r ? r : number(p, &w, "budget", 1, POLICY_BUDGET_MAX, p->section ? &p->section->budget : &p->p->budget);
+	r = r ? r : number(p, &w, "budget", 1, POLICY_BUDGET_MAX, budget);
+	if (!r && p->root)
+		r = check_any(p, at, "budget");
+	if (!r && p->root && policy_over_budget(&p->root->limits, *budget))
+		r = over_budget(p, here(p, &w), *budget);
 	return r ? r : line_end(p, "budget");
 }
 
@@ -539,9 +648,101 @@ static int do_atr(struct parse *p, struct place at)
 			r = refuse(p, here(p, &w), "atr", "%u was given before: one section for each ATR", id);
 	if (!r && p->p->n_atrs == POLICY_ATRS_MAX)
 		r = refuse(p, here(p, &w), "atr", "more than %d ATRs", POLICY_ATRS_MAX);
+	if (!r && p->root && !policy_may_override(&p->root->limits, id))
+		r = refuse(p, here(p, &w), "atr", "%u is none that the root lets a manager's own policy speak of: limit atr, in "
+			   "line %u of its policy", id, p->root->limits.atr_line);
 	p->budget_line = 0;
 	r = r ? r : new_section(p->p, id, &p->section);
 	return r ? r : line_end(p, "atr");
+}
+
+/* ---- a root's limits ---- */
+
+static int limit_action(struct parse *p, const struct word *w)
+{
+	return action(p, "action", w, &p->p->limits.action);
+}
+
+static int limit_budget(struct parse *p, const struct word *w)
+{
+	return number(p, w, "budget", 1, POLICY_BUDGET_MAX, &p->p->limits.budget);
+}
+
+static int limit_hold_down(struct parse *p, const struct word *w)
+{
+	return number(p, w, "hold-down", 0, POLICY_SECONDS_MAX, &p->p->limits.hold_s);
+}
+
+static int limit_one_atr(struct parse *p, const struct word *w)
+{
+	struct policy_limits *l = &p->p->limits;
+	uint32_t id;
+	int r = number(p, w, "atr", 1, UINT32_MAX, &id);
+
+	for (size_t i = 0; !r && i < l->n_atrs; i++)
+		if (l->atrs[i] == id)
+			r = refuse(p, here(p, w), "atr", "%u is given twice", id);
+	if (!r && l->n_atrs == POLICY_ATRS_MAX)
+		r = refuse(p, here(p, w), "atr", "more than %d ATRs", POLICY_ATRS_MAX);
+	if (!r)
+		l->atrs[l->n_atrs++] = id;
+	return r;
+}
+
+/* ID[,ID…] or none */
+static int limit_atr(struct parse *p, const struct word *first)
+{
+	struct word w = *first;
+	size_t before;
+	int r = 0;
+
+	if (!strcmp(w.text, "none"))
+		return 0;
+	do {
+		r = r ? r : limit_one_atr(p, &w);
+		before = p->pos;
+		r = r ? r : next(p, &w);
+		if (r || strcmp(w.text, ","))
+			break;
+		r = value(p, "atr", "the number of an ATR", &w);
+	} while (!r);
+	p->pos = before;
+	return r;
+}
+
+static int do_limit(struct parse *p, struct place at)
+{
+	struct policy_limits *l = &p->p->limits;
+	const struct {
+		const char *word, *what;
+		int (*set)(struct parse *p, const struct word *w);
+		uint32_t *line;
+	} limits[] = {
+		{ "action", "alert, fallback, rekey, quarantine or evict", limit_action, &l->action_line },
+		{ "budget", "how many in an hour", limit_budget, &l->budget_line },
+		{ "hold-down", "a number of seconds", limit_hold_down, &l->hold_line },
+		{ "atr", "the number of an ATR, or none,", limit_atr, &l->atr_line },
+	};
+	struct word w;
+	int r = end_rule(p);
+
+	if (!r && p->over)
+		r = refuse(p, at, "limit", ROOTS_OWN);
+	if (!r && p->section)
+		r = refuse(p, at, "limit", "stands before the first atr: it is for all");
+	r = r ? r : value(p, "limit", "action, budget, hold-down or atr", &w);
+	for (size_t i = 0; !r && i < sizeof(limits) / sizeof(limits[0]); i++) {
+		if (strcmp(limits[i].word, w.text))
+			continue;
+		if (*limits[i].line)
+			return refuse(p, at, "limit", "%s given before, in line %u", w.text, *limits[i].line);
+		*limits[i].line = p->line;
+		note_roots(p);
+		r = value(p, limits[i].word, limits[i].what, &w);
+		r = r ? r : limits[i].set(p, &w);
+		return r ? r : line_end(p, "limit");
+	}
+	return r ? r : refuse(p, here(p, &w), "limit", "\"%s\" is none of action, budget, hold-down, atr", w.text);
 }
 
 static const struct {
@@ -549,7 +750,7 @@ static const struct {
 	int (*run)(struct parse *p, struct place at);
 } statements[] = {
 	{ "rule", do_rule }, { "when", do_when }, { "then", do_then }, { "escalate", do_escalate },
-	{ "budget", do_budget }, { "atr", do_atr },
+	{ "budget", do_budget }, { "atr", do_atr }, { "limit", do_limit },
 };
 
 static int line(struct parse *p)
@@ -568,7 +769,7 @@ static int line(struct parse *p)
 	for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++)
 		if (!strcmp(statements[i].word, w.text))
 			return statements[i].run(p, here(p, &w));
-	return refuse(p, here(p, &w), "text", "\"%.40s\" is none of rule, when, then, escalate, budget, atr", w.text);
+	return refuse(p, here(p, &w), "text", "\"%.40s\" is none of rule, when, then, escalate, budget, atr, limit", w.text);
 }
 
 static int parse(struct parse *p, const char *text, size_t len, struct policy *ret)
@@ -618,6 +819,9 @@ void policy_free(struct policy *p)
 		free(p->atrs[i].rules);
 	free(p->atrs);
 	free(p->rules);
+	if (p->root)
+		policy_free(p->root);
+	free(p->root);
 	memset(p, 0, sizeof(*p));
 }
 

@@ -76,9 +76,17 @@ static int check_rules(enum msg_role role, const char *path, const struct policy
 	return 0;
 }
 
+static int check_limits(enum msg_role role, const char *path, const struct policy *p, struct akm_error *err)
+{
+	struct policy_error why = { .line = p->limits.line, .column = 1, .field = "limit",
+				    .reason = "limit and locked are for the root's policy" };
+
+	return role == ROLE_NODE && p->limits.line ? explain(path, &why, err) : 0;
+}
+
 static int check_role(enum msg_role role, const char *path, const struct policy *p, struct akm_error *err)
 {
-	int r = check_rules(role, path, p->rules, p->n, err);
+	int r = check_limits(role, path, p, err) ?: check_rules(role, path, p->rules, p->n, err);
 
 	for (size_t i = 0; !r && i < p->n_atrs; i++)
 		r = check_rules(role, path, p->atrs[i].rules, p->atrs[i].n, err);
@@ -168,7 +176,7 @@ int policy_load_over(const struct config *c, const struct policy *root, struct p
 
 	if (!c->policy_file)
 		return policy_load_root_alone(c, root, ret);
-	r = read_own(c, root, &own, err) ?: policy_merge(root, &own, &p) ?: add_unsaid(c, &p);
+	r = read_own(c, root, &own, err) ?: policy_merge(root, &own, &p) ?: add_unsaid(c, &p) ?: add_unsaid(c, p.root);
 	policy_free(&own);
 	if (r < 0)
 		policy_free(&p);

@@ -82,19 +82,36 @@ static int merge_sections(const struct policy *root, const struct policy *own, s
 	return r;
 }
 
-int policy_merge(const struct policy *root, const struct policy *own, struct policy *ret)
+static int merge(const struct policy *root, const struct policy *own, struct policy *ret)
 {
-	static const struct policy nothing;
 	struct policy to = {};
 	struct rules merged;
 	int r;
 
-	own = own ? own : &nothing;
 	r = merge_rules(&(struct rules){ root->rules, root->n }, &(struct rules){ own->rules, own->n }, &merged);
 	if (r < 0)
 		return r;
-	to = (struct policy){ own->budget ? own->budget : root->budget, merged.n, merged.rules, 0, NULL };
+	to = (struct policy){ .budget = own->budget ? own->budget : root->budget, .n = merged.n, .rules = merged.rules,
+			      .limits = root->limits };
 	r = merge_sections(root, own, &to);
+	if (r < 0)
+		policy_free(&to);
+	else
+		*ret = to;
+	return r;
+}
+
+static const struct policy nothing;
+
+int policy_merge(const struct policy *root, const struct policy *own, struct policy *ret)
+{
+	struct policy to = {};
+	int r = merge(root, own ? own : &nothing, &to);
+
+	if (!r && own) {
+		to.root = calloc(1, sizeof(*to.root));
+		r = to.root ? merge(root, &nothing, to.root) : -ENOMEM;
+	}
 	if (r < 0)
 		policy_free(&to);
 	else
@@ -108,6 +125,8 @@ const char *policy_from_name(const struct policy_rule *r)
 	case POLICY_FROM_FILE:
 		return r->of_atr ? "local-atr" : "local";
 	case POLICY_FROM_ROOT:
+		if (r->locked)
+			return r->of_atr ? "root-atr-locked" : "root-locked";
 		return r->of_atr ? "root-atr" : "root";
 	case POLICY_FROM_DEFAULT:
 		return "default";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The recovery policy: its file (daemon/policy_file.c), its words (daemon/policy_kind.c), what
- * a root's and a manager's file make together (daemon/policy_merge.c) and its engine
+ * a root's file allows a manager's (daemon/policy_limit.c), what the two make together (daemon/policy_merge.c) and its engine
  * (daemon/policy.c), which the manager and akmctl share. Pure: no I/O and no clock, time is an
  * argument. For people: akm-policy(5).
  *
@@ -96,6 +96,7 @@ struct policy_rule {			/* compared as bytes up to @line: without padding, zero f
 	uint32_t off;			/* a word that the rule of this name is not in force: in an ATR, or not the root's */
 	uint32_t origin;		/* enum policy_from */
 	uint32_t of_atr;		/* stands in the section of this one; 0: common */
+	uint32_t locked;		/* a root's: no manager's own replaces it, turns it off, or uses up what it needs */
 };
 
 struct policy_section {			/* what an ATR has of its own */
@@ -105,12 +106,24 @@ struct policy_section {			/* what an ATR has of its own */
 	struct policy_rule *rules;	/* owned */
 };
 
+struct policy_limits {			/* a root's, of what a manager's own file may; a line of 0: not said */
+	uint32_t line;			/* of the first word that is for roots alone */
+	uint32_t action_line, budget_line, hold_line, atr_line;
+	uint32_t action;		/* the strongest */
+	uint32_t budget;		/* the highest, of rules that do more than alert, and of ATRs */
+	uint32_t hold_s;		/* the lowest, of the same rules */
+	size_t n_atrs;			/* for these alone; 0: for none */
+	uint32_t atrs[POLICY_ATRS_MAX];
+};
+
 struct policy {
 	uint32_t budget;		/* of rekeys, quarantines and evictions of one ATR in any hour */
 	size_t n;
 	struct policy_rule *rules;	/* owned */
 	size_t n_atrs;
 	struct policy_section *atrs;	/* owned */
+	struct policy_limits limits;
+	struct policy *root;		/* owned; of two: the root's as it is, for where the own file says nothing; or NULL */
 };
 
 struct policy_error {
@@ -135,6 +148,16 @@ void policy_rule_text(const struct policy_rule *r, char ret[POLICY_TEXT_MAX]);
 int policy_add(struct policy *p, enum policy_kind kind, uint32_t count, uint32_t seconds, enum policy_action action,
 	       uint32_t hold_s);
 
+/* ---- what a root allows (policy_limit.c) ---- */
+
+bool policy_may_override(const struct policy_limits *l, uint32_t atr_id);	/* atr_id 0: the fleet */
+bool policy_over_action(const struct policy_limits *l, uint32_t action);
+bool policy_over_budget(const struct policy_limits *l, uint32_t budget);
+bool policy_under_hold(const struct policy_limits *l, uint32_t hold_s);
+/* "action rekey, budget 6, hold-down 60, atr 7,9", as far as said */
+#define POLICY_LIMITS_TEXT 1024
+void policy_limits_text(const struct policy_limits *l, char ret[POLICY_LIMITS_TEXT]);
+
 /* ---- of two (policy_merge.c) ---- */
 
 /*
@@ -142,7 +165,7 @@ int policy_add(struct policy *p, enum policy_kind kind, uint32_t count, uint32_t
  * ATR's section that of the section alone. @own NULL: the root's alone. Return: 0 or -ENOMEM.
  */
 int policy_merge(const struct policy *root, const struct policy *own, struct policy *ret);
-/* "root", "local", "default"; those of an ATR's section "root-atr", "local-atr" */
+/* "root", "root-locked", "local", "default"; those of an ATR's section "root-atr", "root-atr-locked", "local-atr" */
 const char *policy_from_name(const struct policy_rule *r);
 
 /* ---- what happens (policy.c) ---- */

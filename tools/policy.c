@@ -95,7 +95,9 @@ static int complain(struct akm_ctx *ctx, const char *path, const struct policy_e
 	return -EINVAL;
 }
 
-static int load(struct akm_ctx *ctx, const char *path, struct policy *ret, struct akm_error *e)
+/* @root NULL: a file that stands alone, or is the root's */
+static int load_one(struct akm_ctx *ctx, const char *path, const struct policy *root, struct policy *ret,
+		    struct akm_error *e)
 {
 	struct policy_error why = {};
 	char *text = NULL;
@@ -104,11 +106,37 @@ static int load(struct akm_ctx *ctx, const char *path, struct policy *ret, struc
 
 	if (r < 0)
 		return r;
-	r = policy_parse(text, len, ret, &why);
+	r = root ? policy_parse_over(text, len, root, ret, &why) : policy_parse(text, len, ret, &why);
 	free(text);
 	if (r == -EINVAL)
 		return complain(ctx, path, &why, e);
 	return r < 0 ? akm_error_set(e, -r, NULL, "%s", strerror(-r)) : 0;
+}
+
+/* FILE, or a manager's FILE on top of --root FILE */
+static int load(struct akm_ctx *ctx, const struct akm_values *v, struct policy *ret, struct akm_error *e)
+{
+	_cleanup_(policy_free) struct policy root = {}, own = {};
+	const char *path = akm_value_text(v, "file"), *root_path = akm_value_text(v, "--root");
+	int r;
+
+	if (!root_path)
+		return load_one(ctx, path, NULL, ret, e);
+	r = load_one(ctx, root_path, NULL, &root, e);
+	r = r ? r : load_one(ctx, path, &root, &own, e);
+	if (r < 0)
+		return r;
+	r = policy_merge(&root, &own, ret);
+	return r < 0 ? akm_error_set(e, -r, NULL, "%s", strerror(-r)) : 0;
+}
+
+static size_t count(const struct policy *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		n += !p->rules[i].off;
+	return n;
 }
 
 int akm_run_policy_check(struct akm_ctx *ctx, const struct akm_command *cmd, const struct akm_values *v,
@@ -117,20 +145,20 @@ int akm_run_policy_check(struct akm_ctx *ctx, const struct akm_command *cmd, con
 	_cleanup_(akm_json_freep) struct json_object *o = json_object_new_object();
 	_cleanup_(policy_free) struct policy p = {};
 	const char *path = akm_value_text(v, "file");
-	int r = load(ctx, path, &p, e);
+	int r = load(ctx, v, &p, e);
 
 	(void)cmd;
 	if (r < 0)
 		return r;
 	put_text(o, "file", path);
-	put_int(o, "rules", p.n);
+	put_int(o, "rules", count(&p));
 	put_int(o, "atrs", p.n_atrs);
 	if (ctx->json) {
 		akm_json_print(ctx->out, o);
 		return 0;
 	}
 	akm_put_clean(ctx->out, path);
-	fprintf(ctx->out, ": ok: %zu rules, %zu ATRs with their own\n", p.n, p.n_atrs);
+	fprintf(ctx->out, ": ok: %zu rules, %zu ATRs with their own\n", count(&p), p.n_atrs);
 	return 0;
 }
 
@@ -353,7 +381,7 @@ int akm_run_policy_test(struct akm_ctx *ctx, const struct akm_command *cmd, cons
 	_cleanup_(policy_free) struct policy policy = {};
 	_cleanup_(replay_free) struct replay p = { .ctx = ctx, .policy = &policy };
 	_cleanup_(close_input) FILE *f = NULL;
-	int r = load(ctx, akm_value_text(v, "file"), &policy, e);
+	int r = load(ctx, v, &policy, e);
 
 	(void)cmd;
 	if (r < 0)

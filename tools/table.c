@@ -181,10 +181,15 @@ static const struct akm_arg provision_allow[] = {
 	{}
 };
 
-static const struct akm_arg policy_check[] = { { POS("file", "FILE", AKM_ARG_PATH) }, {} };
+static const struct akm_arg policy_check[] = {
+	{ POS("file", "FILE", AKM_ARG_PATH) },
+	{ .word = "--root", .meta = "FILE", .kind = AKM_ARG_PATH },
+	{}
+};
 static const struct akm_arg policy_test[] = {
 	{ POS("file", "FILE", AKM_ARG_PATH) },
 	{ .word = "--events", .meta = "FILE", .kind = AKM_ARG_PATH, REQ },
+	{ .word = "--root", .meta = "FILE", .kind = AKM_ARG_PATH },
 	{}
 };
 

@@ -19,6 +19,27 @@ static void same_again(const struct policy_rule *r)
 	policy_free(&p);
 }
 
+/* Read as what a manager adds to @root, or to what is not known yet: whatever comes of it keeps what is locked. */
+static void over(const uint8_t *data, size_t len, const struct policy *root)
+{
+	struct policy own = {}, both = {};
+	struct policy_error err = {};
+	int r = policy_parse_over((const char *)data, len, root, &own, &err);
+
+	must(r == 0 || (err.line && err.column && err.field[0] && err.reason[0]));
+	if (r || !root) {
+		policy_free(&own);
+		return;
+	}
+	must(!policy_merge(root, &own, &both));
+	for (size_t i = 0; i < root->n; i++)
+		must(!root->rules[i].locked || !memcmp(&both.rules[i], &root->rules[i], offsetof(struct policy_rule, origin)));
+	for (size_t i = 0; i < both.n; i++)
+		must(both.rules[i].origin == POLICY_FROM_ROOT || !policy_over_action(&root->limits, both.rules[i].action));
+	policy_free(&own);
+	policy_free(&both);
+}
+
 static void on_decision(const struct policy_decision *d, void *ctx)
 {
 	(void)ctx;
@@ -30,8 +51,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct policy_error err = {};
 	struct policy p = {};
 	struct policy_state *s;
-	int r = policy_parse((const char *)data, len, &p, &err);
+	const uint8_t *own = memchr(data, '|', len);	/* ends the root's part, if there are two */
+	size_t n = own ? (size_t)(own - data) : len;
+	int r = policy_parse((const char *)data, n, &p, &err);
 
+	over(data, n, NULL);
+	if (!r && own)
+		over(own + 1, len - n - 1, &p);
 	if (r < 0) {
 		must(err.line && err.column && err.field[0] && err.reason[0]);
 		return 0;

@@ -147,6 +147,9 @@ static void texts(void)
 		"atr 7\n\tbudget 2\n\trule noise off\n",
 		"rule r # comment\nwhen node-refused,exhausted rate 3/7 scope member severity warning between 22:00-06:30\n"
 		"then alert hold-down 5 budget 9\nescalate 4/99 evict\n",
+		"limit action rekey\nlimit budget 3\nlimit hold-down 30\nlimit atr 7,9\nrule a locked\nwhen clone rate 1/1\n"
+		"then rekey\nrule b\nwhen replay rate 1/1\nthen rekey\natr 7\nrule c\nwhen prefix rate 1/1\nthen alert\n|"
+		"budget 2\nrule b off\natr 7\nrule c\nwhen prefix rate 1/1\nthen rekey budget 2\n",
 	};
 	static const char *const addresses[] = { "192.0.2.1:7646", "[2001:db8::1]:7646", "[fe80::1%lo]:1" };
 	static const char identity[] =

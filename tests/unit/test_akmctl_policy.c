@@ -121,6 +121,30 @@ static void test_check_json(void **state)
 	json_object_put(o);
 }
 
+/* A manager's file on top of the root's: the limits are said where they are overstepped. */
+static void test_check_over_root(void **state)
+{
+	char line[256], wanted[256];
+
+	(void)state;
+	put(policy, "rule r off\nrule s\nwhen replay rate 1/1\nthen rekey\n");
+	put(events, "limit action alert\nrule r\nwhen replay rate 1/1\nthen alert\n");	/* the root's */
+	snprintf(line, sizeof(line), "policy check %s --root %s", policy, events);
+	assert_int_equal(run(line, false), -22);
+	snprintf(wanted, sizeof(wanted), "%s:4:6: then: rekey is more than the root allows: limit action alert, in line 1 of "
+		 "its policy\n", policy);
+	assert_string_equal(err, wanted);
+	put(events, "rule r\nwhen replay rate 1/1\nthen alert\nrule t\nwhen replay rate 1/1\nthen alert\n");
+	assert_int_equal(run(line, false), 0);
+	snprintf(wanted, sizeof(wanted), "%s: ok: 2 rules, 0 ATRs with their own\n", policy);
+	assert_string_equal(out, wanted);
+	/* Whose fault it is */
+	put(events, "rule r\n");
+	assert_int_equal(run(line, false), -22);
+	snprintf(wanted, sizeof(wanted), "%s:1:6: rule: r has no when\n", events);
+	assert_string_equal(err, wanted);
+}
+
 static void test_no_file(void **state)
 {
 	(void)state;
@@ -230,6 +254,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_check, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_check_json, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_check_over_root, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_says_what_would_happen, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_budget_and_escalation, setup, teardown),

@@ -22,8 +22,8 @@ static const struct refusal {
 	unsigned int line, column;
 	const char *field, *reason;
 } refusals[] = {
-	{ "hello\n", 1, 1, "text", "\"hello\" is none of rule, when, then, escalate, budget, atr" },
-	{ "\n  hello\n", 2, 3, "text", "\"hello\" is none of rule, when, then, escalate, budget, atr" },
+	{ "hello\n", 1, 1, "text", "\"hello\" is none of rule, when, then, escalate, budget, atr, limit" },
+	{ "\n  hello\n", 2, 3, "text", "\"hello\" is none of rule, when, then, escalate, budget, atr, limit" },
 	{ RULE "b\303\244r\n", 4, 2, "text", "a byte that is not printable ASCII" },
 	{ "rule r\r\n", 1, 7, "text", "a byte that is not printable ASCII" },
 	{ "rule " WORD "x\n", 1, 6, "text", "a word of more than 63 bytes" },

@@ -456,6 +456,76 @@ static void test_own_comes_first(void **state)
 	assert_string_equal(rule("quiet"), "");
 }
 
+/* ---- within limits ---- */
+
+static void refused_at(const char *place)
+{
+	char field[300];
+
+	snprintf(field, sizeof(field), "%s:%s", strlen(own_file) > 32 ? "own-policy" : own_file, place);
+	ask_refused(M, "EINVAL", field, "policy-reload", "{}");
+}
+
+static void test_limits(void **state)
+{
+	struct json_object *answer;
+
+	(void)state;
+	begin_with("limit action rekey\nlimit budget 3\nlimit hold-down 30\nlimit atr 1\n"
+		   "rule noise locked\nwhen auth-fail rate 100/10\nthen rekey hold-down 3600\n");
+	write_own("rule noise off\n");
+	refused_at("1:6");
+	write_own("atr 1\n" NOISE("alert"));
+	refused_at("2:6");
+	write_own("rule mine\nwhen exhausted rate 1/1 scope member\nthen evict\n");
+	refused_at("3:6");
+	write_own("rule mine\nwhen replay rate 1/1\nthen rekey budget 4\n");
+	refused_at("3:19");
+	write_own("rule mine\nwhen replay rate 1/1\nthen rekey hold-down 29\n");
+	refused_at("3:22");
+	write_own("atr 2\n");
+	refused_at("1:5");
+	assert_string_equal(rule("noise"), "root-locked: rekey hold-down 3600 budget 12");
+
+	write_own("budget 1\nrule mine\nwhen replay rate 1/1\nthen rekey hold-down 86400\n");
+	ask_ok(M, "policy-reload", "{}");
+	assert_string_equal(rule("mine"), "local: rekey hold-down 86400 budget 3");
+	answer = ask(M, "policy-show", "{}");
+	assert_string_equal(text_at(answer, "limits"), "action rekey, budget 3, hold-down 30, atr 1");
+	json_object_put(answer);
+
+	/* What it may do does not keep the root's from being done. */
+	fake_kernel_count(B->kernel, "akm1", AKM_A_STATS_RX_REPLAY, 1);
+	until(all_only_on(3, 2));
+	fake_kernel_count(B->kernel, "akm1", AKM_A_STATS_RX_AUTH_FAIL, 100);
+	until(all_only_on(3, 3));
+}
+
+static void test_limits_that_come_later(void **state)
+{
+	(void)state;
+	begin_with(NOISE("rekey"));
+	write_own(NOISE("alert") "rule mine\nwhen replay rate 1/1\nthen rekey\n");
+	ask_ok(M, "policy-reload", "{}");
+	assert_true(begins(rule("noise"), "local: alert"));
+	write_root("limit action alert\n" NOISE("rekey"));
+	ask_ok(R, "policy-reload", "{}");
+	assert_true(begins(rule("noise"), "root: rekey"));
+	assert_string_equal(rule("mine"), "");
+	assert_true(finds(M, "policy-local"));
+	refused_at("6:6");
+	/* The root lets go again: at the next thing that it sends the own file counts. */
+	write_root(NOISE("rekey"));
+	ask_ok(R, "policy-reload", "{}");
+	assert_true(begins(rule("noise"), "local: alert") && begins(rule("mine"), "local: rekey"));
+	assert_false(finds(M, "policy-local"));
+	/* Not even the word that it may say something is the manager's own. */
+	write_own("limit action evict\n");
+	refused_at("1:1");
+	write_own("rule mine locked\n");
+	refused_at("1:11");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -470,6 +540,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_own_on_top, world_setup, end),
 		cmocka_unit_test_setup_teardown(test_own_left_out, world_setup, end),
 		cmocka_unit_test_setup_teardown(test_own_comes_first, world_setup, end),
+		cmocka_unit_test_setup_teardown(test_limits, world_setup, end),
+		cmocka_unit_test_setup_teardown(test_limits_that_come_later, world_setup, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

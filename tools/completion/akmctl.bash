@@ -42,7 +42,8 @@ _akmctl_words() { # "OBJECT VERB" or OBJECT
 	"acknowledge") echo "until" ;;
 	"events") echo "-f since limit" ;;
 	"provision allow") echo "via for" ;;
-	"policy test") echo "--events" ;;
+	"policy check") echo "--root" ;;
+	"policy test") echo "--events --root" ;;
 	"doctor") echo "port tpm" ;;
 	esac
 }
@@ -114,7 +115,7 @@ _akmctl() {
 		return
 	fi
 	case $prev in
-	chain-file | pair-file | tpm | --events | check | test) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+	chain-file | pair-file | tpm | --events | --root | check | test) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 	suite) _akmctl_reply "aes-256-gcm chacha20-poly1305 aes-128-gcm" && return ;;
 	via) _akmctl_reply "serial:/dev/ unix:/ unix-listen:/" && return ;;
 	help) _akmctl_reply "$_akmctl_objects" && return ;;
