@@ -143,6 +143,7 @@ int peers_add(struct peers *p, const struct store_node *n)
 	peer->peers = p;
 	memcpy(peer->id, n->id, AKM_ID_LEN);
 	snprintf(peer->name, sizeof(peer->name), "%s", n->name);
+	snprintf(peer->label, sizeof(peer->label), "%s", n->label);
 	peer->link_n = n->link_n;
 	peer->since_ms = wall_ms();
 	peer->seen_ms = now_ms() + RETURN_MS;
@@ -264,6 +265,19 @@ static void violation(struct peer *peer, const char *field, const char *reason)
 	link_close(peer->link);
 }
 
+/*
+ * A node that was renamed here goes on calling itself by the name in its own configuration, with which it was
+ * provisioned: the end of the label. Who it is says its key.
+ */
+static bool is_own_name(const struct peer *peer, const char *name)
+{
+	size_t len = strlen(name), label = strlen(peer->label);
+
+	if (!strcmp(name, peer->name))
+		return true;
+	return label > len && peer->label[label - len - 1] == '-' && !strcmp(peer->label + label - len, name);
+}
+
 static void take_hello(struct peer *peer, const struct msg_hello *h)
 {
 	struct peers *p = peer->peers;
@@ -273,7 +287,7 @@ static void take_hello(struct peer *peer, const struct msg_hello *h)
 		violation(peer, "version", "not one that is spoken here");
 		return;
 	}
-	if (h->role != want || strcmp(h->name, peer->name)) {
+	if (h->role != want || !is_own_name(peer, h->name)) {
 		violation(peer, "name", "not the name or role it was provisioned with");
 		return;
 	}
@@ -305,12 +319,15 @@ static void take_heartbeat(struct peer *peer, struct msg_heartbeat *h)
 static int take_events(struct peer *peer, const struct msg_events *events)
 {
 	for (size_t i = 0; i < events->n; i++) {
-		const struct msg_event *e = &events->events[i];
+		struct msg_event e = events->events[i];
 		int r;
 
-		if (peer->peers->c.own_events_only && strcmp(e->source, peer->name))
-			return -EPROTO;
-		r = evidence_remote(peer->peers->c.evidence, e);
+		if (peer->peers->c.own_events_only) {
+			if (!is_own_name(peer, e.source))
+				return -EPROTO;
+			memcpy(e.source, peer->name, sizeof(e.source));
+		}
+		r = evidence_remote(peer->peers->c.evidence, &e);
 		if (r < 0)
 			return r;
 	}

@@ -20,7 +20,8 @@ struct peer {
 	struct peer *hash_next;
 	struct peers *peers;
 	uint8_t id[AKM_ID_LEN];
-	char name[AKM_NAME_LEN];
+	char name[AKM_NAME_LEN];	/* as it is called here: it may have been renamed */
+	char label[2 * AKM_NAME_LEN];	/* of the provisioning ATR */
 	uint64_t link_n;		/* as stored: current */
 	struct linkkey *key;
 	struct link *link;		/* NULL: down. The newest, if there are two */
