@@ -34,7 +34,7 @@ struct ctl_arg { const char *name; enum ctl_type type; bool required; };
 
 struct ctl_command {
 	const char *name;
-	struct ctl_arg args[14];	/* ends with a NULL name */
+	struct ctl_arg args[20];	/* ends with a NULL name */
 	/* @args is checked and owned by the request. Must lead to exactly one ctl_ok/ctl_fail, now or later. */
 	void (*run)(struct ctl_request *req, struct json_object *args, void *ctx);
 };

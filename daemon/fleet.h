@@ -65,12 +65,15 @@ void fleet_ctl_node_list(struct fleet *f, struct ctl_request *req, struct json_o
 void fleet_ctl_node_show(struct fleet *f, struct ctl_request *req, struct json_object *args);
 void fleet_ctl_node_accept_pcrs(struct fleet *f, struct ctl_request *req, struct json_object *args);
 void fleet_ctl_node_evict(struct fleet *f, struct ctl_request *req, struct json_object *args);
+void fleet_ctl_node_move(struct fleet *f, struct ctl_request *req, struct json_object *args);
+void fleet_ctl_node_rename(struct fleet *f, struct ctl_request *req, struct json_object *args);
 void fleet_ctl_atr_create(struct fleet *f, struct ctl_request *req, struct json_object *args);
 void fleet_ctl_atr_list(struct fleet *f, struct ctl_request *req, struct json_object *args);
 void fleet_ctl_atr_show(struct fleet *f, struct ctl_request *req, struct json_object *args);
 void fleet_ctl_atr_add(struct fleet *f, struct ctl_request *req, struct json_object *args);
 void fleet_ctl_atr_remove(struct fleet *f, struct ctl_request *req, struct json_object *args);
 void fleet_ctl_atr_rekey(struct fleet *f, struct ctl_request *req, struct json_object *args);
+void fleet_ctl_atr_set(struct fleet *f, struct ctl_request *req, struct json_object *args);
 void fleet_ctl_atr_delete(struct fleet *f, struct ctl_request *req, struct json_object *args);
 void fleet_ctl_policy_show(struct fleet *f, struct ctl_request *req, struct json_object *args);
 void fleet_ctl_policy_reload(struct fleet *f, struct ctl_request *req, struct json_object *args);

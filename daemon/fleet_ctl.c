@@ -39,9 +39,10 @@ static int find_provisioned(struct fleet *f, const char *name, const char *field
 }
 
 /* "1", "#1" or a label */
-static int find_atr(struct fleet *f, struct json_object *args, struct fleet_atr **ret, struct akm_error *err)
+static int find_named_atr(struct fleet *f, const char *name, const char *field, struct fleet_atr **ret,
+			  struct akm_error *err)
 {
-	const char *name = ctl_str(args, "atr"), *number = name + (name[0] == '#');
+	const char *number = name + (name[0] == '#');
 	char *end;
 	unsigned long id = strtoul(number, &end, 10);
 	struct fleet_atr *a = NULL;
@@ -52,9 +53,14 @@ static int find_atr(struct fleet *f, struct json_object *args, struct fleet_atr 
 		if (!strcmp(b->def.label, name))
 			a = b;
 	if (!a)
-		return akm_error_set(err, -ENOENT, "atr", "there is no ATR %.63s", name);
+		return akm_error_set(err, -ENOENT, field, "there is no ATR %.63s", name);
 	*ret = a;
 	return 0;
+}
+
+static int find_atr(struct fleet *f, struct json_object *args, struct fleet_atr **ret, struct akm_error *err)
+{
+	return find_named_atr(f, ctl_str(args, "atr"), "atr", ret, err);
 }
 
 /* ---- nodes ---- */
@@ -109,33 +115,6 @@ void fleet_ctl_node_show(struct fleet *f, struct ctl_request *req, struct json_o
 		fail(req, r, &err);
 	else
 		ctl_ok(req, fleet_report_node(f, &n));
-}
-
-void fleet_ctl_node_evict(struct fleet *f, struct ctl_request *req, struct json_object *args)
-{
-	_cleanup_(store_node_free) struct store_node n = {};
-	const char *reason = ctl_str(args, "reason");
-	struct akm_error err = {};
-	struct fleet_wait *w;
-	int r;
-
-	r = find_provisioned(f, ctl_str(args, "node"), "node", &n, &err);
-	if (!r && reason && (!wire_text_ok(reason, strlen(reason)) || strlen(reason) > 200))
-		r = akm_error_set(&err, -EINVAL, "reason", "must be text of at most 200 bytes");
-	r = r ?: fleet_wait_new(f, req, WAIT_SETTLED, true, &w);
-	if (r < 0) {
-		fail(req, r, &err);
-		return;
-	}
-	r = fleet_evict(f, &n, w, &err);
-	if (r < 0) {
-		fleet_wait_cancel(w);
-		fail(req, r, &err);
-		return;
-	}
-	evidence_add(f->c.evidence, EVIDENCE_NOTE("evict", SEV_WARNING), "%s was evicted%s%s", n.name,
-		     reason ? ": " : "", reason ?: "");
-	fleet_wait_check(f);
 }
 
 void fleet_ctl_node_accept_pcrs(struct fleet *f, struct ctl_request *req, struct json_object *args)
@@ -198,52 +177,76 @@ static int overlaps(struct fleet *f, const struct msg_prefix *p, const char *fie
 	return 0;
 }
 
-static int group_args(struct json_object *args, struct msg_group *ret, struct akm_error *err)
+/* @group is the one there is, if there is one */
+static int group_args(struct json_object *args, struct msg_group *group, struct akm_error *err)
 {
-	const char *group = ctl_str(args, "group");
+	const char *text = ctl_str(args, "group");
+	bool said = json_object_object_get_ex(args, "ttl", NULL);
 	int64_t ttl = 0;
 	int r;
 
-	if (!group)
-		return ctl_int(args, "ttl", 0) ? akm_error_set(err, -EINVAL, "ttl", "there is no group to which this belongs") : 0;
-	r = number_arg(args, "ttl", 1, UINT8_MAX, GROUP_TTL, &ttl, err);
-	return r ?: report_parse_group(group, (uint8_t)ttl, ret, err);
+	if (text && !strcmp(text, "none")) {
+		memset(group, 0, sizeof(*group));
+		text = NULL;
+	}
+	if (!text && !group->addr_len)
+		return said ? akm_error_set(err, -EINVAL, "ttl", "there is no group to which this belongs") : 0;
+	r = number_arg(args, "ttl", 1, UINT8_MAX, text ? GROUP_TTL : group->ttl, &ttl, err);
+	if (r < 0 || !text) {
+		group->ttl = r < 0 ? group->ttl : (uint8_t)ttl;
+		return r;
+	}
+	return report_parse_group(text, (uint8_t)ttl, group, err);
+}
+
+/* What is not among @args stays as it is in @s. */
+static int settings_args(struct json_object *args, struct fleet_settings *s, struct akm_error *err)
+{
+	const char *suite = ctl_str(args, "suite"), *freshness = ctl_str(args, "freshness");
+	const char *fallback = ctl_str(args, "fallback");
+	int64_t port = 0, interval = 0, grace = 0;
+	int r;
+
+	if (suite && report_parse_suite(suite, &s->suite) < 0)
+		return akm_error_set(err, -EINVAL, "suite", "must be aes-256-gcm, chacha20-poly1305 or aes-128-gcm");
+	if (freshness && report_parse_freshness(freshness, &s->freshness) < 0)
+		return akm_error_set(err, -EINVAL, "freshness", "must be strict or epoch");
+	if (fallback)
+		s->fallback = !strcmp(fallback, "armed");
+	if (fallback && !s->fallback && strcmp(fallback, "off"))
+		return akm_error_set(err, -EINVAL, "fallback", "must be armed or off");
+	r = number_arg(args, "port", 1, UINT16_MAX, s->port, &port, err) ?:
+	    number_arg(args, "epoch_interval", 1000, INT32_MAX, s->epoch_interval_ms, &interval, err) ?:
+	    number_arg(args, "epoch_grace", 0, 3600000, s->epoch_grace_ms, &grace, err) ?:
+	    group_args(args, &s->group, err);
+	if (r < 0)
+		return r;
+	s->port = (uint16_t)port;
+	s->epoch_interval_ms = (uint32_t)interval;
+	s->epoch_grace_ms = (uint32_t)grace;
+	return 0;
 }
 
 static int create_args(struct fleet *f, struct json_object *args, struct fleet_create *c, struct akm_error *err)
 {
 	const struct config *cfg = f->c.config;
-	const char *suite = ctl_str(args, "suite"), *freshness = ctl_str(args, "freshness");
-	const char *fallback = ctl_str(args, "fallback");
-	int64_t id = 0, port = 0, interval = 0, grace = 0;
+	int64_t id = 0;
 	int r;
 
 	c->label = ctl_str(args, "label");
-	c->suite = AKM_SUITE_AES256GCM;
-	c->freshness = AKM_FRESHNESS_STRICT;
-	if (suite && report_parse_suite(suite, &c->suite) < 0)
-		return akm_error_set(err, -EINVAL, "suite", "must be aes-256-gcm, chacha20-poly1305 or aes-128-gcm");
-	if (freshness && report_parse_freshness(freshness, &c->freshness) < 0)
-		return akm_error_set(err, -EINVAL, "freshness", "must be strict or epoch");
-	c->fallback = fallback ? !strcmp(fallback, "armed") : cfg->fallback;
-	if (fallback && !c->fallback && strcmp(fallback, "off"))
-		return akm_error_set(err, -EINVAL, "fallback", "must be armed or off");
-	r = number_arg(args, "id", 1, UINT32_MAX, 0, &id, err) ?:
-	    number_arg(args, "port", 1, UINT16_MAX, AKM_DEFAULT_PORT, &port, err) ?:
-	    number_arg(args, "epoch_interval", 1000, INT32_MAX, cfg->epoch_interval_ms, &interval, err) ?:
-	    number_arg(args, "epoch_grace", 0, 3600000, cfg->epoch_grace_ms, &grace, err) ?:
+	c->settings = (struct fleet_settings){
+		.suite = AKM_SUITE_AES256GCM, .port = AKM_DEFAULT_PORT, .epoch_interval_ms = cfg->epoch_interval_ms,
+		.epoch_grace_ms = cfg->epoch_grace_ms, .freshness = AKM_FRESHNESS_STRICT, .fallback = cfg->fallback,
+	};
+	r = settings_args(args, &c->settings, err) ?:
+	    number_arg(args, "id", 1, UINT32_MAX, 0, &id, err) ?:
 	    subnet_arg(args, "subnet4", 4, &c->subnet4, err) ?:
 	    subnet_arg(args, "subnet6", 16, &c->subnet6, err) ?:
-	    group_args(args, &c->group, err) ?:
 	    overlaps(f, &c->subnet4, "subnet4", err) ?:
 	    overlaps(f, &c->subnet6, "subnet6", err);
-	if (r < 0)
-		return r;
-	c->id = (uint32_t)id;
-	c->port = (uint16_t)port;
-	c->epoch_interval_ms = (uint32_t)interval;
-	c->epoch_grace_ms = (uint32_t)grace;
-	return 0;
+	if (!r)
+		c->id = (uint32_t)id;
+	return r;
 }
 
 static int find_members(struct fleet *f, struct json_object *args, struct fleet_create *c,
@@ -269,44 +272,6 @@ static int find_members(struct fleet *f, struct json_object *args, struct fleet_
 	return 0;
 }
 
-/* Answers when the reachable members use generation @number of @a (and have erased what was before). */
-static void wait_for(struct fleet *f, struct ctl_request *req, enum wait_kind kind, uint32_t atr_id, uint32_t number)
-{
-	struct fleet_wait *w;
-	int r = fleet_wait_new(f, req, kind, false, &w);
-
-	if (r < 0) {
-		ctl_fail(req, r, NULL);
-		return;
-	}
-	fleet_wait_add(w, atr_id, number);
-	fleet_wait_check(f);
-}
-
-void fleet_ctl_atr_create(struct fleet *f, struct ctl_request *req, struct json_object *args)
-{
-	size_t n = json_object_array_length(json_object_object_get(args, "members"));
-	struct store_node *members = calloc(n + 1, sizeof(*members));
-	struct fleet_create c = {};
-	struct akm_error err = {};
-	struct fleet_atr *a = NULL;
-	int r;
-
-	r = members ? find_members(f, args, &c, members, &err) : -ENOMEM;
-	r = r ?: create_args(f, args, &c, &err);
-	r = r ?: fleet_create(f, &c, &a, &err);
-	for (size_t i = 0; members && i < c.n_members; i++)
-		store_node_free(&members[i]);
-	free(members);
-	if (r < 0) {
-		fail(req, r, &err);
-		return;
-	}
-	evidence_add(f->c.evidence, EVIDENCE_NOTE("atr-create", SEV_INFO, .atr_id = a->def.id), "#%u %s was created",
-		     a->def.id, a->def.label);
-	wait_for(f, req, WAIT_REACHED, a->def.id, a->def.last_generation);
-}
-
 void fleet_ctl_atr_list(struct fleet *f, struct ctl_request *req, struct json_object *args)
 {
 	struct json_object *o = json_object_new_object(), *atrs = json_object_new_array();
@@ -330,74 +295,200 @@ void fleet_ctl_atr_show(struct fleet *f, struct ctl_request *req, struct json_ob
 		ctl_ok(req, fleet_report_atr(a));
 }
 
-typedef int (*change_fn)(struct fleet_atr *a, const struct store_node *n, uint32_t *ret_number, struct akm_error *err);
+/* ---- changes ---- */
 
-static void change_member(struct fleet *f, struct ctl_request *req, struct json_object *args, change_fn fn,
-			  const char *kind, const char *verb)
+/* What the control socket asks for; it is planned first, and then shown or done. */
+struct order {
+	struct fleet *fleet;
+	struct ctl_request *req;
+	struct json_object *args;
+	bool plans;			/* it is answered with what became of each ATR, not with the ATR */
+	struct fleet_change change;
+	struct akm_error err;
+};
+
+/*
+ * The end of each of these commands: @r is whether it can be planned. Done, the record says @fmt and the answer comes
+ * when reachable members have done their part.
+ */
+__attribute__((format(printf, 4, 5)))
+static void carry_out(struct order *o, int r, const struct evidence_note *note, const char *fmt, ...)
 {
-	_cleanup_(store_node_free) struct store_node n = {};
-	struct akm_error err = {};
-	struct fleet_atr *a;
-	uint32_t number;
-	int r;
+	char text[TEXT_MAX];
+	va_list ap;
 
-	r = find_atr(f, args, &a, &err);
-	r = r ?: find_provisioned(f, ctl_str(args, "node"), "node", &n, &err);
-	r = r ?: fn(a, &n, &number, &err);
-	if (r < 0) {
-		fail(req, r, &err);
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);	/* of what is now: names may change */
+	va_end(ap);
+	if (!r && ctl_bool(o->args, "dry_run")) {
+		struct json_object *plan = fleet_plan_report(&o->change);
+
+		if (plan)
+			ctl_ok(o->req, plan);
+		else
+			ctl_fail(o->req, -ENOMEM, NULL);
+		fleet_change_free(&o->change);
 		return;
 	}
-	evidence_add(f->c.evidence, EVIDENCE_NOTE(kind, SEV_INFO, .atr_id = a->def.id), "%s was %s #%u %s", n.name, verb,
-		     a->def.id, a->def.label);
-	wait_for(f, req, fn == fleet_remove ? WAIT_SETTLED : WAIT_REACHED, a->def.id, number);
+	r = r ?: fleet_apply(&o->change, &o->err);
+	if (!r) {
+		evidence_add(o->fleet->c.evidence, note, "%s", text);
+		r = fleet_wait_new(o->req, &o->change, o->plans);
+	}
+	if (r < 0)
+		fail(o->req, r, &o->err);
+	fleet_change_free(&o->change);
+}
+
+static const struct fleet_step *first(const struct order *o)
+{
+	static const struct fleet_step none;
+
+	return o->change.n ? &o->change.steps[0] : &none;
+}
+
+void fleet_ctl_node_evict(struct fleet *f, struct ctl_request *req, struct json_object *args)
+{
+	struct order o = { f, req, args, true, {}, {} };
+	_cleanup_(store_node_free) struct store_node n = {};
+	const char *reason = ctl_str(args, "reason");
+	int r = find_provisioned(f, ctl_str(args, "node"), "node", &n, &o.err);
+
+	if (!r && reason && (!wire_text_ok(reason, strlen(reason)) || strlen(reason) > 200))
+		r = akm_error_set(&o.err, -EINVAL, "reason", "must be text of at most 200 bytes");
+	r = r ?: fleet_plan_evict(f, &n, &o.change, &o.err);
+	carry_out(&o, r, EVIDENCE_NOTE("evict", SEV_WARNING), "%s was evicted%s%s", n.name, reason ? ": " : "", reason ?: "");
+}
+
+void fleet_ctl_node_move(struct fleet *f, struct ctl_request *req, struct json_object *args)
+{
+	struct order o = { f, req, args, true, {}, {} };
+	_cleanup_(store_node_free) struct store_node n = {};
+	struct fleet_atr *from = NULL, *to = NULL;
+	int r = find_provisioned(f, ctl_str(args, "node"), "node", &n, &o.err);
+
+	r = r ?: find_named_atr(f, ctl_str(args, "from"), "from", &from, &o.err);
+	r = r ?: find_named_atr(f, ctl_str(args, "to"), "to", &to, &o.err);
+	r = r ?: fleet_plan_move(from, to, &n, &o.change, &o.err);
+	carry_out(&o, r, EVIDENCE_NOTE("node-move", SEV_INFO, .atr_id = first(&o)->atr_id), "%s was moved from #%u to #%u",
+		  n.name, from ? from->def.id : 0, to ? to->def.id : 0);
+}
+
+void fleet_ctl_node_rename(struct fleet *f, struct ctl_request *req, struct json_object *args)
+{
+	struct order o = { f, req, args, true, {}, {} };
+	_cleanup_(store_node_free) struct store_node n = {};
+	const char *name = ctl_str(args, "name");
+	int r = find_provisioned(f, ctl_str(args, "node"), "node", &n, &o.err);
+
+	r = r ?: fleet_plan_rename(f, &n, name, &o.change, &o.err);
+	carry_out(&o, r, EVIDENCE_NOTE("rename", SEV_INFO), "%s is called %s from now on", n.name, name);
+}
+
+void fleet_ctl_atr_create(struct fleet *f, struct ctl_request *req, struct json_object *args)
+{
+	size_t n = json_object_array_length(json_object_object_get(args, "members"));
+	struct order o = { f, req, args, false, {}, {} };
+	struct store_node *members = calloc(n + 1, sizeof(*members));
+	struct fleet_create c = {};
+	int r;
+
+	r = members ? find_members(f, args, &c, members, &o.err) : -ENOMEM;
+	r = r ?: create_args(f, args, &c, &o.err);
+	r = r ?: fleet_plan_create(f, &c, &o.change, &o.err);
+	for (size_t i = 0; members && i < c.n_members; i++)
+		store_node_free(&members[i]);
+	free(members);
+	carry_out(&o, r, EVIDENCE_NOTE("atr-create", SEV_INFO, .atr_id = first(&o)->atr_id), "#%u %s was created",
+		  first(&o)->atr_id, first(&o)->def.label);
+}
+
+typedef int (*plan_fn)(struct fleet_atr *a, const struct store_node *n, struct fleet_change *c, struct akm_error *err);
+
+static int plan_member(struct order *o, plan_fn fn, struct store_node *n)
+{
+	struct fleet_atr *a;
+
+	return find_atr(o->fleet, o->args, &a, &o->err) ?:
+	       find_provisioned(o->fleet, ctl_str(o->args, "node"), "node", n, &o->err) ?:
+	       fn(a, n, &o->change, &o->err);
 }
 
 void fleet_ctl_atr_add(struct fleet *f, struct ctl_request *req, struct json_object *args)
 {
-	change_member(f, req, args, fleet_add, "atr-add", "added to");
+	struct order o = { f, req, args, false, {}, {} };
+	_cleanup_(store_node_free) struct store_node n = {};
+	int r = plan_member(&o, fleet_plan_add, &n);
+
+	carry_out(&o, r, EVIDENCE_NOTE("atr-add", SEV_INFO, .atr_id = first(&o)->atr_id), "%s was added to #%u %s", n.name,
+		  first(&o)->atr_id, first(&o)->def.label);
 }
 
 void fleet_ctl_atr_remove(struct fleet *f, struct ctl_request *req, struct json_object *args)
 {
-	change_member(f, req, args, fleet_remove, "atr-remove", "removed from");
+	struct order o = { f, req, args, false, {}, {} };
+	_cleanup_(store_node_free) struct store_node n = {};
+	int r = plan_member(&o, fleet_plan_remove, &n);
+
+	carry_out(&o, r, EVIDENCE_NOTE("atr-remove", SEV_INFO, .atr_id = first(&o)->atr_id), "%s was removed from #%u %s",
+		  n.name, first(&o)->atr_id, first(&o)->def.label);
 }
 
 void fleet_ctl_atr_rekey(struct fleet *f, struct ctl_request *req, struct json_object *args)
 {
+	struct order o = { f, req, args, false, {}, {} };
 	const char *reason = ctl_str(args, "reason");
-	struct akm_error err = {};
 	struct fleet_atr *a;
-	uint32_t number;
-	int r = find_atr(f, args, &a, &err);
+	int r = find_atr(f, args, &a, &o.err);
 
 	if (!r && reason && (!wire_name_ok(reason, strlen(reason)) || fleet_reason_urgent(reason) ||
 			     fleet_reason_fallback(reason)))
-		r = akm_error_set(&err, -EINVAL, "reason",
-				  "must be one word of A-Z a-z 0-9 . _ -, not evict, remove or fallback");
-	r = r ?: fleet_rekey(a, reason ?: "rekey", &number);
-	if (r < 0) {
-		fail(req, r, &err);
-		return;
+		r = akm_error_set(&o.err, -EINVAL, "reason",
+				  "must be one word of A-Z a-z 0-9 . _ -, not evict, remove, remake or fallback");
+	r = r ?: fleet_plan_rekey(a, reason ?: "rekey", &o.change, &o.err);
+	carry_out(&o, r, EVIDENCE_NOTE("rekey", SEV_INFO, .atr_id = first(&o)->atr_id),
+		  "#%u %s moves to generation %u by command (%s)", first(&o)->atr_id, first(&o)->def.label,
+		  fleet_step_number(first(&o)), reason ?: "rekey");
+}
+
+/* The words that were given, as they were */
+static void put_said(struct json_object *args, char *ret, size_t size)
+{
+	size_t n = 0;
+
+	ret[0] = '\0';
+	json_object_object_foreach(args, name, v) {
+		if (!strcmp(name, "atr") || !strcmp(name, "dry_run") || n >= size)
+			continue;
+		n += (size_t)snprintf(ret + n, size - n, "%s%s %s", n ? ", " : "", name, json_object_get_string(v));
 	}
-	evidence_add(f->c.evidence, EVIDENCE_NOTE("rekey", SEV_INFO, .atr_id = a->def.id),
-		     "#%u %s moves to generation %u by command (%s)", a->def.id, a->def.label, number, reason ?: "rekey");
-	wait_for(f, req, WAIT_REACHED, a->def.id, number);
+}
+
+void fleet_ctl_atr_set(struct fleet *f, struct ctl_request *req, struct json_object *args)
+{
+	struct order o = { f, req, args, false, {}, {} };
+	struct fleet_set set = { .label = ctl_str(args, "label"), .interrupt = ctl_bool(args, "interrupt") };
+	char label[AKM_NAME_LEN] = "", said[256];
+	struct fleet_atr *a;
+	int r = find_atr(f, args, &a, &o.err);
+
+	if (!r) {
+		memcpy(label, a->def.label, sizeof(label));
+		set.settings = fleet_settings_of(&a->def);
+		r = settings_args(args, &set.settings, &o.err) ?: fleet_plan_set(a, &set, &o.change, &o.err);
+	}
+	put_said(args, said, sizeof(said));
+	carry_out(&o, r, EVIDENCE_NOTE("atr-set", SEV_INFO, .atr_id = first(&o)->atr_id), "#%u %s was changed: %s",
+		  first(&o)->atr_id, label, said);
 }
 
 void fleet_ctl_atr_delete(struct fleet *f, struct ctl_request *req, struct json_object *args)
 {
-	struct akm_error err = {};
+	struct order o = { f, req, args, false, {}, {} };
 	struct fleet_atr *a;
-	uint32_t id;
-	int r = find_atr(f, args, &a, &err);
+	int r = find_atr(f, args, &a, &o.err);
 
-	id = r ? 0 : a->def.id;
-	r = r ?: fleet_delete(a, &err);
-	if (r < 0) {
-		fail(req, r, &err);
-		return;
-	}
-	evidence_add(f->c.evidence, EVIDENCE_NOTE("atr-delete", SEV_INFO, .atr_id = id), "#%u was deleted", id);
-	wait_for(f, req, WAIT_LEFT, id, 0);
+	r = r ?: fleet_plan_delete(a, &o.change, &o.err);
+	carry_out(&o, r, EVIDENCE_NOTE("atr-delete", SEV_INFO, .atr_id = first(&o)->atr_id), "#%u was deleted",
+		  first(&o)->atr_id);
 }

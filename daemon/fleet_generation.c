@@ -7,10 +7,10 @@
 #include "kdf.h"
 #include "log.h"
 
-/* Somebody must not read on: short graces, nobody who is away is waited for. */
+/* Somebody must not read on, or nobody is heard meanwhile: short graces, nobody who is away is waited for. */
 bool fleet_reason_urgent(const char *reason)
 {
-	return !strcmp(reason, "evict") || !strcmp(reason, "remove");
+	return !strcmp(reason, "evict") || !strcmp(reason, "remove") || !strcmp(reason, "remake");
 }
 
 /* It lies ready with the members, who enter it by themselves. */

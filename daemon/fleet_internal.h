@@ -75,16 +75,15 @@ struct fleet_root_policy {
 	uint64_t left_out_ms;
 };
 
-enum wait_kind { WAIT_REACHED, WAIT_SETTLED, WAIT_LEFT };
+enum wait_kind { WAIT_REACHED, WAIT_SETTLED, WAIT_LEFT, WAIT_DEFINED };
 
 /* A request of the control socket that is answered when reachable members are done. */
 struct fleet_wait {
 	struct fleet_wait *next;
 	struct fleet *fleet;
 	struct ctl_request *req;
-	enum wait_kind kind;
 	size_t n;
-	struct { uint32_t atr_id, generation; } atr[ATRS_MAX];
+	struct { uint32_t atr_id, generation; enum wait_kind kind; } atr[ATRS_MAX];
 	bool plans;			/* answer as node-evict does, else as the one ATR */
 	uint64_t deadline_ms;
 	char said[256];			/* the last progress */
@@ -141,22 +140,86 @@ int fleet_generation_message(struct fleet_atr *a, size_t g, size_t m, struct msg
 /* Moves the wrapped chain forward to @epoch. P4 */
 int fleet_generation_forward(struct fleet_atr *a, size_t g, uint64_t epoch);
 
-/* fleet_change.c: each is one transaction, then goes on by itself */
-struct fleet_create {
-	const char *label;		/* NULL: made of the members' names */
-	uint32_t id;			/* 0: the lowest never used */
+/*
+ * fleet_change.c, fleet_set.c: what a change would be, checked, and nothing done. fleet_apply.c does it, as it was
+ * planned; fleet_plan.c shows it.
+ */
+struct fleet_step {			/* what becomes of one ATR */
+	uint32_t atr_id;
+	struct store_atr def;		/* as it is to be, but for its version and last generation; owned */
+	const char *reason;		/* of its new generation; NULL: none, its definition alone changes, or it ends */
+	bool creates, ends;
+	bool joins, leaves;		/* the node of the change */
+	bool remakes;			/* members make their devices anew */
+	bool regroups;			/* another group of the underlay */
+	uint32_t number;		/* done: of the generation that was made */
+};
+
+struct fleet_change {
+	struct fleet *fleet;
+	struct store_node node;		/* as it is to be; its blobs are the caller's */
+	bool puts_node;			/* that changes */
+	char before[AKM_NAME_LEN];	/* the name it has now, if that changes */
+	size_t n;
+	struct fleet_step *steps;	/* owned */
+};
+void fleet_change_free(struct fleet_change *c);
+#define _cleanup_change_ _cleanup_(fleet_change_free)
+
+struct fleet_settings {			/* of an ATR, those that can be changed */
 	uint32_t suite;
 	uint16_t port;
-	struct msg_prefix subnet4, subnet6;	/* addr_len 0: the default */
 	uint32_t epoch_interval_ms, epoch_grace_ms;
 	uint32_t freshness;
 	struct msg_group group;
 	bool fallback;
+};
+
+struct fleet_create {
+	const char *label;		/* NULL: made of the members' names */
+	uint32_t id;			/* 0: the lowest never used */
+	struct msg_prefix subnet4, subnet6;	/* addr_len 0: the default */
+	struct fleet_settings settings;
 	size_t n_members;
 	const struct store_node *members;
 };
-int fleet_create(struct fleet *f, const struct fleet_create *c, struct fleet_atr **ret, struct akm_error *err);
+
+/* All add to @c, which is zeroed or has steps already. @n's blobs and @reason are the caller's and outlive it. */
+int fleet_plan_create(struct fleet *f, const struct fleet_create *create, struct fleet_change *c, struct akm_error *err);
+int fleet_plan_rekey(struct fleet_atr *a, const char *reason, struct fleet_change *c, struct akm_error *err);
+int fleet_plan_add(struct fleet_atr *a, const struct store_node *n, struct fleet_change *c, struct akm_error *err);
+int fleet_plan_remove(struct fleet_atr *a, const struct store_node *n, struct fleet_change *c, struct akm_error *err);
+/* One leaves, and is added to the other. */
+int fleet_plan_move(struct fleet_atr *from, struct fleet_atr *to, const struct store_node *n, struct fleet_change *c,
+		    struct akm_error *err);
+int fleet_plan_delete(struct fleet_atr *a, struct fleet_change *c, struct akm_error *err);
+/* Out of every ATR, and refused from now on. */
+int fleet_plan_evict(struct fleet *f, const struct store_node *n, struct fleet_change *c, struct akm_error *err);
+int fleet_plan_rename(struct fleet *f, const struct store_node *n, const char *name, struct fleet_change *c,
+		      struct akm_error *err);
+
+void fleet_settings_apply(const struct fleet_settings *from, struct store_atr *def);
+struct fleet_settings fleet_settings_of(const struct store_atr *def);
+struct fleet_set {
+	const char *label;		/* NULL: as it is */
+	struct fleet_settings settings;
+	bool interrupt;			/* the operator has said that traffic may stop for it */
+};
+int fleet_plan_set(struct fleet_atr *a, const struct fleet_set *set, struct fleet_change *c, struct akm_error *err);
+
+int fleet_check_label(const struct fleet *f, const char *label, struct akm_error *err);
+/* Another step of @c: @def with a new generation for @reason, or alone. The step is @c's. */
+int fleet_step_new(struct fleet_change *c, const struct store_atr *def, const char *reason, struct fleet_step **ret,
+		   struct akm_error *err);
+/* Overlay addresses of @m, by its index. */
+int fleet_give_addresses(const struct store_atr *def, struct store_member *m, struct akm_error *err);
+
+/* fleet_apply.c: one transaction, then it goes on by itself */
+int fleet_apply(struct fleet_change *c, struct akm_error *err);
+uint32_t fleet_step_number(const struct fleet_step *s);	/* of the generation it makes (made); 0: none */
 int fleet_rekey(struct fleet_atr *a, const char *reason, uint32_t *ret_number);
+int fleet_remove(struct fleet_atr *a, const struct store_node *n, uint32_t *ret_number, struct akm_error *err);
+int fleet_evict(struct fleet *f, const struct store_node *n, struct akm_error *err);
 /* Makes a fallback if there should be one. */
 void fleet_arm(struct fleet_atr *a);
 /*
@@ -164,13 +227,9 @@ void fleet_arm(struct fleet_atr *a);
  * if these records are a backup of our own, people must see to that.
  */
 void fleet_outrun(struct fleet_atr *a, size_t m, uint32_t number);
-/* Overlay addresses of @m, by its index. */
-int fleet_give_addresses(const struct store_atr *def, struct store_member *m, struct akm_error *err);
-int fleet_add(struct fleet_atr *a, const struct store_node *n, uint32_t *ret_number, struct akm_error *err);
-int fleet_remove(struct fleet_atr *a, const struct store_node *n, uint32_t *ret_number, struct akm_error *err);
-int fleet_delete(struct fleet_atr *a, struct akm_error *err);		/* @a is gone after success */
-/* Out of every ATR, and refused from now on. Notes what it started in @w, if that is not NULL. */
-int fleet_evict(struct fleet *f, const struct store_node *n, struct fleet_wait *w, struct akm_error *err);
+
+/* fleet_plan.c: what fleet_apply() would do with @c. NULL: no memory */
+struct json_object *fleet_plan_report(const struct fleet_change *c);
 
 /* fleet_watch.c */
 /* A record of @note about a node in each of its ATRs, for their policies to judge; of one that is in none, once. */
@@ -208,9 +267,8 @@ int fleet_attest_accept(struct fleet *f, const struct store_node *n, const uint8
 
 /* fleet_wait.c */
 void fleet_wait_check(struct fleet *f);
-int fleet_wait_new(struct fleet *f, struct ctl_request *req, enum wait_kind kind, bool plans, struct fleet_wait **ret);
-void fleet_wait_add(struct fleet_wait *w, uint32_t atr_id, uint32_t generation);
-void fleet_wait_cancel(struct fleet_wait *w);		/* its request is the caller's again */
+/* For what @c has made; answered when its members are done with it. */
+int fleet_wait_new(struct ctl_request *req, const struct fleet_change *c, bool plans);
 void fleet_wait_free_all(struct fleet *f);
 
 /* fleet_report.c */

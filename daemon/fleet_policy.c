@@ -98,7 +98,7 @@ static int quarantine(const struct deciding *in, const struct policy_decision *d
 static int evict(const struct deciding *in, const struct policy_decision *d, struct akm_error *err)
 {
 	_cleanup_(store_node_free) struct store_node n = {};
-	int r = named(in->fleet, d->subject, &n, err) ?: fleet_evict(in->fleet, &n, NULL, err);
+	int r = named(in->fleet, d->subject, &n, err) ?: fleet_evict(in->fleet, &n, err);
 
 	if (!r)
 		evidence_add(in->fleet->c.evidence, EVIDENCE_NOTE("evict", SEV_WARNING),

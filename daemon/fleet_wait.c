@@ -20,38 +20,36 @@ static void on_gone(struct ctl_request *req, void *data)
 	wait_free(data);
 }
 
-int fleet_wait_new(struct fleet *f, struct ctl_request *req, enum wait_kind kind, bool plans, struct fleet_wait **ret)
+static enum wait_kind kind_of(const struct fleet_step *s)
+{
+	if (s->leaves)
+		return WAIT_SETTLED;
+	if (s->reason)
+		return WAIT_REACHED;		/* the definition comes with it */
+	return s->ends ? WAIT_LEFT : WAIT_DEFINED;
+}
+
+int fleet_wait_new(struct ctl_request *req, const struct fleet_change *c, bool plans)
 {
 	struct fleet_wait *w = calloc(1, sizeof(*w));
+	struct fleet *f = c->fleet;
 
 	if (!w)
 		return -ENOMEM;
 	w->fleet = f;
 	w->req = req;
-	w->kind = kind;
 	w->plans = plans;
 	w->deadline_ms = now_ms() + FLEET_WAIT_MS;
+	for (size_t i = 0; i < c->n && w->n < ARRAY_SIZE(w->atr); i++) {
+		w->atr[w->n].atr_id = c->steps[i].atr_id;
+		w->atr[w->n].generation = c->steps[i].number;
+		w->atr[w->n++].kind = kind_of(&c->steps[i]);
+	}
 	w->next = f->waits;
 	f->waits = w;
 	ctl_on_gone(req, on_gone, w);
-	if (!evtimer_pending(f->wait_timer, NULL))
-		timer_set(f->wait_timer, FLEET_WAIT_MS / 40);
-	*ret = w;
+	fleet_wait_check(f);
 	return 0;
-}
-
-void fleet_wait_add(struct fleet_wait *w, uint32_t atr_id, uint32_t generation)
-{
-	if (w->n == ARRAY_SIZE(w->atr))
-		return;
-	w->atr[w->n].atr_id = atr_id;
-	w->atr[w->n++].generation = generation;
-}
-
-void fleet_wait_cancel(struct fleet_wait *w)
-{
-	ctl_on_gone(w->req, NULL, NULL);
-	wait_free(w);
 }
 
 /* Superseded generations are told to be erased, and everybody who is up has done so. */
@@ -70,17 +68,26 @@ static bool old_are_gone(const struct fleet_atr *a)
 	return true;
 }
 
+/* Everybody who is up goes by the newest definition. */
+static bool is_defined(const struct fleet_atr *a)
+{
+	for (size_t m = 0; m < a->plan.n_members; m++)
+		if (a->plan.members[m].up && a->plan.members[m].stale)
+			return false;
+	return true;
+}
+
 static bool atr_done(const struct fleet_wait *w, size_t i)
 {
 	struct fleet_atr *a = fleet_find(w->fleet, w->atr[i].atr_id);
 
-	if (w->kind == WAIT_LEFT || !a)
+	if (w->atr[i].kind == WAIT_LEFT || !a)
 		return !fleet_leaving(w->fleet, w->atr[i].atr_id);
 	if (!a->plan.n_members)
 		return true;
-	if (!rekey_reached(&a->plan, w->atr[i].generation))
+	if (!rekey_reached(&a->plan, w->atr[i].generation) || (w->atr[i].kind == WAIT_DEFINED && !is_defined(a)))
 		return false;
-	return w->kind == WAIT_REACHED ||
+	return w->atr[i].kind != WAIT_SETTLED ||
 	       (old_are_gone(a) && !fleet_leaving(w->fleet, w->atr[i].atr_id));
 }
 

@@ -473,6 +473,8 @@ static void ctl_##name(struct ctl_request *req, struct json_object *args, void *
 FLEET_COMMAND(node_list)
 FLEET_COMMAND(node_show)
 FLEET_COMMAND(node_evict)
+FLEET_COMMAND(node_move)
+FLEET_COMMAND(node_rename)
 FLEET_COMMAND(node_accept_pcrs)
 FLEET_COMMAND(atr_create)
 FLEET_COMMAND(atr_list)
@@ -480,9 +482,16 @@ FLEET_COMMAND(atr_show)
 FLEET_COMMAND(atr_add)
 FLEET_COMMAND(atr_remove)
 FLEET_COMMAND(atr_rekey)
+FLEET_COMMAND(atr_set)
 FLEET_COMMAND(atr_delete)
 FLEET_COMMAND(policy_show)
 FLEET_COMMAND(policy_reload)
+
+#define DRY_RUN	{ "dry_run", CTL_BOOL, false }
+#define ATR_SETTINGS \
+	{ "label", CTL_STRING, false }, { "suite", CTL_STRING, false }, { "port", CTL_INT, false }, \
+	{ "epoch_interval", CTL_INT, false }, { "epoch_grace", CTL_INT, false }, { "freshness", CTL_STRING, false }, \
+	{ "fallback", CTL_STRING, false }, { "group", CTL_STRING, false }, { "ttl", CTL_INT, false }
 
 static const struct ctl_command commands[] = {
 	{ "status", { { .name = NULL } }, ctl_status },
@@ -492,20 +501,20 @@ static const struct ctl_command commands[] = {
 	{ "node-provision", ISSUER_CTL_ARGS, ctl_node_provision },
 	{ "node-list", { { .name = NULL } }, ctl_node_list },
 	{ "node-show", { { "node", CTL_STRING, true } }, ctl_node_show },
-	{ "node-evict", { { "node", CTL_STRING, true }, { "reason", CTL_STRING, false } }, ctl_node_evict },
+	{ "node-evict", { { "node", CTL_STRING, true }, { "reason", CTL_STRING, false }, DRY_RUN }, ctl_node_evict },
+	{ "node-move", { { "node", CTL_STRING, true }, { "from", CTL_STRING, true }, { "to", CTL_STRING, true }, DRY_RUN },
+	  ctl_node_move },
+	{ "node-rename", { { "node", CTL_STRING, true }, { "name", CTL_STRING, true }, DRY_RUN }, ctl_node_rename },
 	{ "node-accept-pcrs", { { "node", CTL_STRING, true }, { "digest", CTL_STRING, false } }, ctl_node_accept_pcrs },
-	{ "atr-create", { { "members", CTL_STRINGS, true }, { "id", CTL_INT, false }, { "label", CTL_STRING, false },
-			  { "suite", CTL_STRING, false }, { "port", CTL_INT, false },
-			  { "subnet4", CTL_STRING, false }, { "subnet6", CTL_STRING, false },
-			  { "epoch_interval", CTL_INT, false }, { "epoch_grace", CTL_INT, false },
-			  { "freshness", CTL_STRING, false }, { "fallback", CTL_STRING, false },
-			  { "group", CTL_STRING, false }, { "ttl", CTL_INT, false } }, ctl_atr_create },
+	{ "atr-create", { { "members", CTL_STRINGS, true }, { "id", CTL_INT, false }, { "subnet4", CTL_STRING, false },
+			  { "subnet6", CTL_STRING, false }, ATR_SETTINGS, DRY_RUN }, ctl_atr_create },
 	{ "atr-list", { { .name = NULL } }, ctl_atr_list },
 	{ "atr-show", { { "atr", CTL_STRING, true } }, ctl_atr_show },
-	{ "atr-add", { { "atr", CTL_STRING, true }, { "node", CTL_STRING, true } }, ctl_atr_add },
-	{ "atr-remove", { { "atr", CTL_STRING, true }, { "node", CTL_STRING, true } }, ctl_atr_remove },
-	{ "atr-rekey", { { "atr", CTL_STRING, true }, { "reason", CTL_STRING, false } }, ctl_atr_rekey },
-	{ "atr-delete", { { "atr", CTL_STRING, true } }, ctl_atr_delete },
+	{ "atr-add", { { "atr", CTL_STRING, true }, { "node", CTL_STRING, true }, DRY_RUN }, ctl_atr_add },
+	{ "atr-remove", { { "atr", CTL_STRING, true }, { "node", CTL_STRING, true }, DRY_RUN }, ctl_atr_remove },
+	{ "atr-rekey", { { "atr", CTL_STRING, true }, { "reason", CTL_STRING, false }, DRY_RUN }, ctl_atr_rekey },
+	{ "atr-set", { { "atr", CTL_STRING, true }, ATR_SETTINGS, { "interrupt", CTL_BOOL, false }, DRY_RUN }, ctl_atr_set },
+	{ "atr-delete", { { "atr", CTL_STRING, true }, DRY_RUN }, ctl_atr_delete },
 	{ "policy-show", { { .name = NULL } }, ctl_policy_show },
 	{ "policy-reload", { { .name = NULL } }, ctl_policy_reload },
 	{ .name = NULL }

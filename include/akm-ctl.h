@@ -27,6 +27,12 @@
  *                         epoch_grace?, freshness?, fallback?, group?, ttl?} → atr
  *             atr-list {} → {atrs: […]}   atr-show {atr} → atr   atr-add {atr, node} → atr   atr-remove {atr, node} → atr
  *             atr-rekey {atr, reason?} → atr   atr-delete {atr} → {}
+ *             atr-set {atr, label?, epoch_interval?, epoch_grace?, freshness?, fallback?, group?, ttl?, suite?, port?,
+ *             interrupt?} → atr   node-rename {node, name} → {plans}
+ *             node-move {node, from, to} → {plans}
+ *             (each of these changes, and node-evict: dry_run? → {dry_run, node?, steps: [{atr, label, change,
+ *             generation?, definition?, reason?, joins?, leaves?, now: [name…], at_return: [name…], until_return?,
+ *             interrupted}]})
  *             (each atr-* change answers when every reachable member is done, or with what is still missing)
  *   root      manager-replace {replaces, name, via, hardware?} → node     (progress lines)
  *   node      provision-allow {via?, seconds?} → {}

@@ -180,6 +180,8 @@ static const char *why_deaf(struct fake_device *from, struct fake_device *to)
 	m = member(from, to->d.self);
 	if (!m || !m->endpoint.addr_len || !m->n_prefixes)
 		return "the sender does not know where to send";
+	if (from->d.suite != to->d.suite)
+		return "another suite";
 	h = generation(to, g->number);
 	if (!h)
 		return "the receiver does not hold the generation";
@@ -223,6 +225,20 @@ uint32_t fake_kernel_active(struct fake_kernel *k, const char *ifname)
 	struct fake_generation *g = d ? active(d) : NULL;
 
 	return g ? g->number : 0;
+}
+
+const struct nl_dev *fake_kernel_dev(struct fake_kernel *k, const char *ifname)
+{
+	struct fake_device *d = find(k, ifname);
+
+	return d ? &d->d : NULL;
+}
+
+const struct msg_member *fake_kernel_member(struct fake_kernel *k, const char *ifname, uint16_t index)
+{
+	struct fake_device *d = find(k, ifname);
+
+	return d ? member(d, index) : NULL;
 }
 
 uint32_t fake_kernel_incarnation(struct fake_kernel *k, const char *ifname)

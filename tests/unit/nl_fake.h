@@ -25,6 +25,8 @@ unsigned int fake_kernel_announces(struct fake_kernel *k);
 bool fake_kernel_shares_key(struct fake_kernel *k, struct fake_kernel *other, const char *ifname);
 bool fake_kernel_holds(struct fake_kernel *k, const char *ifname, uint32_t generation);
 uint32_t fake_kernel_active(struct fake_kernel *k, const char *ifname);		/* 0: no device or none */
+const struct nl_dev *fake_kernel_dev(struct fake_kernel *k, const char *ifname);	/* its settings; NULL: no device */
+const struct msg_member *fake_kernel_member(struct fake_kernel *k, const char *ifname, uint16_t index);	/* NULL: none */
 uint32_t fake_kernel_incarnation(struct fake_kernel *k, const char *ifname);
 uint32_t fake_kernel_freshness(struct fake_kernel *k, const char *ifname);	/* that generations were installed with */
 /* Does @k hear what is sent to @group, and send to it with @ttl? */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Manager and root die, or lose power, at every write and every sync of their databases while an ATR is changed:
- * rekeyed, a member added, a member removed, created and deleted. Started again all agree, what had been
+ * rekeyed, a member added, a member removed, created and deleted, its settings changed, its interfaces made anew, a
+ * node renamed, a node moved to another ATR and back. Started again all agree, what had been
  * acknowledged is there, nothing is half there, and no generation's number is used for another one. P10, P9.
  * Likewise while the root sends a policy: both have it in the end, and no number is given to two.
  * CRASH_EVERY says of how many places one is tried.
@@ -22,26 +23,34 @@
 #include "keystore_fake.c"		/* instead of keystore_tpm.c */
 #include "nl_fake.c"			/* instead of nl.c */
 
+#define A (&world.nodes[0])
 #define B (&world.nodes[1])
 #define C (&world.nodes[2])
 #define D (&world.nodes[3])
 #define M (&world.manager)
 #define R (&world.root)
 
-#define SECOND "{\"atr\":\"second\"}"
+#define SECOND	"{\"atr\":\"second\"}"
+#define SLOW_MS	86400000
+#define NAME_OF	"Pump1"		/* what A is called for a while */
 #define PLACES_MAX 2000
+#define FEW	199		/* one place in as many: for who has no time for more */
 
-/* What there is: #1 of A, B and C, perhaps with D; and perhaps a second ATR of B and C */
+/* What there is: #1 of A, B and C, perhaps with D; and perhaps a second ATR of B and C, perhaps with D */
 struct fleet {
 	uint32_t generation;		/* of #1 */
-	bool has_d, has_second;
+	bool has_d, has_second, second_has_d;
+	bool slow, renamed, other_port;
 };
 
 struct change {
 	const char *cmd, *args;
 	struct fleet (*apply)(struct fleet f);
 	struct fleet (*before)(struct fleet f);		/* what it needs; NULL: anything */
+	unsigned int flags;
 };
+#define ELSEWHERE	1		/* there has to be a second ATR, and D in the first */
+#define THOROUGH	2		/* much like another: left out where few places are tried */
 
 static struct {
 	struct fleet fleet;		/* at the last agreement */
@@ -55,7 +64,7 @@ static unsigned int every(void)
 	const char *text = getenv("CRASH_EVERY");
 	int n = text ? atoi(text) : 0;
 
-	return n > 0 ? (unsigned int)n : 199;
+	return n > 0 ? (unsigned int)n : FEW;
 }
 
 static void begin(void)
@@ -87,6 +96,26 @@ static bool is_member(struct json_object *answer, const char *name)
 	return found;
 }
 
+/* Do members' kernels go by what the manager says about #1? */
+static bool is_defined(struct fleet *ret)
+{
+	struct json_object *answer = ask(M, "atr-show", "{\"atr\":\"1\"}");
+
+	ret->slow = number_at(answer, "epoch_interval") == SLOW_MS;
+	ret->other_port = number_at(answer, "port") != AKM_DEFAULT_PORT;
+	ret->renamed = is_member(answer, NAME_OF);
+	json_object_put(answer);
+	for (size_t i = 0; i < (ret->has_d ? 4 : 3); i++) {
+		const struct nl_dev *d = fake_kernel_dev(world.nodes[i].kernel, "akm1");
+		const struct msg_member *m = fake_kernel_member(world.nodes[i].kernel, "akm1", 0);
+
+		if (!d || !m || (d->epoch_interval_ms == SLOW_MS) != ret->slow ||
+		    (d->port != AKM_DEFAULT_PORT) != ret->other_port || !strcmp(m->name, NAME_OF) != ret->renamed)
+			return false;
+	}
+	return true;
+}
+
 /* The manager is done with #1, its members hear each other on what it says, and D has nothing it should not have. */
 static bool is_first_agreed(struct fleet *ret)
 {
@@ -99,7 +128,7 @@ static bool is_first_agreed(struct fleet *ret)
 	if (!stable || generation <= 0 || !all_only_on(ret->has_d ? 4 : 3, (uint32_t)generation))
 		return false;
 	ret->generation = (uint32_t)generation;
-	return ret->has_d || !fake_kernel_active(D->kernel, "akm1");
+	return (ret->has_d || !fake_kernel_active(D->kernel, "akm1")) && is_defined(ret);
 }
 
 static bool is_second_agreed(struct fleet *ret)
@@ -110,6 +139,7 @@ static bool is_second_agreed(struct fleet *ret)
 	char ifname[24];
 	const char *why;
 
+	ret->second_has_d = is_member(answer, D->name);
 	json_object_put(answer);
 	ret->has_second = id > 0;
 	if (ret->has_second)
@@ -117,6 +147,10 @@ static bool is_second_agreed(struct fleet *ret)
 	snprintf(ifname, sizeof(ifname), "akm%lld", (long long)seen.second);
 	if (!ret->has_second)
 		return !fake_kernel_active(B->kernel, ifname) && !fake_kernel_active(C->kernel, ifname);
+	if (ret->second_has_d ? !fake_kernel_hears(B->kernel, D->kernel, ifname, &why) ||
+				!fake_kernel_hears(D->kernel, C->kernel, ifname, &why) :
+				fake_kernel_active(D->kernel, ifname) > 0)
+		return false;
 	return stable && fake_kernel_hears(B->kernel, C->kernel, ifname, &why) &&
 	       fake_kernel_hears(C->kernel, B->kernel, ifname, &why);
 }
@@ -128,7 +162,8 @@ static bool is_agreed(struct fleet *ret)
 
 static bool root_is_told(void)
 {
-	static const char *const kinds[] = { "rekey", "atr-create", "atr-add", "atr-remove", "atr-delete" };
+	static const char *const kinds[] = { "rekey", "atr-create", "atr-add", "atr-remove", "atr-delete",
+					     "atr-set", "rename", "node-move" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (events_of(R, kinds[i]) != events_of(M, kinds[i]))
@@ -151,7 +186,9 @@ static void agree(void)
 
 static bool is_same(struct fleet a, struct fleet b)
 {
-	return a.generation == b.generation && a.has_d == b.has_d && a.has_second == b.has_second;
+	return a.generation == b.generation && a.has_d == b.has_d && a.has_second == b.has_second &&
+	       a.second_has_d == b.second_has_d && a.slow == b.slow && a.renamed == b.renamed &&
+	       a.other_port == b.other_port;
 }
 
 /* ---- the changes ---- */
@@ -184,17 +221,84 @@ static struct fleet with_second(struct fleet f)
 
 static struct fleet without_second(struct fleet f)
 {
-	f.has_second = false;
+	f.has_second = f.second_has_d = false;
 	return f;
 }
 
+static struct fleet slow(struct fleet f)
+{
+	f.slow = true;
+	return f;
+}
+
+static struct fleet not_slow(struct fleet f)
+{
+	f.slow = false;
+	return f;
+}
+
+static struct fleet renamed(struct fleet f)
+{
+	f.renamed = true;
+	return f;
+}
+
+static struct fleet not_renamed(struct fleet f)
+{
+	f.renamed = false;
+	return f;
+}
+
+static struct fleet other_port(struct fleet f)
+{
+	f.generation += !f.other_port;
+	f.other_port = true;
+	return f;
+}
+
+static struct fleet usual_port(struct fleet f)
+{
+	f.generation += f.other_port;
+	f.other_port = false;
+	return f;
+}
+
+static struct fleet moved(struct fleet f)
+{
+	f.generation += f.has_d;
+	f.has_d = false;
+	f.second_has_d = true;
+	return f;
+}
+
+static struct fleet moved_back(struct fleet f)
+{
+	f.generation += !f.has_d;
+	f.has_d = true;
+	f.second_has_d = false;
+	return f;
+}
+
+#define ADD_D "{\"atr\":\"1\",\"node\":\"EdgeNodeD\"}"
+#define CREATE_SECOND "{\"members\":[\"EdgeNodeB\",\"EdgeNodeC\"],\"label\":\"second\"}"
+#define MOVE(from, to) "{\"node\":\"EdgeNodeD\",\"from\":\"" from "\",\"to\":\"" to "\"}"
+#define RENAME(from, to) "{\"node\":\"" from "\",\"name\":\"" to "\"}"
+
 /* In this order each finds, the first time, what it needs. */
 static const struct change changes[] = {
-	{ "atr-rekey", "{\"atr\":\"1\"}", next, NULL },
-	{ "atr-add", "{\"atr\":\"1\",\"node\":\"EdgeNodeD\"}", with_d, without_d },
-	{ "atr-remove", "{\"atr\":\"1\",\"node\":\"EdgeNodeD\"}", without_d, with_d },
-	{ "atr-create", "{\"members\":[\"EdgeNodeB\",\"EdgeNodeC\"],\"label\":\"second\"}", with_second, without_second },
-	{ "atr-delete", SECOND, without_second, with_second },
+	{ "atr-rekey", "{\"atr\":\"1\"}", next, NULL, 0 },
+	{ "atr-add", ADD_D, with_d, without_d, 0 },
+	{ "atr-remove", "{\"atr\":\"1\",\"node\":\"EdgeNodeD\"}", without_d, with_d, 0 },
+	{ "atr-create", CREATE_SECOND, with_second, without_second, 0 },
+	{ "atr-delete", SECOND, without_second, with_second, 0 },
+	{ "atr-set", "{\"atr\":\"1\",\"epoch_interval\":86400000}", slow, not_slow, THOROUGH },
+	{ "atr-set", "{\"atr\":\"1\",\"epoch_interval\":3600000}", not_slow, slow, THOROUGH },
+	{ "node-rename", RENAME("EdgeNodeA", NAME_OF), renamed, not_renamed, 0 },
+	{ "node-rename", RENAME(NAME_OF, "EdgeNodeA"), not_renamed, renamed, THOROUGH },
+	{ "atr-set", "{\"atr\":\"1\",\"port\":7000,\"interrupt\":true}", other_port, usual_port, 0 },
+	{ "atr-set", "{\"atr\":\"1\",\"port\":7645,\"interrupt\":true}", usual_port, other_port, THOROUGH },
+	{ "node-move", MOVE("1", "second"), moved, moved_back, ELSEWHERE },
+	{ "node-move", MOVE("second", "1"), moved_back, moved, ELSEWHERE | THOROUGH },
 };
 
 /* Undisturbed, until it is as @c needs it */
@@ -234,7 +338,7 @@ static bool crash_once(const struct change *c, struct actor *victim, unsigned in
 	agree();
 	seen.runs++;
 	if (!is_same(seen.fleet, after) && (acknowledged || !is_same(seen.fleet, before)))
-		fail_msg("%s, %s dies at step %u: generation %u%s%s", c->cmd, victim->name, place, seen.fleet.generation,
+		fail_msg("%s %s, %s dies at step %u: generation %u%s%s", c->cmd, c->args, victim->name, place, seen.fleet.generation,
 			 seen.fleet.has_d ? ", D is in it" : "", seen.fleet.has_second ? ", the second is there" : "");
 	return came;
 }
@@ -253,15 +357,35 @@ static void crash_everywhere(const struct change *c, struct actor *victim, enum 
 	} while (came);
 }
 
+static void crash_change(const struct change *c, struct actor *victim, enum disk_loss loss)
+{
+	if (c->flags & ELSEWHERE && !seen.fleet.second_has_d && !seen.fleet.has_second) {
+		ask_ok(M, "atr-create", "%s", CREATE_SECOND);
+		ask_ok(M, "atr-add", "%s", ADD_D);
+		agree();
+	}
+	crash_everywhere(c, victim, loss);
+}
+
 /* A new world for each change: what it remembers grows with every run, and with it the time that asking takes. */
 static void everything(struct actor *victim, enum disk_loss loss)
 {
+	bool thorough = every() < FEW;
+
 	memset(&seen, 0, sizeof(seen));
-	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+	if (!thorough)
 		begin();
-		crash_everywhere(&changes[i], victim, loss);
-		end();
+	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+		if (changes[i].flags & THOROUGH && !thorough)
+			continue;
+		if (thorough)
+			begin();
+		crash_change(&changes[i], victim, loss);
+		if (thorough)
+			end();
 	}
+	if (!thorough)
+		end();
 	print_message("%u runs, agreed again after %llu ms at most\n", seen.runs, (unsigned long long)seen.ms_max);
 }
 
