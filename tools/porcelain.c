@@ -218,7 +218,10 @@ static int show_result(struct akm_ctx *ctx, const struct akm_command *cmd, struc
 		fputs("done\n", ctx->out);
 		return 0;
 	}
-	return akm_view_object(ctx, result, e);
+	if (!akm_view_is_plan(result))
+		return akm_view_object(ctx, result, e);
+	akm_view_plan(ctx, result);
+	return 0;
 }
 
 static void closep(int *fd)

@@ -123,11 +123,30 @@ static const struct akm_arg replace[] = {
 	{}
 };
 
+/* The last of every command that changes ATRs or nodes: say what would be done, and do nothing. */
+#define DRY_RUN		{ .word = "--dry-run", .kind = AKM_ARG_FLAG, .json = "dry_run" }
+
 static const struct akm_arg node_show[] = { { POS("node", "NODE", AKM_ARG_NAME), .json = "node" }, {} };
 
 static const struct akm_arg node_evict[] = {
 	{ POS("node", "NODE", AKM_ARG_NAME), .json = "node" },
 	{ .word = "reason", .meta = "TEXT", .kind = AKM_ARG_TEXT, .max = 200, .json = "reason" },
+	DRY_RUN,
+	{}
+};
+
+static const struct akm_arg node_move[] = {
+	{ POS("node", "NODE", AKM_ARG_NAME), .json = "node" },
+	{ .word = "from", .meta = "ATR", .kind = AKM_ARG_ATR, REQ, .json = "from" },
+	{ .word = "to", .meta = "ATR", .kind = AKM_ARG_ATR, REQ, .json = "to" },
+	DRY_RUN,
+	{}
+};
+
+static const struct akm_arg node_rename[] = {
+	{ POS("node", "NODE", AKM_ARG_NAME), .json = "node" },
+	{ POS("name", "NAME", AKM_ARG_NAME), .json = "name" },
+	DRY_RUN,
 	{}
 };
 
@@ -137,30 +156,47 @@ static const struct akm_arg accept_pcrs[] = {
 	{}
 };
 
+#define ATR_SUITE \
+	{ .word = "suite", .meta = "SUITE", .kind = AKM_ARG_SUITE, .json = "suite" }, \
+	{ NUM16("port", "PORT", 1, UINT16_MAX), .json = "port" }
+#define ATR_SETTINGS \
+	{ DURATION("epoch-interval"), .json = "epoch_interval" }, \
+	{ DURATION("epoch-grace"), .json = "epoch_grace" }, \
+	{ .word = "freshness", .meta = "strict|epoch", .kind = AKM_ARG_FRESHNESS, .json = "freshness" }, \
+	{ .word = "fallback", .meta = "armed|off", .kind = AKM_ARG_NAME, .json = "fallback" }, \
+	{ .word = "group", .meta = "ADDRESS", .kind = AKM_ARG_TEXT, .max = 63, .json = "group" }, \
+	{ .word = "ttl", .meta = "N", .kind = AKM_ARG_U8, .min = 1, .max = UINT8_MAX, .json = "ttl" }
+
 static const struct akm_arg atr_create[] = {
 	{ POS("atr", "LABEL|#N", AKM_ARG_ATR_NEW), .json = "atr" },
 	{ .word = "members", .meta = "NODE,NODE", .kind = AKM_ARG_NAMES, REQ, .repeat = 64, .json = "members" },
 	{ .word = "label", .meta = "LABEL", .kind = AKM_ARG_NAME, .json = "label" },
 	{ .word = "id", .meta = "#N", .kind = AKM_ARG_ATR_ID, .json = "id" },
-	{ .word = "suite", .meta = "SUITE", .kind = AKM_ARG_SUITE, .json = "suite" },
-	{ NUM16("port", "PORT", 1, UINT16_MAX), .json = "port" },
+	ATR_SUITE,
 	{ .word = "subnet", .meta = "ADDRESS/LENGTH", .kind = AKM_ARG_PREFIX4, .json = "subnet4" },
 	{ .word = "subnet6", .meta = "ADDRESS/LENGTH", .kind = AKM_ARG_PREFIX6, .json = "subnet6" },
-	{ DURATION("epoch-interval"), .json = "epoch_interval" },
-	{ DURATION("epoch-grace"), .json = "epoch_grace" },
-	{ .word = "freshness", .meta = "strict|epoch", .kind = AKM_ARG_FRESHNESS, .json = "freshness" },
-	{ .word = "fallback", .meta = "armed|off", .kind = AKM_ARG_NAME, .json = "fallback" },
-	{ .word = "group", .meta = "ADDRESS", .kind = AKM_ARG_TEXT, .max = 63, .json = "group" },
-	{ .word = "ttl", .meta = "N", .kind = AKM_ARG_U8, .min = 1, .max = UINT8_MAX, .json = "ttl" },
+	ATR_SETTINGS,
+	DRY_RUN,
 	{}
 };
 
 #define ATR	{ POS("atr", "ATR", AKM_ARG_ATR), .json = "atr" }
 
 static const struct akm_arg atr_name[] = { ATR, {} };
-static const struct akm_arg atr_node[] = { ATR, { POS("node", "NODE", AKM_ARG_NAME), .json = "node" }, {} };
+static const struct akm_arg atr_delete[] = { ATR, DRY_RUN, {} };
+static const struct akm_arg atr_node[] = { ATR, { POS("node", "NODE", AKM_ARG_NAME), .json = "node" }, DRY_RUN, {} };
 static const struct akm_arg atr_rekey[] = {
-	ATR, { .word = "reason", .meta = "WORD", .kind = AKM_ARG_NAME, .json = "reason" }, {}
+	ATR, { .word = "reason", .meta = "WORD", .kind = AKM_ARG_NAME, .json = "reason" }, DRY_RUN, {}
+};
+
+static const struct akm_arg atr_set[] = {
+	ATR,
+	{ .word = "label", .meta = "LABEL", .kind = AKM_ARG_NAME, .json = "label" },
+	ATR_SETTINGS,
+	ATR_SUITE,
+	{ .word = "interrupt", .kind = AKM_ARG_FLAG, .json = "interrupt" },
+	DRY_RUN,
+	{}
 };
 
 static const struct akm_arg events_args[] = {
@@ -229,6 +265,8 @@ const struct akm_command akm_commands[] = {
 	{ "node", "show", "show a node", akm_run_ctl, node_show, 0, "node-show" },
 	{ "node", "accept-pcrs", "what a node runs now is what it should", akm_run_ctl, accept_pcrs, 0, "node-accept-pcrs" },
 	{ "node", "evict", "throw a node out of every ATR", akm_run_ctl, node_evict, 0, "node-evict" },
+	{ "node", "move", "move a node from one ATR to another", akm_run_ctl, node_move, 0, "node-move" },
+	{ "node", "rename", "give a node another name", akm_run_ctl, node_rename, 0, "node-rename" },
 	{ "manager", "provision", "provision a manager, on the root", akm_run_ctl, provision, 0, "node-provision" },
 	{ "manager", "replace", "replace a lost manager, on the root", akm_run_ctl, replace, 0, "manager-replace" },
 	{ "atr", "create", "create an operational ATR", akm_run_ctl, atr_create, 0, "atr-create" },
@@ -237,7 +275,8 @@ const struct akm_command akm_commands[] = {
 	{ "atr", "add", "add a node", akm_run_ctl, atr_node, 0, "atr-add" },
 	{ "atr", "remove", "remove a node, by a new generation", akm_run_ctl, atr_node, 0, "atr-remove" },
 	{ "atr", "rekey", "replace the secret now", akm_run_ctl, atr_rekey, 0, "atr-rekey" },
-	{ "atr", "delete", "delete an operational ATR", akm_run_ctl, atr_name, 0, "atr-delete" },
+	{ "atr", "set", "change an operational ATR", akm_run_ctl, atr_set, 0, "atr-set" },
+	{ "atr", "delete", "delete an operational ATR", akm_run_ctl, atr_delete, 0, "atr-delete" },
 	{ "events", NULL, "what happened", akm_run_ctl, events_args, 0, "events" },
 	{ "provision", "allow", "let this node be provisioned again", akm_run_ctl, provision_allow, 0, "provision-allow" },
 	{ "policy", "check", "check a policy file, without a daemon", akm_run_policy_check, policy_check, 0, NULL },

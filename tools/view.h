@@ -12,6 +12,9 @@
 
 /* Writes @o; a table among its members gets the columns known for its name. */
 int akm_view_object(struct akm_ctx *ctx, struct json_object *o, struct akm_error *e);
+/* The answer to a command with --dry-run */
+bool akm_view_is_plan(struct json_object *o);
+void akm_view_plan(struct akm_ctx *ctx, struct json_object *o);
 /* One line of "akmctl events". */
 void akm_view_event(struct akm_ctx *ctx, struct json_object *event);
 

@@ -170,6 +170,16 @@ REQUEST(test_request_create_id,
 REQUEST(test_request_add,
 	expect_request("atr add #1 EdgeNodeD",
 		       "{\"id\":1,\"cmd\":\"atr-add\",\"args\":{\"atr\":\"#1\",\"node\":\"EdgeNodeD\"}}");)
+REQUEST(test_request_set,
+	expect_request("atr set plant epoch-interval 10m suite aes-128-gcm interrupt --dry-run",
+		       "{\"id\":1,\"cmd\":\"atr-set\",\"args\":{\"atr\":\"plant\",\"epoch_interval\":600000,"
+		       "\"suite\":\"aes-128-gcm\",\"interrupt\":true,\"dry_run\":true}}");)
+REQUEST(test_request_rename,
+	expect_request("node rename EdgeNodeA Pump3",
+		       "{\"id\":1,\"cmd\":\"node-rename\",\"args\":{\"node\":\"EdgeNodeA\",\"name\":\"Pump3\"}}");)
+REQUEST(test_request_move,
+	expect_request("node move EdgeNodeA from plant to #2",
+		       "{\"id\":1,\"cmd\":\"node-move\",\"args\":{\"node\":\"EdgeNodeA\",\"from\":\"plant\",\"to\":\"#2\"}}");)
 REQUEST(test_request_events,
 	expect_request("events -f since 7 limit 3",
 		       "{\"id\":1,\"cmd\":\"events\",\"args\":{\"follow\":true,\"since\":7,\"limit\":3}}");)
@@ -314,6 +324,29 @@ static void test_progress_json(void **state)
 			     "{\"id\":1,\"progress\":\"half\",\"step\":2}\n{\"id\":1,\"ok\":true,\"result\":{\"n\":1}}\n", &e), 0);
 	assert_string_equal(err, "{\"id\":1,\"progress\":\"half\",\"step\":2}\n");
 	assert_string_equal(out, "{\n  \"n\": 1\n}\n");
+}
+
+static void test_plan(void **state)
+{
+	struct akm_error e;
+
+	(void)state;
+	assert_int_equal(run("node evict C --dry-run",
+			     "{\"id\":1,\"ok\":true,\"result\":{\"dry_run\":true,\"node\":\"C is refused\\u001b\",\"steps\":["
+			     "{\"atr\":1,\"label\":\"pl\\u0007nt\",\"change\":\"rekeyed\",\"generation\":8,\"definition\":12,"
+			     "\"leaves\":\"C\",\"now\":[\"A\",\"D\"],\"at_return\":[\"B\"],\"until_return\":\"take it\","
+			     "\"interrupted\":\"nothing\"},"
+			     "{\"atr\":2,\"label\":\"x\",\"change\":\"definition only\",\"now\":[],\"at_return\":[]}]}}\n",
+			     &e), 0);
+	assert_string_equal(out, "This would be done; nothing is done now.\n"
+			    "C is refused\\x1b.\n"
+			    "1. #1 pl\\x07nt: rekeyed, generation 8, definition 12\n"
+			    "   leaves:          C\n"
+			    "   now:             A, D\n"
+			    "   at return:       B\n"
+			    "   until then, can: take it\n"
+			    "   interrupted:     nothing\n"
+			    "2. #2 x: definition only\n");
 }
 
 #define STATUS(health, rest) "{\"id\":1,\"ok\":true,\"result\":{\"role\":\"manager\",\"name\":\"Mg\\u001b[2J\"," \
@@ -550,10 +583,12 @@ int main(void)
 		TEST(test_status_json), TEST(test_status_json_healthy), TEST(test_status_hangs), TEST(test_status_unknown),
 		TEST(test_status_absent), TEST(test_status_refused), TEST(test_request_provision), TEST(test_request_manager), TEST(test_request_replace),
 		TEST(test_request_create), TEST(test_request_create_id), TEST(test_request_add),
+		TEST(test_request_set), TEST(test_request_rename), TEST(test_request_move),
 		TEST(test_request_events), TEST(test_request_allow), TEST(test_contradictions),
 		TEST(test_contradictory_lists), cmocka_unit_test(test_bad_answers), TEST(test_deep_answer),
 		TEST(test_long_answer), TEST(test_longest_answer), TEST(test_refusal), TEST(test_refusal_json),
-		TEST(test_progress), TEST(test_progress_json), TEST(test_items), TEST(test_items_json),
+		TEST(test_progress), TEST(test_progress_json), TEST(test_plan),
+		TEST(test_items), TEST(test_items_json),
 		TEST(test_done), TEST(test_find), TEST(test_connect),
 	};
 

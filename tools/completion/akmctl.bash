@@ -11,9 +11,9 @@ _akmctl_verbs() { # OBJECT
 	generation) echo "install activate retire show" ;;
 	pair) echo "set" ;;
 	epoch) echo "roll" ;;
-	node) echo "provision list show accept-pcrs evict" ;;
+	node) echo "provision list show accept-pcrs evict move rename" ;;
 	manager) echo "provision replace" ;;
-	atr) echo "create list show add remove rekey delete" ;;
+	atr) echo "create list show add remove rekey set delete" ;;
 	provision) echo "allow" ;;
 	policy) echo "check test show reload" ;;
 	esac
@@ -34,11 +34,17 @@ _akmctl_words() { # "OBJECT VERB" or OBJECT
 	"monitor") echo "count" ;;
 	"node provision") echo "via endpoint hardware" ;;
 	"node accept-pcrs") echo "digest" ;;
-	"node evict") echo "reason" ;;
+	"node evict") echo "reason --dry-run" ;;
+	"node move") echo "from to --dry-run" ;;
+	"node rename") echo "--dry-run" ;;
 	"manager provision") echo "via endpoint hardware" ;;
 	"manager replace") echo "with via hardware" ;;
-	"atr create") echo "members label id suite port subnet subnet6 epoch-interval epoch-grace freshness fallback group ttl" ;;
-	"atr rekey") echo "reason" ;;
+	"atr create") echo "members label id suite port subnet subnet6 epoch-interval epoch-grace freshness fallback group ttl --dry-run" ;;
+	"atr add") echo "--dry-run" ;;
+	"atr remove") echo "--dry-run" ;;
+	"atr rekey") echo "reason --dry-run" ;;
+	"atr set") echo "label epoch-interval epoch-grace freshness fallback group ttl suite port interrupt --dry-run" ;;
+	"atr delete") echo "--dry-run" ;;
 	"acknowledge") echo "until" ;;
 	"events") echo "-f since limit" ;;
 	"provision allow") echo "via for" ;;
