@@ -464,10 +464,36 @@ static void put_said(struct json_object *args, char *ret, size_t size)
 	}
 }
 
+/* "member" and "prefixes": all of this member's; without any, none */
+static int prefix_args(struct fleet *f, struct json_object *args, struct store_node *n, struct fleet_set *set,
+		       struct akm_error *err)
+{
+	const char *member = ctl_str(args, "member");
+	struct json_object *list = json_object_object_get(args, "prefixes");
+	size_t count = list ? json_object_array_length(list) : 0;
+	int r;
+
+	if (!member)
+		return list ? akm_error_set(err, -EINVAL, "member", "is missing: whose prefixes are they?") : 0;
+	if (count > ADDRESSES_MAX)
+		return akm_error_set(err, -EINVAL, "prefix", "are more than %d", ADDRESSES_MAX);
+	r = find_provisioned(f, member, "member", n, err);
+	for (size_t i = 0; !r && i < count; i++) {
+		const char *text = json_object_get_string(json_object_array_get_idx(list, i));
+
+		if (report_parse_prefix(text, strchr(text, ':') ? 16 : 4, &set->prefixes[set->n_prefixes++]) < 0)
+			r = akm_error_set(err, -EINVAL, "prefix", "'%.60s' is no network like 192.168.5.0/24 or fd00:5::/64, host "
+					  "bits zero", text);
+	}
+	set->member = n;
+	return r;
+}
+
 void fleet_ctl_atr_set(struct fleet *f, struct ctl_request *req, struct json_object *args)
 {
 	struct order o = { f, req, args, false, {}, {} };
 	struct fleet_set set = { .label = ctl_str(args, "label"), .interrupt = ctl_bool(args, "interrupt") };
+	_cleanup_(store_node_free) struct store_node member = {};
 	char label[AKM_NAME_LEN] = "", said[256];
 	struct fleet_atr *a;
 	int r = find_atr(f, args, &a, &o.err);
@@ -475,7 +501,7 @@ void fleet_ctl_atr_set(struct fleet *f, struct ctl_request *req, struct json_obj
 	if (!r) {
 		memcpy(label, a->def.label, sizeof(label));
 		set.settings = fleet_settings_of(&a->def);
-		r = settings_args(args, &set.settings, &o.err) ?: fleet_plan_set(a, &set, &o.change, &o.err);
+		r = settings_args(args, &set.settings, &o.err) ?: prefix_args(f, args, &member, &set, &o.err) ?: fleet_plan_set(a, &set, &o.change, &o.err);
 	}
 	put_said(args, said, sizeof(said));
 	carry_out(&o, r, EVIDENCE_NOTE("atr-set", SEV_INFO, .atr_id = first(&o)->atr_id), "#%u %s was changed: %s",

@@ -132,6 +132,8 @@ static void put_member(const struct fleet_atr *a, const struct store_member *m, 
 	ret->n_prefixes = m->n_addresses;
 	for (size_t i = 0; i < m->n_addresses; i++)
 		host_prefix(&m->addresses[i], &ret->prefixes[i]);
+	for (size_t i = 0; i < m->n_prefixes && ret->n_prefixes < ADDRESSES_MAX; i++)
+		ret->prefixes[ret->n_prefixes++] = m->prefixes[i];
 	ret->endpoint = f->endpoint;
 	if (ret->endpoint.addr_len && !ret->endpoint.port)
 		ret->endpoint.port = a->def.port;

@@ -152,6 +152,7 @@ struct fleet_step {			/* what becomes of one ATR */
 	bool joins, leaves;		/* the node of the change */
 	bool remakes;			/* members make their devices anew */
 	bool regroups;			/* another group of the underlay */
+	bool narrows;			/* a member has a prefix no more */
 	uint32_t number;		/* done: of the generation that was made */
 };
 
@@ -204,6 +205,9 @@ struct fleet_set {
 	const char *label;		/* NULL: as it is */
 	struct fleet_settings settings;
 	bool interrupt;			/* the operator has said that traffic may stop for it */
+	const struct store_node *member;	/* whose prefixes change, NULL: nobody's; @prefixes are all of them then */
+	size_t n_prefixes;
+	struct msg_prefix prefixes[ADDRESSES_MAX];
 };
 int fleet_plan_set(struct fleet_atr *a, const struct fleet_set *set, struct fleet_change *c, struct akm_error *err);
 

@@ -67,6 +67,8 @@ static void put_interruption(const struct fleet_change *c, const struct fleet_st
 			 "last: about a second, if none of their TPMs is slower");
 	else if (s->regroups)
 		snprintf(text, sizeof(text), "packets for all members, between who is in the new group and who is not yet");
+	else if (s->narrows)
+		snprintf(text, sizeof(text), "what comes from, and goes to, a prefix that a member has no more");
 	else if (s->leaves)
 		snprintf(text, sizeof(text), "what %s sends and is sent here, and nothing else", c->node.name);
 	report_put_text(o, "interrupted", text);

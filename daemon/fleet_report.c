@@ -56,6 +56,13 @@ static struct json_object *report_member(struct fleet_atr *a, size_t m)
 	for (size_t i = 0; s && i < s->n_addresses; i++)
 		json_object_array_add(addresses, report_prefix(&s->addresses[i]));
 	json_object_object_add(o, "addresses", addresses);
+	if (s && s->n_prefixes) {
+		struct json_object *prefixes = json_object_new_array();
+
+		for (size_t i = 0; i < s->n_prefixes; i++)
+			json_object_array_add(prefixes, report_prefix(&s->prefixes[i]));
+		json_object_object_add(o, "prefixes", prefixes);
+	}
 	if (!store_node_get(a->fleet->c.store, a->members[m].node, &n))
 		json_object_object_add(o, "endpoint", report_endpoint(&n.endpoint));
 	store_node_free(&n);
@@ -216,6 +223,8 @@ static int add_members(const struct store_atr *def, struct msg_inventory_atr *to
 		m->index = def->members[i].index;
 		m->removed = def->members[i].removed;
 		memcpy(m->node, def->members[i].node, AKM_ID_LEN);
+		m->n_prefixes = def->members[i].n_prefixes;
+		memcpy(m->prefixes, def->members[i].prefixes, sizeof(m->prefixes));
 	}
 	return 0;
 }

@@ -159,6 +159,8 @@ static int take_members(const struct msg_inventory_atr *a, struct store_atr *def
 		m->index = a->members[i].index;
 		m->removed = a->members[i].removed;
 		memcpy(m->node, a->members[i].node, AKM_ID_LEN);
+		m->n_prefixes = a->members[i].n_prefixes;
+		memcpy(m->prefixes, a->members[i].prefixes, sizeof(m->prefixes));
 		r = fleet_give_addresses(def, m, err);
 	}
 	return r;

@@ -166,7 +166,13 @@ struct msg_inventory_node {
 	struct quote_baseline attest;	/* owned; pcrs 0: it does not attest */
 };
 
-struct msg_inventory_member { uint16_t index; uint8_t node[AKM_ID_LEN]; bool removed; };
+struct msg_inventory_member {
+	uint16_t index;
+	uint8_t node[AKM_ID_LEN];
+	bool removed;
+	size_t n_prefixes;
+	struct msg_prefix prefixes[ADDRESSES_MAX];	/* beside its addresses, which its index says */
+};
 
 struct msg_inventory_atr {
 	uint32_t atr_id;

@@ -31,15 +31,21 @@ static void put_prefix(struct wire_writer *w, const struct msg_prefix *p, bool h
 	wr_uint(w, p->prefix_len);
 }
 
-void msg_put_prefixes(struct wire_writer *w, uint64_t key, const struct msg_prefix *p, size_t n, bool host_bits)
+void msg_put_prefix_list(struct wire_writer *w, const struct msg_prefix *p, size_t n, bool host_bits)
 {
 	if (n > ADDRESSES_MAX) {
 		wr_fail(w, -EINVAL);
 		return;
 	}
-	wr_key_array(w, key, n);
+	wr_array(w, n);
 	for (size_t i = 0; i < n; i++)
 		put_prefix(w, &p[i], host_bits);
+}
+
+void msg_put_prefixes(struct wire_writer *w, uint64_t key, const struct msg_prefix *p, size_t n, bool host_bits)
+{
+	wr_uint(w, key);
+	msg_put_prefix_list(w, p, n, host_bits);
 }
 
 /* Likewise: enters the array @name, and takes the address, a byte string of 4 or 16. */
@@ -76,19 +82,25 @@ static int get_prefix(struct wire_reader *c, bool host_bits, struct msg_prefix *
 	return rd_leave(c);
 }
 
-int msg_get_prefixes(struct wire_reader *c, uint64_t key, const char *name, bool host_bits,
-		     struct msg_prefix *ret, size_t *ret_n)
+int msg_get_prefix_list(struct wire_reader *c, const char *name, size_t min, bool host_bits, struct msg_prefix *ret,
+			size_t *ret_n)
 {
 	size_t n;
 	int r;
 
-	r = rd_key_array(c, key, name, 0, ADDRESSES_MAX, &n);
+	r = rd_array(c, name, min, ADDRESSES_MAX, &n);
 	for (size_t i = 0; !r && i < n; i++)
 		r = get_prefix(c, host_bits, &ret[i]);
 	r = r ?: rd_leave(c);
 	if (!r)
 		*ret_n = n;
 	return r;
+}
+
+int msg_get_prefixes(struct wire_reader *c, uint64_t key, const char *name, bool host_bits,
+		     struct msg_prefix *ret, size_t *ret_n)
+{
+	return rd_key(c, key, name) ?: msg_get_prefix_list(c, name, 0, host_bits, ret, ret_n);
 }
 
 bool msg_group_valid(const struct msg_group *g)

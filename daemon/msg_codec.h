@@ -35,6 +35,9 @@ extern const struct msg_codec msg_codec_policy, msg_codec_policy_held;
 extern const struct msg_codec msg_codec_inventory, msg_codec_takeover;
 
 /* msg_addr.c: addresses as arrays of two. Prefix lists are a field of a map each. */
+void msg_put_prefix_list(struct wire_writer *w, const struct msg_prefix *p, size_t n, bool host_bits);
+int msg_get_prefix_list(struct wire_reader *c, const char *name, size_t min, bool host_bits, struct msg_prefix *ret,
+			size_t *ret_n);
 void msg_put_prefixes(struct wire_writer *w, uint64_t key, const struct msg_prefix *p, size_t n, bool host_bits);
 int msg_get_prefixes(struct wire_reader *c, uint64_t key, const char *name, bool host_bits,
 		     struct msg_prefix *ret, size_t *ret_n);

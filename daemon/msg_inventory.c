@@ -72,23 +72,27 @@ static void put_members(struct wire_writer *w, const struct msg_inventory_atr *a
 
 		if (m->index > AKM_INDEX_MAX || (i && m->index <= a->members[i - 1].index))
 			wr_fail(w, -EINVAL);
-		wr_array(w, 3);
+		wr_array(w, m->n_prefixes ? 4 : 3);
 		wr_uint(w, m->index);
 		wr_bytes(w, m->node, AKM_ID_LEN);
 		wr_bool(w, m->removed);
+		if (m->n_prefixes)
+			msg_put_prefix_list(w, m->prefixes, m->n_prefixes, false);
 	}
 }
 
 static int get_member(struct wire_reader *c, const struct msg_inventory_member *before, struct msg_inventory_member *m)
 {
 	uint64_t index;
-	size_t three;
+	size_t fields;
 	int r;
 
-	r = rd_array(c, "", 3, 3, &three) ?:
+	r = rd_array(c, "", 3, 4, &fields) ?:
 	    rd_uint(c, "index", 0, AKM_INDEX_MAX, &index) ?:
 	    rd_bytes(c, "node", m->node, AKM_ID_LEN) ?:
 	    rd_bool(c, "removed", &m->removed);
+	if (!r && fields > 3)
+		r = msg_get_prefix_list(c, "prefixes", 1, false, m->prefixes, &m->n_prefixes);
 	if (r < 0)
 		return r;
 	m->index = (uint16_t)index;

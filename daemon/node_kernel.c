@@ -99,13 +99,37 @@ int node_kernel_remove_leavers(struct nl *nl, const struct node_atr *a, struct a
 	return r;
 }
 
+/* Return: how many members want a prefix that is still another's, or negative. They lose theirs if @release. */
+static int set_each(struct nl *nl, const char *ifname, const struct node_atr *a, bool release, struct akm_error *err)
+{
+	int r = 0, taken = 0;
+
+	for (size_t i = 0; !r && i < a->def.n_members; i++) {
+		struct msg_member bare = a->def.members[i];
+
+		r = nl_member_set(nl, ifname, &a->def.members[i], a->def.port, err);
+		if (r != -EEXIST)
+			continue;
+		taken++;
+		bare.n_prefixes = 0;
+		r = release ? nl_member_set(nl, ifname, &bare, a->def.port, err) : 0;
+	}
+	return r ?: taken;
+}
+
+/*
+ * A prefix that goes from one member to another is free once that one was set: who comes too early comes again. Only
+ * where two have exchanged theirs are they without for a moment.
+ */
 static int set_members(struct nl *nl, const char *ifname, const struct node_atr *a, struct akm_error *err)
 {
-	int r = node_kernel_remove_leavers(nl, a, err);
+	int r = node_kernel_remove_leavers(nl, a, err) ?: set_each(nl, ifname, a, false, err);
 
-	for (size_t i = 0; !r && i < a->def.n_members; i++)
-		r = nl_member_set(nl, ifname, &a->def.members[i], a->def.port, err);
-	return r;
+	if (r > 0)
+		r = set_each(nl, ifname, a, true, err);
+	if (r > 0)
+		r = set_each(nl, ifname, a, false, err);
+	return r > 0 ? -EEXIST : r;
 }
 
 int node_kernel_define(struct nl *nl, const struct node_atr *a, struct akm_error *err)

@@ -69,6 +69,8 @@ struct store_member {
 	uint8_t node[AKM_ID_LEN];
 	size_t n_addresses;
 	struct msg_prefix addresses[ADDRESSES_MAX];	/* overlay addresses with the subnet's length */
+	size_t n_prefixes;
+	struct msg_prefix prefixes[ADDRESSES_MAX];	/* what else it may use: networks behind it */
 	bool removed;			/* kept so that the index is not reused */
 };
 

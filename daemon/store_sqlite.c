@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #define APPLICATION_ID	0x414b4d31	/* "AKM1" */
-#define SCHEMA_VERSION	5
+#define SCHEMA_VERSION	6
 #define PAGE_MIN	512		/* the SQLite file format's smallest page */
 
 /* What came later, by version: written as it changes a database of before, so that both end up the same to the letter. */
@@ -29,6 +29,8 @@
 	" restarts INTEGER NOT NULL CHECK (restarts BETWEEN 0 AND 4294967295)," \
 	" clock_ms INTEGER NOT NULL CHECK (clock_ms >= 0)" \
 	") STRICT, WITHOUT ROWID;"
+#define SCHEMA_6 \
+	"ALTER TABLE member ADD COLUMN prefixes BLOB NOT NULL DEFAULT x'';"
 
 /* All of it in STRICT tables with CHECKs: what does not fit is refused by the database as well. */
 static const char schema[] =
@@ -117,7 +119,7 @@ static const char schema[] =
 	" text TEXT NOT NULL,"
 	" UNIQUE (source, source_seq, time_ms)"
 	") STRICT;"
-	SCHEMA_2 SCHEMA_3 SCHEMA_4 SCHEMA_5;
+	SCHEMA_2 SCHEMA_3 SCHEMA_4 SCHEMA_5 SCHEMA_6;
 
 static int run(struct store *s, const char *sql)
 {
@@ -275,15 +277,16 @@ static int make_wal(struct store *s)
 
 /* What turns a database of this version into one of today's */
 static const char *const changes_since[SCHEMA_VERSION] = {
-	[1] = SCHEMA_2 SCHEMA_3 SCHEMA_4 SCHEMA_5,
-	[2] = SCHEMA_3 SCHEMA_4 SCHEMA_5,
-	[3] = SCHEMA_4 SCHEMA_5,
-	[4] = SCHEMA_5,
+	[1] = SCHEMA_2 SCHEMA_3 SCHEMA_4 SCHEMA_5 SCHEMA_6,
+	[2] = SCHEMA_3 SCHEMA_4 SCHEMA_5 SCHEMA_6,
+	[3] = SCHEMA_4 SCHEMA_5 SCHEMA_6,
+	[4] = SCHEMA_5 SCHEMA_6,
+	[5] = SCHEMA_6,
 };
 
 static int change_schema(struct store *s, const char *sql)
 {
-	static const char ids[] = "PRAGMA application_id = 0x414b4d31; PRAGMA user_version = 5";
+	static const char ids[] = "PRAGMA application_id = 0x414b4d31; PRAGMA user_version = 6";
 	int r = store_begin(s);
 
 	if (r < 0)

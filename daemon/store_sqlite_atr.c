@@ -47,13 +47,13 @@ static int atr_write(struct store *s, const struct store_atr *a)
 	return query_run(&q);
 }
 
-static int pack_addresses(const struct store_member *m, uint8_t *ret)
+static int pack(const struct msg_prefix *p, size_t n, uint8_t ret[ADDRESSES_MAX * ADDRESS_LEN])
 {
-	const struct msg_prefix *p;
 	size_t i;
 
-	for (i = 0; i < m->n_addresses; i++) {
-		p = &m->addresses[i];
+	if (n > ADDRESSES_MAX)
+		return -EINVAL;
+	for (i = 0; i < n; i++, p++) {
 		if ((p->addr_len != 4 && p->addr_len != 16) || p->prefix_len > 8 * p->addr_len)
 			return -EINVAL;
 		ret[i * ADDRESS_LEN] = p->addr_len;
@@ -67,23 +67,21 @@ static int pack_addresses(const struct store_member *m, uint8_t *ret)
 static int member_write(struct store *s, uint32_t atr_id, const struct store_member *m)
 {
 	_cleanup_query_ struct query q = query_start(s,
-		"INSERT INTO member (atr_id, idx, node, removed, addresses) VALUES (?, ?, ?, ?, ?)"
+		"INSERT INTO member (atr_id, idx, node, removed, addresses, prefixes) VALUES (?, ?, ?, ?, ?, ?)"
 		" ON CONFLICT (atr_id, idx) DO UPDATE SET node = excluded.node, removed = excluded.removed,"
-		" addresses = excluded.addresses WHERE node != excluded.node OR removed != excluded.removed"
-		" OR addresses != excluded.addresses");
-	uint8_t packed[ADDRESSES_MAX * ADDRESS_LEN];
-	int r;
+		" addresses = excluded.addresses, prefixes = excluded.prefixes WHERE node != excluded.node"
+		" OR removed != excluded.removed OR addresses != excluded.addresses OR prefixes != excluded.prefixes");
+	uint8_t addresses[ADDRESSES_MAX * ADDRESS_LEN], prefixes[ADDRESSES_MAX * ADDRESS_LEN];
+	int r = pack(m->addresses, m->n_addresses, addresses) ?: pack(m->prefixes, m->n_prefixes, prefixes);
 
-	if (m->n_addresses > ADDRESSES_MAX)
-		return -EINVAL;
-	r = pack_addresses(m, packed);
 	if (r < 0)
 		return r;
 	query_bind_u64(&q, atr_id);
 	query_bind_u64(&q, m->index);
 	query_bind_bytes(&q, m->node, sizeof(m->node));
 	query_bind_u64(&q, m->removed);
-	query_bind_bytes(&q, packed, m->n_addresses * ADDRESS_LEN);
+	query_bind_bytes(&q, addresses, m->n_addresses * ADDRESS_LEN);
+	query_bind_bytes(&q, prefixes, m->n_prefixes * ADDRESS_LEN);
 	return query_run(&q);
 }
 
@@ -172,37 +170,35 @@ static int atr_read(struct query *q, struct store_atr *ret)
 	return query_check(q);
 }
 
-static int unpack_addresses(const uint8_t *packed, size_t len, struct store_member *m)
+/* The next column */
+static int unpack(struct query *q, struct msg_prefix *p, size_t *ret_n)
 {
-	struct msg_prefix *p;
-	size_t i;
+	uint8_t packed[ADDRESSES_MAX * ADDRESS_LEN], *at = packed;
+	size_t len = query_upto(q, packed, sizeof(packed)), i;
+	int r = query_check(q);
 
-	if (len % ADDRESS_LEN)
-		return -EBADMSG;
-	m->n_addresses = len / ADDRESS_LEN;
-	for (i = 0; i < m->n_addresses; i++, packed += ADDRESS_LEN) {
-		p = &m->addresses[i];
-		p->addr_len = packed[0];
-		p->prefix_len = packed[1];
+	if (r < 0 || len % ADDRESS_LEN)
+		return r ?: -EBADMSG;
+	*ret_n = len / ADDRESS_LEN;
+	for (i = 0; i < *ret_n; i++, at += ADDRESS_LEN, p++) {
+		p->addr_len = at[0];
+		p->prefix_len = at[1];
 		if ((p->addr_len != 4 && p->addr_len != 16) || p->prefix_len > 8 * p->addr_len)
 			return -EBADMSG;
-		memcpy(p->addr, packed + 2, p->addr_len);
+		memcpy(p->addr, at + 2, p->addr_len);
 	}
 	return 0;
 }
 
 static int member_read(struct query *q, struct store_member *ret)
 {
-	uint8_t packed[ADDRESSES_MAX * ADDRESS_LEN];
 	struct store_member m = {};
-	size_t len;
 	int r;
 
 	m.index = (uint16_t)query_u64(q, UINT16_MAX);
 	query_bytes(q, m.node, sizeof(m.node));
 	m.removed = query_u64(q, 1);
-	len = query_upto(q, packed, sizeof(packed));
-	r = query_check(q) ?: unpack_addresses(packed, len, &m);
+	r = unpack(q, m.addresses, &m.n_addresses) ?: unpack(q, m.prefixes, &m.n_prefixes);
 	if (!r)
 		*ret = m;
 	return r;
@@ -211,7 +207,7 @@ static int member_read(struct query *q, struct store_member *ret)
 static int members_read(struct store *s, struct store_atr *a)
 {
 	_cleanup_query_ struct query q = query_start(s,
-		"SELECT idx, node, removed, addresses FROM member WHERE atr_id = ? ORDER BY idx");
+		"SELECT idx, node, removed, addresses, prefixes FROM member WHERE atr_id = ? ORDER BY idx");
 	size_t n;
 	int r;
 

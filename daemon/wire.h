@@ -15,7 +15,7 @@
 #include "secret.h"
 #include "util.h"
 
-#define WIRE_DEPTH	8
+#define WIRE_DEPTH	10
 #define _must_check_	__attribute__((warn_unused_result))
 
 /*

@@ -28,7 +28,7 @@
  *             atr-list {} → {atrs: […]}   atr-show {atr} → atr   atr-add {atr, node} → atr   atr-remove {atr, node} → atr
  *             atr-rekey {atr, reason?} → atr   atr-delete {atr} → {}
  *             atr-set {atr, label?, epoch_interval?, epoch_grace?, freshness?, fallback?, group?, ttl?, suite?, port?,
- *             interrupt?} → atr   node-rename {node, name} → {plans}
+ *             interrupt?, member?, prefixes?: [prefix…]} → atr   node-rename {node, name} → {plans}
  *             node-move {node, from, to} → {plans}
  *             (each of these changes, and node-evict: dry_run? → {dry_run, node?, steps: [{atr, label, change,
  *             generation?, definition?, reason?, joins?, leaves?, now: [name…], at_return: [name…], until_return?,

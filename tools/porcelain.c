@@ -60,6 +60,23 @@ static int add_names(struct json_object *args, const struct akm_value *v, struct
 	return r;
 }
 
+/* One more of those that were said before */
+static int add_prefix(struct json_object *args, const struct akm_value *v, const char *prefix, struct akm_error *e)
+{
+	struct json_object *array, *item = json_object_new_string(prefix);
+	int r = 0;
+
+	if (!json_object_object_get_ex(args, v->arg->json, &array)) {
+		array = json_object_new_array();
+		r = add(args, v, v->arg->json, array, e);
+	}
+	if (r < 0 || !item || json_object_array_add(array, item)) {
+		json_object_put(item);
+		return r ?: akm_error_set(e, ENOMEM, NULL, "out of memory");
+	}
+	return 0;
+}
+
 static bool is_number(const char *text)
 {
 	return *text == '#' || !text[strspn(text, "0123456789")];
@@ -110,7 +127,7 @@ static int add_value(struct json_object *args, const struct akm_value *v, struct
 	case AKM_ARG_PREFIX4:
 	case AKM_ARG_PREFIX6:
 		akm_format_prefix(v->prefix.addr, v->prefix.addr_len, v->prefix.len, prefix);
-		return add(args, v, name, json_object_new_string(prefix), e);
+		return v->arg->repeat ? add_prefix(args, v, prefix, e) : add(args, v, name, json_object_new_string(prefix), e);
 	case AKM_ARG_ENDPOINT:
 		akm_format_endpoint(&v->endpoint.sa, v->endpoint.len, endpoint);
 		return add(args, v, name, json_object_new_string(endpoint), e);

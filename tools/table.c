@@ -195,6 +195,8 @@ static const struct akm_arg atr_set[] = {
 	ATR_SETTINGS,
 	ATR_SUITE,
 	{ .word = "interrupt", .kind = AKM_ARG_FLAG, .json = "interrupt" },
+	{ .word = "member", .meta = "NODE", .kind = AKM_ARG_NAME, .json = "member" },
+	{ .word = "prefix", .meta = "ADDRESS/LENGTH", .kind = AKM_ARG_PREFIX, .repeat = 15, .json = "prefixes" },
 	DRY_RUN,
 	{}
 };

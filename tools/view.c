@@ -19,7 +19,7 @@ static const struct layout {
 	{ "nodes", { "name", "state", "link", "last_seen", "endpoint", "atrs" } },
 	{ "atrs", { "label", "id", "interface", "state", "generation", "suite", "subnet4", "subnet6", "addresses",
 		    "port", "self", "members" } },
-	{ "members", { "index", "node", "state", "generation", "addresses", "endpoint", "failure" } },
+	{ "members", { "index", "node", "state", "generation", "addresses", "prefixes", "endpoint", "failure" } },
 	{ "rules", { "atr", "rule", "from", "when", "then", "fired", "held", "over_budget" } },
 	{ "holders", { "manager", "policy", "state", "since", "reason" } },
 	{ "alerts", { "time", "severity", "source", "kind", "text" } },

@@ -767,6 +767,20 @@ void nl_members_keepalive(struct nl *n, uint32_t ms)
 	n->k->members_keepalive = ms;
 }
 
+/* A prefix belongs to one member only. */
+static bool is_anothers(const struct fake_device *d, const struct msg_member *m)
+{
+	for (size_t i = 0; i < FAKE_MEMBERS; i++) {
+		const struct msg_member *other = &d->members[i].m;
+
+		for (size_t k = 0; d->members[i].used && other->index != m->index && k < other->n_prefixes; k++)
+			for (size_t l = 0; l < m->n_prefixes; l++)
+				if (!memcmp(&other->prefixes[k], &m->prefixes[l], sizeof(m->prefixes[l])))
+					return true;
+	}
+	return false;
+}
+
 int nl_member_set(struct nl *n, const char *ifname, const struct msg_member *m, uint16_t default_port,
 		  struct akm_error *err)
 {
@@ -776,6 +790,8 @@ int nl_member_set(struct nl *n, const char *ifname, const struct msg_member *m, 
 
 	if (!d || r < 0)
 		return r ?: absent(n, err);
+	if (is_anothers(d, m))
+		return akm_error_set(err, -EEXIST, "prefix", "belongs to another member");
 	for (size_t i = 0; i < FAKE_MEMBERS; i++) {
 		if (d->members[i].used && d->members[i].m.index == m->index)
 			slot = &d->members[i];

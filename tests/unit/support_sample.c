@@ -72,7 +72,8 @@ static void sample_inventory(struct msg_inventory *v)
 {
 	struct msg_inventory_node n[2] = { { .name = "A", .link_n = 2, .label = "M-A", .endpoint = endpoint(0) },
 					   { .name = "B", .evicted = true, .fixed = true } };
-	struct msg_inventory_member m[2] = { { .index = 0 }, { .index = 7, .removed = true } };
+	struct msg_inventory_member m[2] = { { .index = 0 }, { .index = 7, .removed = true, .n_prefixes = 1,
+					       .prefixes = { { { 192, 168, 5 }, 4, 24 } } } };
 	struct msg_inventory_atr a = { .atr_id = 1, .label = "A-B", .generation = 4, .definition = 9, .json = "{\"suite\": 1}" };
 
 	for (size_t i = 0; i < 2; i++) {

@@ -174,6 +174,10 @@ REQUEST(test_request_set,
 	expect_request("atr set plant epoch-interval 10m suite aes-128-gcm interrupt --dry-run",
 		       "{\"id\":1,\"cmd\":\"atr-set\",\"args\":{\"atr\":\"plant\",\"epoch_interval\":600000,"
 		       "\"suite\":\"aes-128-gcm\",\"interrupt\":true,\"dry_run\":true}}");)
+REQUEST(test_request_prefixes,
+	expect_request("atr set plant member A prefix 192.168.5.0/24 prefix fd00:5::/48",
+		       "{\"id\":1,\"cmd\":\"atr-set\",\"args\":{\"atr\":\"plant\",\"member\":\"A\","
+		       "\"prefixes\":[\"192.168.5.0/24\",\"fd00:5::/48\"]}}");)
 REQUEST(test_request_rename,
 	expect_request("node rename EdgeNodeA Pump3",
 		       "{\"id\":1,\"cmd\":\"node-rename\",\"args\":{\"node\":\"EdgeNodeA\",\"name\":\"Pump3\"}}");)
@@ -583,7 +587,7 @@ int main(void)
 		TEST(test_status_json), TEST(test_status_json_healthy), TEST(test_status_hangs), TEST(test_status_unknown),
 		TEST(test_status_absent), TEST(test_status_refused), TEST(test_request_provision), TEST(test_request_manager), TEST(test_request_replace),
 		TEST(test_request_create), TEST(test_request_create_id), TEST(test_request_add),
-		TEST(test_request_set), TEST(test_request_rename), TEST(test_request_move),
+		TEST(test_request_set), TEST(test_request_prefixes), TEST(test_request_rename), TEST(test_request_move),
 		TEST(test_request_events), TEST(test_request_allow), TEST(test_contradictions),
 		TEST(test_contradictory_lists), cmocka_unit_test(test_bad_answers), TEST(test_deep_answer),
 		TEST(test_long_answer), TEST(test_longest_answer), TEST(test_refusal), TEST(test_refusal_json),

@@ -175,6 +175,67 @@ static void test_refused(void **state)
 	free(after);
 }
 
+/* ---- prefixes ---- */
+
+/* Has @index the IPv4 network 192.168.@net.0/24 at @a? */
+static bool uses(struct actor *a, uint16_t index, uint8_t net)
+{
+	const struct msg_member *m = fake_kernel_member(a->kernel, "akm1", index);
+	const uint8_t want[4] = { 192, 168, net, 0 };
+
+	for (size_t i = 0; m && i < m->n_prefixes; i++)
+		if (m->prefixes[i].prefix_len == 24 && !memcmp(m->prefixes[i].addr, want, sizeof(want)))
+			return true;
+	return false;
+}
+
+#define PREFIXES(node, list) "{\"atr\":\"1\",\"member\":\"" node "\",\"prefixes\":[" list "]}"
+
+static void test_prefixes(void **state)
+{
+	struct json_object *answer;
+
+	(void)state;
+	create_abc();
+	settle(1);
+	world_watch("akm1", 3);
+	ask_ok(M, "atr-set", PREFIXES("EdgeNodeA", "\"192.168.5.0/24\",\"fd00:5::/48\""));
+	ask_ok(M, "atr-set", PREFIXES("EdgeNodeB", "\"192.168.6.0/24\",\"0.0.0.0/0\""));
+	assert_true(uses(A, 0, 5) && uses(B, 0, 5) && uses(C, 0, 5) && uses(C, 1, 6));
+	answer = ask(M, "atr-show", "{\"atr\":\"1\"}");
+	assert_string_equal(text_at(answer, "members.0.prefixes.1"), "fd00:5::/48");
+	assert_null(at(answer, "members.2.prefixes"));
+	json_object_put(answer);
+
+	/* A and B exchange theirs while C is away, and only sees the end. */
+	world_watch("akm1", 2);
+	away(C);
+	ask_refused(M, "EEXIST", "prefix", "atr-set", PREFIXES("EdgeNodeA", "\"192.168.6.0/24\""));
+	answer = ask(M, "atr-set", "{\"atr\":\"1\",\"member\":\"EdgeNodeA\",\"dry_run\":true}");
+	assert_non_null(strstr(text_at(answer, "steps.0.interrupted"), "a prefix that a member has no more"));
+	json_object_put(answer);
+	ask_ok(M, "atr-set", "{\"atr\":\"1\",\"member\":\"EdgeNodeA\"}");
+	assert_false(uses(B, 0, 5));
+	ask_ok(M, "atr-set", PREFIXES("EdgeNodeB", "\"192.168.5.0/24\""));
+	ask_ok(M, "atr-set", PREFIXES("EdgeNodeA", "\"192.168.6.0/24\""));
+	assert_true(uses(A, 0, 6) && uses(A, 1, 5) && uses(C, 0, 5) && uses(C, 1, 6));
+	back(C);
+	until(uses(C, 0, 6) && uses(C, 1, 5));
+	assert_false(uses(C, 0, 5) || uses(C, 1, 6));
+	assert_true(member_is("EdgeNodeC", "current") && hears_all(3));
+	assert_int_equal(events_of(M, "node-refused"), 0);
+
+	ask_refused(M, "EINVAL", "settings", "atr-set", PREFIXES("EdgeNodeA", "\"192.168.6.0/24\""));
+	ask_refused(M, "EINVAL", "prefix", "atr-set", PREFIXES("EdgeNodeA", "\"192.168.6.1/24\""));
+	ask_refused(M, "EINVAL", "prefix", "atr-set", PREFIXES("EdgeNodeA", "\"192.168.7.0/24\",\"192.168.7.0/24\""));
+	ask_refused(M, "EINVAL", "prefix", "atr-set", PREFIXES("EdgeNodeA", "\"10.77.1.200/32\""));
+	ask_refused(M, "EINVAL", "prefix", "atr-set", PREFIXES("EdgeNodeA", "\"239.0.0.0/8\""));
+	ask_refused(M, "EINVAL", "prefix", "atr-set", PREFIXES("EdgeNodeA", "\"127.0.0.0/8\""));
+	ask_refused(M, "EINVAL", "prefix", "atr-set", PREFIXES("EdgeNodeA", "\"ff05::/16\""));
+	ask_refused(M, "ENOENT", "member", "atr-set", PREFIXES("nobody", "\"192.168.7.0/24\""));
+	ask_refused(M, "EINVAL", "member", "atr-set", "{\"atr\":\"1\",\"prefixes\":[\"192.168.7.0/24\"]}");
+}
+
 /* ---- the interface anew ---- */
 
 static bool has_suite(struct actor *a, uint32_t suite, uint16_t port)
@@ -405,6 +466,7 @@ int main(int argc, char **argv)
 		WORLD(test_fallback),
 		WORLD(test_group),
 		WORLD(test_refused),
+		WORLD(test_prefixes),
 		WORLD(test_suite_and_port),
 		WORLD(test_rename),
 		WORLD(test_move),

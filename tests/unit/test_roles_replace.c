@@ -91,6 +91,7 @@ static void test_replace(void **state)
 	(void)state;
 	ask_ok(M, "atr-create", "{\"members\":[\"EdgeNodeB\",\"EdgeNodeC\",\"EdgeNodeD\"],\"label\":\"second\","
 				"\"suite\":\"chacha20-poly1305\",\"epoch_interval\":3600000,\"freshness\":\"epoch\",\"group\":\"ff05::7645\",\"ttl\":9}");
+	ask_ok(M, "atr-set", "{\"atr\":\"second\",\"member\":\"EdgeNodeC\",\"prefixes\":[\"192.168.5.0/24\",\"fd00:5::/48\"]}");
 	ask_ok(M, "node-evict", "{\"node\":\"EdgeNodeD\"}");
 	until(root_knows("EdgeNodeD", "MgmtMod", "evicted"));
 	for (size_t i = 0; i < 3; i++)
@@ -122,6 +123,8 @@ static void test_replace(void **state)
 	assert_string_equal(text_at(answer, "group"), "ff05::7645");
 	assert_int_equal(number_at(answer, "ttl"), 9);
 	assert_string_equal(text_at(answer, "members.1.addresses.0"), "10.77.2.2/24");
+	assert_string_equal(text_at(answer, "members.1.prefixes.0"), "192.168.5.0/24");
+	assert_string_equal(text_at(answer, "members.1.prefixes.1"), "fd00:5::/48");
 	json_object_put(answer);
 	until(root_knows("EdgeNodeA", "MgmtMod2", "provisioned"));
 

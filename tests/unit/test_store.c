@@ -257,8 +257,8 @@ static void test_other_program(void **state)
 static void test_versions(void **state)
 {
 	(void)state;
-	tamper("PRAGMA user_version = 6");
-	refuse_open(-EBADMSG, "has schema version 6, this akmd knows 5: use the newer akmd");
+	tamper("PRAGMA user_version = 7");
+	refuse_open(-EBADMSG, "has schema version 7, this akmd knows 6: use the newer akmd");
 	tamper("PRAGMA user_version = 0");
 	refuse_open(-EBADMSG, "damaged: schema version 0");
 	tamper("PRAGMA user_version = -1");
@@ -676,6 +676,9 @@ static void test_atr(void **state)
 	three_nodes();
 	m[1].removed = true;
 	m[2].n_addresses = 0;
+	m[2].n_prefixes = ADDRESSES_MAX;
+	for (uint8_t i = 0; i < ADDRESSES_MAX; i++)
+		m[2].prefixes[i] = (struct msg_prefix){ { 192, 168, i }, 4, 24 };
 	assert_int_equal(store_atr_get(st, 1, &got), -ENOENT);
 	assert_int_equal(store_atr_put(st, &a), 0);
 	reopen();
@@ -702,6 +705,9 @@ static void test_atr(void **state)
 	assert_true(got.members[1].removed);
 	assert_int_equal(got.members[2].index, 65534);
 	assert_int_equal(got.members[2].n_addresses, 0);
+	assert_int_equal(got.members[0].n_prefixes, 0);
+	assert_int_equal(got.members[2].n_prefixes, ADDRESSES_MAX);
+	assert_memory_equal(got.members[2].prefixes, m[2].prefixes, sizeof(m[2].prefixes));
 	store_atr_free(&got);
 }
 
@@ -710,7 +716,7 @@ static void test_upgrade(void **state)
 {
 	static const char *const to_version[] = {
 		NULL, "PRAGMA user_version = 1", "PRAGMA user_version = 2", "PRAGMA user_version = 3", "PRAGMA user_version = 4",
-		"PRAGMA user_version = 5",
+		"PRAGMA user_version = 5", "PRAGMA user_version = 6",
 	};
 	struct store_member m[1] = { member(0, 1) };
 	struct store_atr a = atr(1, m, 1), got;
@@ -721,7 +727,9 @@ static void test_upgrade(void **state)
 	memset(a_node, 1, sizeof(a_node));
 	three_nodes();
 	assert_int_equal(store_atr_put(st, &a), 0);
-	for (int version = 1; version <= 5; version++) {
+	for (int version = 1; version <= 6; version++) {
+		if (version <= 5)
+			tamper("ALTER TABLE member DROP COLUMN prefixes");
 		if (version <= 4)
 			tamper("DROP TABLE attest");
 		if (version <= 3)
@@ -737,6 +745,7 @@ static void test_upgrade(void **state)
 		assert_int_equal(got.freshness, 1);	/* as it was: strict */
 		assert_true(got.fallback);		/* as every new one has it */
 		assert_int_equal(got.group.addr_len, 0);
+		assert_int_equal(got.members[0].n_prefixes, 0);
 		assert_int_equal(store_attest_get(st, a_node, &attest), -ENOENT);	/* nodes of before have none */
 		store_atr_free(&got);
 	}
@@ -772,6 +781,9 @@ static void test_atr_members(void **state)
 	m[2].addresses[0].prefix_len = 33;
 	assert_int_equal(store_atr_put(st, &a), -EINVAL);
 	m[2].n_addresses = ADDRESSES_MAX + 1;
+	assert_int_equal(store_atr_put(st, &a), -EINVAL);
+	m[2].n_addresses = 0;
+	m[2].n_prefixes = ADDRESSES_MAX + 1;
 	assert_int_equal(store_atr_put(st, &a), -EINVAL);
 	assert_int_equal(store_atr_get(st, 1, &got), 0);
 	assert_int_equal(got.n_members, 3);

@@ -43,7 +43,7 @@ _akmctl_words() { # "OBJECT VERB" or OBJECT
 	"atr add") echo "--dry-run" ;;
 	"atr remove") echo "--dry-run" ;;
 	"atr rekey") echo "reason --dry-run" ;;
-	"atr set") echo "label epoch-interval epoch-grace freshness fallback group ttl suite port interrupt --dry-run" ;;
+	"atr set") echo "label epoch-interval epoch-grace freshness fallback group ttl suite port interrupt member prefix --dry-run" ;;
 	"atr delete") echo "--dry-run" ;;
 	"acknowledge") echo "until" ;;
 	"events") echo "-f since limit" ;;
