@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A node's power goes, or its daemon dies, at every call to its TPM and every request to its kernel while an
- * epoch is sealed and a new generation comes: between seal and install, between kernel and seal, inside each.
+ * epoch is sealed and a new generation comes: between seal and install, between kernel and seal, inside each. And
+ * while it is told of other settings, and while it makes its interface anew.
  * It starts again in the old state or the new one, alone if it must, and in the end agrees with the others.
  * P10, P9. (Seen failing when a heartbeat told of a generation whose pairs were not all installed, and when
  * node_kernel_sync() did not install them.)
@@ -34,6 +35,32 @@ static int begin(void **state)
 
 enum device { TPM, KERNEL };
 
+struct change {
+	const char *cmd;
+	void (*put_args)(unsigned int n, char ret[128]);	/* for the @n-th time */
+	bool makes_generation, interrupts;
+};
+
+static void put_rekey(unsigned int n, char ret[128])
+{
+	(void)n;
+	snprintf(ret, 128, "{\"atr\":\"1\"}");
+}
+
+static void put_set(unsigned int n, char ret[128])
+{
+	snprintf(ret, 128, "{\"atr\":\"1\",\"epoch_interval\":%u}", 3600000 + n);
+}
+
+static void put_remake(unsigned int n, char ret[128])
+{
+	snprintf(ret, 128, "{\"atr\":\"1\",\"port\":%u,\"interrupt\":true}", 7000 + n);
+}
+
+static const struct change rekey = { "atr-rekey", put_rekey, true, false };
+static const struct change set = { "atr-set", put_set, false, false };
+static const struct change remake = { "atr-set", put_remake, true, true };
+
 static void cut_after(enum device d, unsigned int n)
 {
 	if (d == TPM)
@@ -60,10 +87,12 @@ static void roll_all(void)
 }
 
 /* Started without the manager it has what it had, or what was under way: nothing else, nothing older. */
-static void check_alone(uint32_t generation, uint64_t epoch)
+static void check_alone(const struct change *c, uint32_t generation, uint64_t epoch)
 {
 	uint32_t active = fake_kernel_active(B->kernel, "akm1");
 
+	if (c->interrupts && !active)
+		return;				/* the new one is not to be used yet, and the old one is gone */
 	assert_true(active == generation || active == generation + 1);
 	if (active == generation)
 		assert_in_range(fake_kernel_epoch(B->kernel, "akm1"), epoch - 1, epoch);
@@ -71,9 +100,24 @@ static void check_alone(uint32_t generation, uint64_t epoch)
 		assert_false(fake_kernel_holds(B->kernel, "akm1", g));
 }
 
-/* Return: was there anything left to cut? */
-static bool cut_once(enum device d, unsigned int n, bool power, uint32_t generation)
+/* Is everybody's kernel as the manager says, after the @n-th? */
+static bool is_done(const struct change *c, unsigned int n, uint32_t generation)
 {
+	bool done = all_only_on(3, generation) && atr_is("stable");
+
+	for (size_t i = 0; done && i < 3; i++) {
+		const struct nl_dev *d = fake_kernel_dev(world.nodes[i].kernel, "akm1");
+
+		done = c == &set ? d->epoch_interval_ms == 3600000 + n : c == &remake ? d->port == 7000 + n : true;
+	}
+	return done;
+}
+
+/* Return: was there anything left to cut? */
+static bool cut_once(const struct change *c, enum device d, unsigned int n, bool power, uint32_t generation)
+{
+	uint32_t then = generation + c->makes_generation;
+	char args[128];
 	uint64_t epoch;
 	struct asked *q;
 	bool came;
@@ -82,9 +126,10 @@ static bool cut_once(enum device d, unsigned int n, bool power, uint32_t generat
 	roll_all();
 	epoch = fake_kernel_epoch(B->kernel, "akm1");
 	cut_after(d, n);
-	q = ask_begin(M, "atr-rekey", "{\"atr\":\"1\"}");
+	c->put_args(n, args);
+	q = ask_begin(M, c->cmd, "%s", args);
 	/* The cut itself takes a turn to be felt; a rekey that got through was not cut. */
-	until(is_cut(d) || (ask_done(q) && all_only_on(3, generation + 1) && atr_is("stable")));
+	until(is_cut(d) || (ask_done(q) && is_done(c, n, then)));
 	came = is_cut(d);
 	for (int i = 0; came && i < 3; i++)
 		world_turn();
@@ -96,36 +141,42 @@ static bool cut_once(enum device d, unsigned int n, bool power, uint32_t generat
 	ask_drop(q);
 	assert_int_equal(actor_start(B), 0);
 	until(B->ready);
-	check_alone(generation, epoch);
+	check_alone(c, generation, epoch);
 	assert_int_equal(actor_start(M), 0);
 	until(M->ready);
-	settle(generation + 1);
+	until(is_done(c, n, then));
 	return came;
 }
 
-static void cut_everywhere(enum device d, bool power)
+/* At every @step-th place, from the @n-th on */
+static void cut_at(const struct change *c, enum device d, bool power, unsigned int n, unsigned int step)
 {
 	uint32_t generation = 1;
-	unsigned int n = 0;
 
-	while (cut_once(d, n, power, generation)) {
-		generation++;
-		assert_true(++n < CUTS_MAX);
+	while (cut_once(c, d, n, power, generation)) {
+		generation += c->makes_generation;
+		n += step;
+		assert_true(n < CUTS_MAX);
 	}
-	print_message("%u cuts\n", n);
-	assert_true(n >= 3);
+	print_message("%u places, every %u\n", n, step);
+	assert_true(n >= (c == &set && d == TPM ? 1 : 3));
+}
+
+static void cut_everywhere(const struct change *c, enum device d, bool power)
+{
+	cut_at(c, d, power, 0, 1);
 }
 
 static void test_power_at_the_tpm(void **state)
 {
 	(void)state;
-	cut_everywhere(TPM, true);
+	cut_everywhere(&rekey, TPM, true);
 }
 
 static void test_power_at_the_kernel(void **state)
 {
 	(void)state;
-	cut_everywhere(KERNEL, true);
+	cut_everywhere(&rekey, KERNEL, true);
 }
 
 /* The kernel lives, and A and C must not lose B for a moment. */
@@ -133,14 +184,46 @@ static void test_killed_at_the_tpm(void **state)
 {
 	(void)state;
 	world_watch("akm1", 3);
-	cut_everywhere(TPM, false);
+	cut_everywhere(&rekey, TPM, false);
 }
 
 static void test_killed_at_the_kernel(void **state)
 {
 	(void)state;
 	world_watch("akm1", 3);
-	cut_everywhere(KERNEL, false);
+	cut_everywhere(&rekey, KERNEL, false);
+}
+
+/* A definition is sealed as well, and nobody is lost for it. */
+static void test_settings_killed_at_the_kernel(void **state)
+{
+	(void)state;
+	world_watch("akm1", 3);
+	cut_everywhere(&set, KERNEL, false);
+}
+
+static void test_settings_without_power_at_the_tpm(void **state)
+{
+	(void)state;
+	cut_everywhere(&set, TPM, true);
+}
+
+static void test_remake_killed_at_the_kernel(void **state)
+{
+	(void)state;
+	cut_at(&remake, KERNEL, false, 0, 4);
+}
+
+static void test_remake_without_power_at_the_kernel(void **state)
+{
+	(void)state;
+	cut_at(&remake, KERNEL, true, 2, 4);
+}
+
+static void test_remake_without_power_at_the_tpm(void **state)
+{
+	(void)state;
+	cut_everywhere(&remake, TPM, true);
 }
 
 #define story(t) cmocka_unit_test_setup_teardown(t, begin, world_teardown)
@@ -152,6 +235,11 @@ int main(int argc, char **argv)
 		story(test_power_at_the_kernel),
 		story(test_killed_at_the_tpm),
 		story(test_killed_at_the_kernel),
+		story(test_settings_killed_at_the_kernel),
+		story(test_settings_without_power_at_the_tpm),
+		story(test_remake_killed_at_the_kernel),
+		story(test_remake_without_power_at_the_kernel),
+		story(test_remake_without_power_at_the_tpm),
 	};
 
 	if (argc > 1)
