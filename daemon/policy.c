@@ -29,7 +29,7 @@ struct subject {			/* what a rule has seen: of all, or of one member */
 	struct subject *next;
 	char name[POLICY_SUBJECT_LEN];	/* empty: all together */
 	struct window window;
-	struct hold alert;
+	struct hold alert, hook;
 	struct ring fired;		/* for escalation */
 	uint64_t unreported;
 	uint64_t told_ms;		/* of which hold, by its end, it was said that it holds an alert back */
@@ -39,6 +39,7 @@ struct rule_state {
 	struct policy_rule rule;
 	struct subject *subjects;
 	struct ring done;		/* for the budget */
+	struct ring hooked;		/* for that of its program */
 	struct policy_counters counters;
 	uint64_t told_ms[POLICY_OVER_ATR_BUDGET + 1];	/* the same, of what holds back more than an alert; of budgets */
 };
@@ -242,6 +243,23 @@ static void decide(struct policy_state *s, struct rule_state *r, struct subject 
 	}
 }
 
+/* Whoever makes a rule alert often must not start a program each time. Return: whether to run it now. */
+static bool take_hook(struct rule_state *r, struct subject *sub, uint64_t now_ms)
+{
+	const struct policy_rule *rule = &r->rule;
+
+	if (!rule->hook[0])
+		return false;
+	if (held(&sub->hook, now_ms) || ring_free_ms(&r->hooked, rule->hook_budget, now_ms) > now_ms) {
+		r->counters.hook_held++;
+		return false;
+	}
+	hold_take(&sub->hook, (uint64_t)rule->hook_hold_s * 1000, now_ms);
+	ring_add(&r->hooked, now_ms);
+	r->counters.hooked++;
+	return true;
+}
+
 /*
  * How much of @e falls into a window of @seconds. Who was silent for long tells all of that time at once: what comes of
  * itself on every network, as duplicates do, must not look like a flood then. What a member proves counts whole.
@@ -278,6 +296,7 @@ static void feed_rule(struct policy_state *s, struct rule_state *r, const struct
 	d.action = allowed(e->kind, d.action);
 	decide(s, r, sub, &d, now.ms);
 	if (d.alert) {
+		d.hook = take_hook(r, sub, now.ms);
 		sub->unreported = 0;
 		memset(sub->window.slot, 0, sizeof(sub->window.slot));
 	}

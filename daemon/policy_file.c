@@ -28,7 +28,7 @@ struct parse {
 	bool over;			/* … that is known yet, if set */
 	struct policy_section *section;	/* NULL: before the first "atr" */
 	struct policy_rule *rule;	/* the one that is being read, or NULL */
-	struct place named, when, then, escalate;	/* of that rule; then and escalate: of their actions */
+	struct place named, when, then, escalate, hook;	/* of that rule; then and escalate: of their actions */
 	bool hold_given, budget_given;
 	struct place hold_at, budget_at;	/* of those two */
 	unsigned int budget_line;	/* of the section */
@@ -265,6 +265,16 @@ static int rule_budget(struct parse *p, const struct word *w)
 	return number(p, w, "budget", 1, POLICY_BUDGET_MAX, &p->rule->budget);
 }
 
+static int hook_hold(struct parse *p, const struct word *w)
+{
+	return number(p, w, "hold-down", 0, POLICY_SECONDS_MAX, &p->rule->hook_hold_s);
+}
+
+static int hook_budget(struct parse *p, const struct word *w)
+{
+	return number(p, w, "budget", 1, POLICY_BUDGET_MAX, &p->rule->hook_budget);
+}
+
 struct option {
 	const char *word, *what;
 	int (*set)(struct parse *p, const struct word *w);
@@ -277,6 +287,10 @@ static const struct option when_options[] = {
 
 static const struct option then_options[] = {
 	{ "hold-down", "a number of seconds", hold_down }, { "budget", "how many in an hour", rule_budget }, {}
+};
+
+static const struct option hook_options[] = {
+	{ "hold-down", "a number of seconds", hook_hold }, { "budget", "how many in an hour", hook_budget }, {}
 };
 
 static void list_options(const struct option *o, char *ret, size_t size)
@@ -474,6 +488,42 @@ static int do_escalate(struct parse *p, struct place at)
 	return r ? r : line_end(p, "escalate");
 }
 
+/* The programs that a file names, each once: somebody has to look after them. */
+static int note_hook(struct parse *p, const struct word *name)
+{
+	struct policy *policy = p->p;
+
+	for (size_t i = 0; i < policy->n_hooks; i++)
+		if (!strcmp(policy->hooks[i], name->text))
+			return 0;
+	if (policy->n_hooks == POLICY_HOOKS_MAX)
+		return refuse(p, here(p, name), "hook", "more than %d programs", POLICY_HOOKS_MAX);
+	snprintf(policy->hooks[policy->n_hooks++], POLICY_NAME_LEN, "%.*s", POLICY_NAME_LEN - 1, name->text);
+	return 0;
+}
+
+static int do_hook(struct parse *p, struct place at)
+{
+	struct word w;
+	int r = need_rule(p, at, "hook", p->hook.line);
+
+	p->hook = at;
+	r = r ? r : value(p, "hook", "the name of a program", &w);
+	if (r < 0)
+		return r;
+	if (!policy_hook_name_ok(w.text))
+		return refuse(p, here(p, &w), "hook", "a program's name is 1 … %d of A-Z a-z 0-9 . _ -, and no dot first",
+			      POLICY_NAME_LEN - 1);
+	r = note_hook(p, &w);
+	if (r < 0)
+		return r;
+	snprintf(p->rule->hook, sizeof(p->rule->hook), "%.*s", POLICY_NAME_LEN - 1, w.text);
+	p->rule->hook_hold_s = POLICY_HOLD_DEFAULT;
+	p->rule->hook_budget = POLICY_BUDGET_DEFAULT;
+	r = next(p, &w);
+	return r ? r : options(p, "hook", hook_options, &w);
+}
+
 static const struct policy_rule *named(const struct policy_rule *rules, size_t n, const char *name)
 {
 	for (size_t i = 0; i < n; i++)
@@ -598,7 +648,7 @@ static int do_rule(struct parse *p, struct place at)
 	p->rule->line = p->line;
 	p->rule->of_atr = s ? s->atr_id : 0;
 	p->named = here(p, &name);
-	p->when = p->then = p->escalate = (struct place){};
+	p->when = p->then = p->escalate = p->hook = (struct place){};
 	p->hold_given = p->budget_given = false;
 	r = next(p, &w);
 	return r || !w.text[0] ? r : rule_word(p, &name, &w);
@@ -750,7 +800,7 @@ static const struct {
 	int (*run)(struct parse *p, struct place at);
 } statements[] = {
 	{ "rule", do_rule }, { "when", do_when }, { "then", do_then }, { "escalate", do_escalate },
-	{ "budget", do_budget }, { "atr", do_atr }, { "limit", do_limit },
+	{ "hook", do_hook }, { "budget", do_budget }, { "atr", do_atr }, { "limit", do_limit },
 };
 
 static int line(struct parse *p)
@@ -769,7 +819,7 @@ static int line(struct parse *p)
 	for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++)
 		if (!strcmp(statements[i].word, w.text))
 			return statements[i].run(p, here(p, &w));
-	return refuse(p, here(p, &w), "text", "\"%.40s\" is none of rule, when, then, escalate, budget, atr, limit", w.text);
+	return refuse(p, here(p, &w), "text", "\"%.40s\" is none of rule, when, then, escalate, hook, budget, atr, limit", w.text);
 }
 
 static int parse(struct parse *p, const char *text, size_t len, struct policy *ret)
@@ -897,4 +947,6 @@ void policy_rule_text(const struct policy_rule *r, char ret[POLICY_TEXT_MAX])
 	if (r->escalate_count)
 		put(&t, "\nescalate %u/%u %s", r->escalate_count, r->escalate_s,
 		    policy_action_name((enum policy_action)r->escalate_action));
+	if (r->hook[0])
+		put(&t, "\nhook %s hold-down %u budget %u", r->hook, r->hook_hold_s, r->hook_budget);
 }

@@ -153,6 +153,14 @@ const char *policy_outcome_name(enum policy_outcome outcome)
 	return "?";
 }
 
+bool policy_hook_name_ok(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len && len < POLICY_NAME_LEN && name[0] != '.' &&
+	       strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == len;
+}
+
 const char *policy_forbids(enum policy_kind kind, enum policy_action action)
 {
 	const struct kind *k = &kinds[kind];

@@ -82,6 +82,20 @@ static int merge_sections(const struct policy *root, const struct policy *own, s
 	return r;
 }
 
+/* Those of the root's and of the manager's file, also of rules that are not in force here: at most twice as many. */
+static void add_hooks(const struct policy *from, struct policy *to)
+{
+	for (size_t i = 0; i < from->n_hooks; i++) {
+		size_t k = 0;
+
+		while (k < to->n_hooks && strcmp(to->hooks[k], from->hooks[i]))
+			k++;
+		if (k < to->n_hooks || k == sizeof(to->hooks) / sizeof(to->hooks[0]))
+			continue;
+		memcpy(to->hooks[to->n_hooks++], from->hooks[i], POLICY_NAME_LEN);
+	}
+}
+
 static int merge(const struct policy *root, const struct policy *own, struct policy *ret)
 {
 	struct policy to = {};
@@ -93,6 +107,8 @@ static int merge(const struct policy *root, const struct policy *own, struct pol
 		return r;
 	to = (struct policy){ .budget = own->budget ? own->budget : root->budget, .n = merged.n, .rules = merged.rules,
 			      .limits = root->limits };
+	add_hooks(root, &to);
+	add_hooks(own, &to);
 	r = merge_sections(root, own, &to);
 	if (r < 0)
 		policy_free(&to);

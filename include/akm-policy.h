@@ -27,6 +27,7 @@
 #define POLICY_BUDGET_MAX	60	/* actions in any hour */
 #define POLICY_BUDGET_DEFAULT	12	/* of a rule that only alerts: POLICY_BUDGET_MAX */
 #define POLICY_HOLD_DEFAULT	60	/* seconds; of an alert: the rule's window */
+#define POLICY_HOOKS_MAX	16	/* programs that a file names */
 #define POLICY_ESCALATE_MAX	16
 #define POLICY_SLOTS		16
 #define POLICY_STREAK_MAX	6
@@ -75,6 +76,8 @@ const char *policy_severity_name(enum policy_severity severity);
 bool policy_severity_parse(const char *name, enum policy_severity *ret);
 /* Return: NULL if evidence of @kind may cost @action, else why not. */
 const char *policy_forbids(enum policy_kind kind, enum policy_action action);
+/* May a program that a rule runs be called so? As a rule, but no dot first: it is a file's name. */
+bool policy_hook_name_ok(const char *name);
 
 /* ---- what is wanted (policy_file.c) ---- */
 
@@ -82,6 +85,7 @@ enum policy_from { POLICY_FROM_FILE, POLICY_FROM_ROOT, POLICY_FROM_DEFAULT };
 
 struct policy_rule {			/* compared as bytes up to @line: without padding, zero filled */
 	char name[POLICY_NAME_LEN];
+	char hook[POLICY_NAME_LEN];	/* program that gets the record of each alert; empty: none */
 	uint64_t kinds;			/* 1 << enum policy_kind */
 	uint32_t count, seconds;	/* fires at so many within so long */
 	uint32_t by_member;		/* counted for each member by itself */
@@ -92,6 +96,7 @@ struct policy_rule {			/* compared as bytes up to @line: without padding, zero f
 	uint32_t alert_hold_s;		/* … and after an alert of this rule */
 	uint32_t budget;		/* actions in any hour */
 	uint32_t escalate_count, escalate_s, escalate_action;	/* count 0: never */
+	uint32_t hook_hold_s, hook_budget;	/* as of an alert, for its program */
 	uint32_t line;			/* of the file; 0: built in */
 	uint32_t off;			/* a word that the rule of this name is not in force: in an ATR, or not the root's */
 	uint32_t origin;		/* enum policy_from */
@@ -124,6 +129,8 @@ struct policy {
 	struct policy_section *atrs;	/* owned */
 	struct policy_limits limits;
 	struct policy *root;		/* owned; of two: the root's as it is, for where the own file says nothing; or NULL */
+	size_t n_hooks;
+	char hooks[2 * POLICY_HOOKS_MAX][POLICY_NAME_LEN];	/* each once; as many as two files may name */
 };
 
 struct policy_error {
@@ -142,7 +149,7 @@ int policy_parse_over(const char *text, size_t len, const struct policy *root, s
 		      struct policy_error *err);
 void policy_free(struct policy *p);	/* fine on a zeroed one */
 /* A rule's statements again, each in a line: what the file says, and what it left to be default. */
-#define POLICY_TEXT_MAX 512
+#define POLICY_TEXT_MAX 768
 void policy_rule_text(const struct policy_rule *r, char ret[POLICY_TEXT_MAX]);
 /* Adds a rule named after @kind, the rest by default. Begin with a zeroed policy. Return: 0 or -ENOMEM. */
 int policy_add(struct policy *p, enum policy_kind kind, uint32_t count, uint32_t seconds, enum policy_action action,
@@ -196,6 +203,7 @@ struct policy_decision {
 	bool owed;			/* a rekey that was held down or over budget, and whose time has come */
 	bool alert;			/* tell people, whatever else; always with a DUE one that is not owed */
 	bool first;			/* of this hold or shortage: write it down */
+	bool hook;			/* run the rule's program; never without an alert */
 	enum policy_kind kind;
 	const char *subject;
 	uint64_t count;			/* evidence since the last alert or action */
@@ -222,7 +230,7 @@ uint64_t policy_due_ms(const struct policy_state *s, uint64_t now_ms);
 /* What was counted since @before by a counter that starts again from 0 with its device. */
 uint64_t policy_delta(uint64_t before, uint64_t now);
 
-struct policy_counters { uint64_t fired, held, over_budget; };
+struct policy_counters { uint64_t fired, held, over_budget, hooked, hook_held; };
 /* The rules in force, in order. Return: NULL at the end. */
 const struct policy_rule *policy_state_rule(const struct policy_state *s, size_t i, struct policy_counters *ret);
 uint32_t policy_state_budget(const struct policy_state *s);

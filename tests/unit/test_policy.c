@@ -726,6 +726,91 @@ static void test_never_too_often_and_nobody_for_garbage(void **state)
 	free(logs);
 }
 
+/* ---- programs ---- */
+
+static bool hooked(struct policy_state *s, const char *subject, uint64_t ms)
+{
+	struct seen seen = feed_of(s, POLICY_AUTH_FAIL, subject, 1, ms);
+	bool run = false;
+
+	for (size_t i = 0; i < seen.n; i++) {
+		assert_true(seen.d[i].alert || !seen.d[i].hook);
+		run |= seen.d[i].hook;
+	}
+	return run;
+}
+
+/* With an alert or not at all, its own hold-down between two, which grows as an alert's does. */
+static void test_hook_hold(void **state)
+{
+	struct policy_state *s = state_of("rule r\nwhen auth-fail rate 1/1\nthen alert hold-down 0 budget 60\nhook h hold-down 10\n");
+	struct policy_counters c;
+
+	(void)state;
+	assert_true(hooked(s, "B", 1000));
+	assert_false(hooked(s, "B", 1001));	/* the alert is held down */
+	assert_false(hooked(s, "B", 10999));	/* the hook is */
+	assert_true(hooked(s, "B", 15000));
+	assert_false(hooked(s, "B", 34000));	/* twice as long */
+	assert_true(hooked(s, "B", 35001));
+	policy_state_rule(s, 0, &c);
+	assert_int_equal(c.hooked, 3);
+	assert_int_equal(c.hook_held, 2);
+	assert_int_equal(c.fired, 5);
+}
+
+/* Whatever names what: a rule starts no more programs in an hour than its budget, and a rule without one none. */
+static void test_hook_budget(void **state)
+{
+	struct policy_state *s = state_of("rule r\nwhen auth-fail rate 1/1 scope member\nthen rekey hold-down 0\n"
+					  "hook h hold-down 0 budget 5\n");
+	struct policy_state *none = state_of("rule r\nwhen auth-fail rate 1/1\nthen alert hold-down 0\n");
+	unsigned int n = 0;
+	char name[16];
+
+	(void)state;
+	for (unsigned int i = 0; i < 1000; i++) {
+		snprintf(name, sizeof(name), "n%u", i);
+		n += hooked(s, name, 1000 + i * 3000);
+		assert_false(hooked(none, name, 1000 + i * 3000));
+	}
+	assert_int_equal(n, 5);
+	assert_true(hooked(s, "late", 1000 + HOUR_MS));
+}
+
+/* A rule that is not done because of a hold-down or a budget tells people, and their program; what is owed does neither. */
+static void test_hook_of_what_is_held(void **state)
+{
+	struct policy_state *s = state_of("rule r\nwhen auth-fail rate 1/1\nthen rekey hold-down 100 budget 60\nhook h hold-down 0\n");
+	struct seen seen = feed_of(s, POLICY_AUTH_FAIL, "B", 1, 1000);
+	enum policy_kind kind;
+
+	(void)state;
+	assert_true(seen.n == 1 && seen.d[0].hook && seen.d[0].outcome == POLICY_DUE);
+	seen = feed_of(s, POLICY_AUTH_FAIL, "B", 1, 5000);
+	assert_true(seen.n == 1 && seen.d[0].hook && seen.d[0].outcome == POLICY_HELD);
+	assert_true(due(s, 101000, &kind));
+}
+
+/* A rule that says the same goes on with what its program has used up; with another program it is another rule. */
+static void test_hook_reload(void **state)
+{
+	static const char text[] = "rule r\nwhen auth-fail rate 1/1\nthen alert hold-down 0\nhook h hold-down 3600\n";
+	struct policy_state *s = state_of(text);
+	struct policy p;
+
+	(void)state;
+	assert_true(hooked(s, "B", 1000));
+	parse(text, &p);
+	assert_int_equal(policy_state_reload(s, &p), 0);
+	policy_free(&p);
+	assert_false(hooked(s, "B", 9000));
+	parse("rule r\nwhen auth-fail rate 1/1\nthen alert hold-down 0\nhook other hold-down 3600\n", &p);
+	assert_int_equal(policy_state_reload(s, &p), 0);
+	policy_free(&p);
+	assert_true(hooked(s, "B", 20000));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -756,6 +841,9 @@ int main(void)
 		cmocka_unit_test_teardown(test_reload_keeps_what_is_the_same, teardown),
 		cmocka_unit_test_teardown(test_reload_gives_nothing_away, teardown),
 		cmocka_unit_test_teardown(test_never_too_often_and_nobody_for_garbage, teardown),
+		cmocka_unit_test_teardown(test_hook_hold, teardown), cmocka_unit_test_teardown(test_hook_budget, teardown),
+		cmocka_unit_test_teardown(test_hook_of_what_is_held, teardown),
+		cmocka_unit_test_teardown(test_hook_reload, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

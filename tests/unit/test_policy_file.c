@@ -22,8 +22,8 @@ static const struct refusal {
 	unsigned int line, column;
 	const char *field, *reason;
 } refusals[] = {
-	{ "hello\n", 1, 1, "text", "\"hello\" is none of rule, when, then, escalate, budget, atr, limit" },
-	{ "\n  hello\n", 2, 3, "text", "\"hello\" is none of rule, when, then, escalate, budget, atr, limit" },
+	{ "hello\n", 1, 1, "text", "\"hello\" is none of rule, when, then, escalate, hook, budget, atr, limit" },
+	{ "\n  hello\n", 2, 3, "text", "\"hello\" is none of rule, when, then, escalate, hook, budget, atr, limit" },
 	{ RULE "b\303\244r\n", 4, 2, "text", "a byte that is not printable ASCII" },
 	{ "rule r\r\n", 1, 7, "text", "a byte that is not printable ASCII" },
 	{ "rule " WORD "x\n", 1, 6, "text", "a word of more than 63 bytes" },
@@ -129,6 +129,19 @@ static const struct refusal {
 	{ RULE "escalate 3/60 reboot\n", 4, 15, "escalate", "\"reboot\" is none of alert, fallback, rekey, quarantine, evict" },
 	{ RULE "escalate 3/60 alert\n", 4, 15, "escalate", "alert is not stronger than alert" },
 	{ RULE "escalate 3/60 rekey now\n", 4, 21, "escalate", "\"now\" is not expected here" },
+	/* hook */
+	{ "hook page\n", 1, 1, "hook", "stands outside of a rule" },
+	{ RULE "hook\n", 4, 5, "hook", "the name of a program must follow" },
+	{ RULE "hook a/b\n", 4, 6, "hook", "a program's name is 1 … 31 of A-Z a-z 0-9 . _ -, and no dot first" },
+	{ RULE "hook ..\n", 4, 6, "hook", "a program's name is 1 … 31 of A-Z a-z 0-9 . _ -, and no dot first" },
+	{ RULE "hook .page\n", 4, 6, "hook", "a program's name is 1 … 31 of A-Z a-z 0-9 . _ -, and no dot first" },
+	{ RULE "hook abcdefghijklmnopqrstuvwxyz012345\n", 4, 6, "hook",
+	  "a program's name is 1 … 31 of A-Z a-z 0-9 . _ -, and no dot first" },
+	{ RULE "hook page now\n", 4, 11, "hook", "\"now\" is none of hold-down, budget" },
+	{ RULE "hook page hold-down 86401\n", 4, 21, "hold-down", "86401 is not within 0 … 86400" },
+	{ RULE "hook page budget 0\n", 4, 18, "budget", "0 is not within 1 … 60" },
+	{ RULE "hook page\nhook page\n", 5, 1, "hook", "given before, in line 4" },
+	{ RULE "atr 1\nrule r off\nhook page\n", 6, 1, "hook", "stands outside of a rule" },
 	/* budget and atr */
 	{ "budget\n", 1, 7, "budget", "how many in an hour must follow" },
 	{ "budget many\n", 1, 8, "budget", "\"many\" is not a whole number" },
@@ -182,6 +195,7 @@ static char *repeat(const char *fmt, unsigned int n)
 static void test_too_much(void **state)
 {
 	static const struct refusal rules = { "", 193, 6, "rule", "more than 64 rules for one ATR" };
+	static const struct refusal programs = { "", 68, 6, "hook", "more than 16 programs" };
 	static const struct refusal atrs = { "", 65, 5, "atr", "more than 64 ATRs" };
 	static const struct refusal lines = { "", 4097, 1, "text", "more than 4096 lines" };
 	static const struct refusal bytes = { "", 1, 513, "text", "a line of more than 512 bytes" };
@@ -191,6 +205,9 @@ static void test_too_much(void **state)
 	(void)state;
 	text = repeat("rule r%u\nwhen replay rate 1/1\nthen alert\n", 65);
 	check(text, strlen(text), &rules);
+	free(text);
+	text = repeat("rule r%u\nwhen replay rate 1/1\nthen alert\nhook h%1$u\n", 17);
+	check(text, strlen(text), &programs);
 	free(text);
 	text = repeat("atr %u\n", 65);
 	check(text, strlen(text), &atrs);
@@ -267,6 +284,44 @@ static void test_everything_said(void **state)
 	policy_free(&p);
 }
 
+static void same_again(const struct policy_rule *r)
+{
+	char body[POLICY_TEXT_MAX], text[POLICY_TEXT_MAX + 64];
+	struct policy p;
+
+	policy_rule_text(r, body);
+	snprintf(text, sizeof(text), "rule %s\n%s\n", r->name, body);
+	parse(text, &p);
+	assert_int_equal(p.n, 1);
+	assert_memory_equal(&p.rules[0], r, offsetof(struct policy_rule, line));
+	policy_free(&p);
+}
+
+static void test_hook(void **state)
+{
+	struct policy p;
+
+	(void)state;
+	parse("rule a\nwhen replay rate 1/7\nthen rekey\nhook page\nrule b\nhook mail hold-down 0 budget 3\n"
+	      "when replay rate 1/7\nthen alert\nrule c\nwhen replay rate 1/1\nthen alert\n"
+	      "atr 3\nrule a\nwhen replay rate 1/1\nthen alert\nhook page\nrule c off\n", &p);
+	assert_string_equal(p.rules[0].hook, "page");
+	assert_int_equal(p.rules[0].hook_hold_s, POLICY_HOLD_DEFAULT);
+	assert_int_equal(p.rules[0].hook_budget, POLICY_BUDGET_DEFAULT);
+	assert_string_equal(p.rules[1].hook, "mail");
+	assert_int_equal(p.rules[1].hook_hold_s, 0);
+	assert_int_equal(p.rules[1].hook_budget, 3);
+	assert_string_equal(p.rules[2].hook, "");
+	assert_string_equal(p.atrs[0].rules[0].hook, "page");
+	/* Each once, in the order of the file */
+	assert_int_equal(p.n_hooks, 2);
+	assert_string_equal(p.hooks[0], "page");
+	assert_string_equal(p.hooks[1], "mail");
+	for (size_t i = 0; i < p.n; i++)
+		same_again(&p.rules[i]);
+	policy_free(&p);
+}
+
 /* Every kind may be alerted on, and only a node's own word may cost its place. */
 static void test_what_evidence_may_cost(void **state)
 {
@@ -297,19 +352,6 @@ static void test_words(void **state)
 		assert_true(policy_action_parse(policy_action_name((enum policy_action)i), &a) && (int)a == i);
 	for (int i = POLICY_INFO; i <= POLICY_ALERT; i++)
 		assert_true(policy_severity_parse(policy_severity_name((enum policy_severity)i), &s) && (int)s == i);
-}
-
-static void same_again(const struct policy_rule *r)
-{
-	char body[POLICY_TEXT_MAX], text[POLICY_TEXT_MAX + 64];
-	struct policy p;
-
-	policy_rule_text(r, body);
-	snprintf(text, sizeof(text), "rule %s\n%s\n", r->name, body);
-	parse(text, &p);
-	assert_int_equal(p.n, 1);
-	assert_memory_equal(&p.rules[0], r, offsetof(struct policy_rule, line));
-	policy_free(&p);
 }
 
 static char *slurp(const char *name)
@@ -367,7 +409,7 @@ int main(void)
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_too_much),
 		cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_everything_said),
+		cmocka_unit_test(test_hook), cmocka_unit_test(test_everything_said),
 		cmocka_unit_test(test_what_evidence_may_cost),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_example),
