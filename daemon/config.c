@@ -492,6 +492,8 @@ static const struct key keys[] = {
 	{ "policy", "hold_down", M, set_u32, AT(hold_down_s), 0, 86400 },
 	{ "policy", "fallback_after", N, set_u32, AT(fallback_after_ms), 1000, 3600000 },
 	{ "policy", "file", R | M | N, set_path, AT(policy_file), 0, 0 },
+	{ "policy", "hooks", M, set_path, AT(hooks), 0, 0 },
+	{ "policy", "hooks_user", M, set_string, AT(hooks_user), 0, 0 },
 };
 
 struct parse {
@@ -679,6 +681,12 @@ static int handle(void *user, const char *section, const char *name, const char 
 }
 
 /* What depends on several keys */
+/* Of [policy], what a policy's file says in place of akmd.conf */
+static bool is_rule(const struct key *k)
+{
+	return !strcmp(k->section, "policy") && k->roles & M && (k->set == set_rule || k->offset == AT(hold_down_s));
+}
+
 static int check_whole(struct parse *p)
 {
 	struct config *c = p->c;
@@ -696,8 +704,7 @@ static int check_whole(struct parse *p)
 		return fail(p, -EINVAL, p->seen[i], what, "means nothing for this role");
 	}
 	for (i = 0; c->policy_file && i < ARRAY_SIZE(keys); i++) {
-		if (!p->seen[i] || strcmp(keys[i].section, "policy") || !(keys[i].roles & M) ||
-		    !strcmp(keys[i].name, "file"))
+		if (!p->seen[i] || !is_rule(&keys[i]))
 			continue;
 		label(&keys[i], what);
 		return fail(p, -EINVAL, p->seen[i], what, "has no effect beside [policy] file: say it there");
@@ -756,6 +763,7 @@ static int complete(struct config *c)
 	r = r ?: default_string(&c->socket, true, "/run/akm/", c->name, ".sock");
 	r = r ?: default_string(&c->tcti, true, "device:/dev/tpmrm0", "", "");
 	r = r ?: default_string(&c->sources, c->role != ROLE_ROOT, "ek,dmi:product_uuid", "", "");
+	r = r ?: default_string(&c->hooks_user, c->hooks, "nobody", "", "");
 	return r ?: default_string(&c->listen, c->role != ROLE_NODE, "[::]:7646", "", "");
 }
 
@@ -802,7 +810,7 @@ void config_free(struct config *c)
 {
 	char **const owned[] = {
 		&c->state, &c->socket, &c->user, &c->tcti, &c->ek_ca, &c->sources, &c->listen, &c->provision,
-		&c->policy_file, &c->web,
+		&c->policy_file, &c->web, &c->hooks, &c->hooks_user,
 	};
 	size_t i;
 

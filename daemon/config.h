@@ -44,6 +44,8 @@
  *                                entered (node; 15000)
  *               file = PATH of a policy, in place of all these; a root's goes to its managers, whose own is then read on
  *                      top of it; see akm-policy(5) (all; none)
+ *               hooks = DIR of the programs that the policy may run (manager; none: it runs none)
+ *               hooks_user = NAME as whom they are run (manager; nobody)
  */
 #ifndef AKM_CONFIG_H
 #define AKM_CONFIG_H
@@ -62,7 +64,7 @@ struct config_rule { uint32_t count, seconds; enum config_action action; };	/* c
 struct config {
 	enum msg_role role;
 	char name[AKM_NAME_LEN];
-	char *state, *socket, *user, *tcti, *ek_ca, *sources, *listen, *provision, *policy_file, *web;	/* owned, NULL if absent */
+	char *state, *socket, *user, *tcti, *ek_ca, *sources, *listen, *provision, *policy_file, *web, *hooks, *hooks_user;	/* owned, NULL if absent */
 	int log_level;
 	size_t secret_memory;
 	uint32_t counter_nv, store_nv;

@@ -11,6 +11,7 @@
 #include "ctl.h"
 #include "entropy.h"
 #include "evidence.h"
+#include "hooks.h"
 #include "peers.h"
 #include "sealed.h"
 #include "store.h"
@@ -21,6 +22,7 @@ struct fleet_config {
 	struct event_base *base;
 	struct store *store;
 	struct evidence *evidence;
+	struct hooks *hooks;		/* NULL: the policy runs no programs */
 	const struct config *config;
 	const struct sealed *sealed;	/* for wrapping */
 	struct entropy *entropy;

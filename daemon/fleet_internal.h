@@ -258,6 +258,11 @@ void fleet_root_policy_reloaded(struct fleet *f);	/* and it is in force */
 void fleet_root_policy_health(const struct fleet *f, struct health *h);
 void fleet_root_policy_free(struct fleet *f);
 
+/* fleet_hook.c */
+void fleet_hook_run(struct fleet *f, const struct fleet_atr *a, const struct policy_decision *d);	/* @a NULL: the fleet */
+void fleet_hook_check(struct fleet *f);			/* once the policy is another one */
+void fleet_hook_health(const struct fleet *f, struct health *h);
+
 /* fleet_attest.c */
 void fleet_attest_up(struct fleet *f, struct peer *p);
 void fleet_attest_quote(struct fleet *f, struct peer *p, const struct keystore_quote *q);

@@ -160,6 +160,7 @@ static void on_decision(const struct policy_decision *d, void *ctx)
 		r = act(in, d, &err);
 	if (d->first)
 		write_down(in, d, r, &err);
+	fleet_hook_run(in->fleet, in->atr, d);
 }
 
 static struct policy_time now(void)
@@ -304,6 +305,10 @@ static struct json_object *report_rule(const struct policy_rule *r, const struct
 	report_put_int(o, "fired", c->fired);
 	report_put_int(o, "held", c->held);
 	report_put_int(o, "over_budget", c->over_budget);
+	if (r->hook[0]) {
+		report_put_int(o, "hooked", c->hooked);
+		report_put_int(o, "hook_held", c->hook_held);
+	}
 	return o;
 }
 
@@ -367,6 +372,7 @@ int fleet_policy_adopt(struct fleet *f, struct policy *next)
 	f->policy = *next;
 	memset(next, 0, sizeof(*next));
 	f->policy_ms = wall_ms();
+	fleet_hook_check(f);
 	return r;
 }
 
@@ -410,6 +416,7 @@ int fleet_policy_new(struct fleet *f, struct akm_error *err)
 	if (!f->policy_whole || !f->policy_timer)
 		return -ENOMEM;
 	evidence_on_record(f->c.evidence, on_record, f);
+	fleet_hook_check(f);
 	return 0;
 }
 

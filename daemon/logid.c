@@ -32,6 +32,7 @@ static const struct { const char *kind, *id; } ids[] = {
 	{ "hardware-mismatch", "8d0a3fe15af6417598c1c246ac937644" },
 	{ "heartbeat-back", "bb80f93754f14345bacfe0d9d10e6e82" },
 	{ "heartbeat-missed", "65f9290b7895405a9c0a60f90068792a" },
+	{ "hook", "74b768e737644baeab25e2e247ac6ff9" },
 	{ "impostor", "6834eaa05de24163aa4d8aac04ef60e2" },
 	{ "kernel", "9626fe1dc92347cd92bbbb45162c9106" },
 	{ "link-limit", "db0e322c1e734640ab6fc4cedab08eb0" },

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "config.h"
+#include "../include/akm-hook.h"
 #include "durable.h"
 #include "hardware.h"
 #include "hwid.h"
@@ -20,6 +21,7 @@
 #include "policy_load.h"
 #include "priv.h"
 #include "role.h"
+#include "runner.h"
 
 struct options {
 	const char *config, *role;
@@ -31,6 +33,7 @@ struct daemon {
 	struct event_base *base;
 	struct event *signals[3];
 	struct role_env env;
+	int hooks_fd;			/* until it is the environment's */
 	const struct role_ops *ops;
 	void *role;
 	int result;
@@ -115,6 +118,23 @@ static int load_config(struct daemon *d, const struct options *o)
 	return 0;
 }
 
+static int check_hooks(const struct config *c, const struct policy *p)
+{
+	char reason[HOOK_REASON_LEN];
+	int r = 0;
+
+	for (size_t i = 0; i < p->n_hooks; i++) {
+		int fd = hookfile_open(c->hooks, p->hooks[i], reason);
+
+		if (fd < 0)
+			fprintf(stderr, "akmd: hook %s: %s\n", p->hooks[i], reason);
+		else
+			close(fd);
+		r = fd < 0 ? fd : r;
+	}
+	return r;
+}
+
 static int check_policy(const struct config *c)
 {
 	struct policy policy = {};
@@ -123,6 +143,7 @@ static int check_policy(const struct config *c)
 
 	if (r < 0)
 		fprintf(stderr, "akmd: %s: %s\n", err.field, err.reason[0] ? err.reason : strerror(-r));
+	r = r ?: check_hooks(c, &policy);
 	policy_free(&policy);
 	return r;
 }
@@ -283,8 +304,8 @@ static int set_up_loop(struct daemon *d)
 		if (!d->signals[i] || event_add(d->signals[i], NULL) < 0)
 			return -ENOMEM;
 	}
-	d->env = (struct role_env){ .base = d->base, .config = &d->config, .ready = on_ready,
-				    .failed = on_failed, .ctx = d };
+	d->env = (struct role_env){ .base = d->base, .config = &d->config, .hooks_fd = TAKE_FD(d->hooks_fd),
+				    .ready = on_ready, .failed = on_failed, .ctx = d };
 	return 0;
 }
 
@@ -343,6 +364,19 @@ static int run(struct daemon *d)
 	return r;
 }
 
+/* The process that may start programs: a copy of this one, from before there is anything to copy. */
+static int start_runner(struct daemon *d)
+{
+	const struct runner_config c = { .directory = d->config.hooks, .user = d->config.hooks_user,
+					 .daemon_user = d->config.user, .timeout_ms = RUNNER_TIMEOUT_MS };
+	struct akm_error err = {};
+	int r = d->config.hooks ? runner_start(&c, &d->hooks_fd, &err) : 0;
+
+	if (r < 0)
+		log_err("cannot start the runner of the policy's programs field=%s reason=%s", err.field, err.reason);
+	return r;
+}
+
 static int start(struct daemon *d)
 {
 	struct akm_error err = {};
@@ -354,6 +388,9 @@ static int start(struct daemon *d)
 	}
 	if (r > 0)
 		log_warning("hardening is incomplete field=%s reason=%s", err.field, err.reason);
+	r = start_runner(d);
+	if (r < 0)
+		return r;
 	r = akm_secret_init(d->config.secret_memory);
 	if (r < 0) {
 		log_err("cannot lock memory for secrets: raise the memlock limit to %zu bytes error=%s",
@@ -374,7 +411,7 @@ static int start(struct daemon *d)
 int main(int argc, char **argv)
 {
 	struct options o = {};
-	struct daemon d = {};
+	struct daemon d = { .hooks_fd = -1 };
 	int r;
 
 	if (parse_options(argc, argv, &o) < 0)

@@ -114,6 +114,32 @@ int policy_of_root(const struct akm_blob *text, const char *path, struct policy 
 	return r;
 }
 
+static const struct policy_rule *hooking(const struct policy_rule *rules, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (rules[i].hook[0])
+			return &rules[i];
+	return NULL;
+}
+
+/* Of a file of its own, which can say it better; the root's may name what some managers do not have. */
+static int check_hooks(const struct config *c, const struct policy *p, struct akm_error *err)
+{
+	const struct policy_rule *rule = hooking(p->rules, p->n);
+	struct policy_error why = { .column = 1 };
+
+	for (size_t i = 0; !rule && i < p->n_atrs; i++)
+		rule = hooking(p->atrs[i].rules, p->atrs[i].n);
+	if (!rule || (c->role == ROLE_MANAGER && c->hooks))
+		return 0;
+	why.line = rule->line;
+	snprintf(why.field, sizeof(why.field), "rule %s", rule->name);
+	snprintf(why.reason, sizeof(why.reason), "hook %s", c->role == ROLE_NODE ?
+		 "is not for a node: its manager hears of it" :
+		 "needs [policy] hooks in akmd.conf, the directory of the programs");
+	return explain(c->policy_file, &why, err);
+}
+
 /* @root NULL: there is none, or none yet */
 static int read_own(const struct config *c, const struct policy *root, struct policy *ret, struct akm_error *err)
 {
@@ -127,7 +153,8 @@ static int read_own(const struct config *c, const struct policy *root, struct po
 	data = (const char *)text.data;
 	r = c->role == ROLE_MANAGER ? policy_parse_over(data, text.len, root, ret, &why) :
 				      policy_parse(data, text.len, ret, &why);
-	return r == -EINVAL ? explain(c->policy_file, &why, err) : r ?: check_role(c->role, c->policy_file, ret, err);
+	return r == -EINVAL ? explain(c->policy_file, &why, err) :
+	       r ?: check_role(c->role, c->policy_file, ret, err) ?: check_hooks(c, ret, err);
 }
 
 /* An ATR whose fallback was used gets a new generation, and a new fallback, unless the file says something else. */

@@ -18,6 +18,7 @@ struct role_env {
 	struct tpmq *q;
 	struct keystore *keystore;		/* the queue's; here for keystore_commands() alone */
 	struct pulse *pulse;			/* NULL in tests */
+	int hooks_fd;				/* of runner_start(): the role takes it, and leaves -1; -1: none */
 	/* This machine's EK name and hardware value, computed at this start, never from a record. */
 	struct akm_blob ek_name;
 	uint8_t hardware[AKM_DIGEST_LEN];

@@ -8,6 +8,7 @@
 #include "fence.h"
 #include "fleet.h"
 #include "hardware.h"
+#include "hooks.h"
 #include "log.h"
 #include "status.h"
 #include "superior.h"
@@ -20,6 +21,7 @@ struct manager {
 	struct role_env *env;
 	struct store *store;
 	struct evidence *evidence;
+	struct hooks *hooks;
 	struct vault *vault;
 	struct fence *fence;
 	struct entropy *entropy;
@@ -285,8 +287,8 @@ static void on_fleet_changed(void *ctx)
 static int start_serving(struct manager *m, struct akm_error *err)
 {
 	struct fleet_config fleet = {
-		.base = m->env->base, .store = m->store, .evidence = m->evidence, .config = m->env->config,
-		.sealed = vault_sealed(m->vault), .entropy = m->entropy, .term = term, .changed = on_fleet_changed,
+		.base = m->env->base, .store = m->store, .evidence = m->evidence, .hooks = m->hooks,
+		.config = m->env->config, .sealed = vault_sealed(m->vault), .entropy = m->entropy, .term = term, .changed = on_fleet_changed,
 		.ctx = m,
 	};
 	struct peers_config peers = {
@@ -558,6 +560,7 @@ static int make_metrics(FILE *f, void *ctx)
 	status_metrics(m->env, term(m), &out);
 	status_metrics_peer(m->superior, &out);
 	evidence_metrics(m->evidence, &out);
+	hooks_metrics(m->hooks, &out);
 	if (m->fleet)
 		fleet_metrics(m->fleet, &out);
 	metrics_end(&out);
@@ -664,6 +667,13 @@ static int open_store(struct manager *m, struct akm_error *err)
 	return evidence_new(m->env->base, m->env->config->name, &backend, seen, &m->evidence);
 }
 
+static int open_hooks(struct manager *m)
+{
+	int fd = TAKE_FD(m->env->hooks_fd);
+
+	return fd < 0 ? 0 : hooks_new(m->env->base, m->evidence, m->env->config->hooks, fd, &m->hooks);
+}
+
 static int open_parts(struct manager *m, struct akm_error *err)
 {
 	const struct role_env *env = m->env;
@@ -679,7 +689,8 @@ static int open_parts(struct manager *m, struct akm_error *err)
 	char path[PATH_MAX];
 
 	snprintf(path, sizeof(path), "%s/sealed", env->config->state);
-	return subject_new(&subject, &m->subject) ?:
+	return open_hooks(m) ?:
+	       subject_new(&subject, &m->subject) ?:
 	       issuer_new(&issuer, &m->issuer) ?:
 	       ctl_new(env->base, env->config->socket, commands, m, &m->ctl, err) ?:
 	       (env->config->web ? web_new(env->base, env->config->web, resources, m, &m->web, err) : 0) ?:
@@ -702,6 +713,7 @@ static void manager_stop(void *role)
 	entropy_free(m->entropy);
 	fence_free(m->fence);
 	vault_free(m->vault);
+	hooks_free(m->hooks);
 	evidence_free(m->evidence);
 	store_close(m->store);
 	record_free(&m->record);

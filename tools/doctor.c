@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "doctor.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #include <akm-ctl.h>
+#include <akm-hook.h>
 #include <linux/akm.h>
 
 #include "command.h"
@@ -27,6 +29,7 @@
 #include "records.h"
 
 #define DEFAULT_TPM	"/dev/tpmrm0"
+#define DEFAULT_HOOKS	"/etc/akm/hooks"
 #define EPOCH_2025	1735689600	/* no clock that is right shows less */
 #define MEMLOCK_WANTED	(8UL << 20)	/* akmd --role manager with 1,000 nodes */
 #define CAP_IPC_LOCK_BIT 14
@@ -404,13 +407,54 @@ static void check_daemon(struct akm_doctor *d)
 	globfree(&g);
 }
 
+/* ------------------------------------------------------------ programs of a policy */
+
+static size_t check_hook(struct akm_doctor *d, const char *directory, const char *name)
+{
+	char reason[HOOK_REASON_LEN];
+	int fd = hookfile_open(directory, name, reason);
+
+	if (fd < 0)
+		find(d, "hooks", FAIL, "chown root, chmod 755, and the same for the directory: akm-policy(5), HOOKS.",
+		     "%s cannot be run: %s", name, reason);
+	else
+		close(fd);
+	return fd < 0;
+}
+
+/* All that lies there: which of them a policy names is in the daemon's file. */
+static void check_hooks(struct akm_doctor *d)
+{
+	const char *directory = d->hooks ? d->hooks : DEFAULT_HOOKS;
+	size_t n = 0, bad = 0;
+	char full[PATH_MAX];
+	struct dirent *e;
+	DIR *dir;
+
+	snprintf(full, sizeof(full), "%s%s", d->root, directory);
+	dir = opendir(full);
+	if (!dir && d->hooks)
+		find(d, "hooks", FAIL, "Make it, or mend [policy] hooks.", "%s: %s", directory, strerror(errno));
+	if (!dir)
+		return;
+	while ((e = readdir(dir))) {
+		if (e->d_name[0] == '.')
+			continue;
+		bad += check_hook(d, full, e->d_name);
+		n++;
+	}
+	closedir(dir);
+	if (!bad)
+		find(d, "hooks", OK, NULL, "%zu program%s in %s", n, n == 1 ? "" : "s", directory);
+}
+
 /* ------------------------------------------------------------ all of it */
 
 int akm_doctor_examine(struct akm_doctor *d)
 {
 	static void (*const checks[])(struct akm_doctor *) = {
 		check_kernel, check_module, check_signature, check_crypto, check_tpm, check_clock,
-		check_port, check_memlock, check_daemon,
+		check_port, check_memlock, check_daemon, check_hooks,
 	};
 	int failed = 0;
 	size_t i;
@@ -449,7 +493,8 @@ int akm_run_doctor(struct akm_ctx *ctx, const struct akm_command *cmd, const str
 	struct utsname uts;
 	struct akm_doctor d = {
 		.ctx = ctx, .root = "", .live = true, .now = time(NULL),
-		.tpm = akm_value_text(v, "tpm"), .port = (uint16_t)akm_value_num(v, "port", AKM_DEFAULT_PORT),
+		.tpm = akm_value_text(v, "tpm"), .hooks = akm_value_text(v, "hooks"),
+		.port = (uint16_t)akm_value_num(v, "port", AKM_DEFAULT_PORT),
 	};
 	int failed;
 

@@ -15,6 +15,7 @@ struct akm_doctor {
 	const char *root;		/* "" or the directory that stands for / */
 	const char *release;		/* of the running kernel */
 	const char *tpm;		/* device of the TPM's resource manager */
+	const char *hooks;		/* directory of the programs that a policy runs; NULL: the usual one, if it is there */
 	uint16_t port;
 	int64_t now;			/* seconds since 1970 */
 	bool clock_synchronised;

@@ -6,7 +6,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include <akm-hook.h>
 #include <akm-policy.h>
 
 #include "format.h"
@@ -139,27 +141,66 @@ static size_t count(const struct policy *p)
 	return n;
 }
 
+/* With the eyes of who runs them. Return: how many of the programs that @p names cannot be. */
+static size_t check_hooks(struct akm_ctx *ctx, const char *directory, const struct policy *p, struct json_object *ret)
+{
+	char reason[HOOK_REASON_LEN];
+	size_t bad = 0;
+
+	for (size_t i = 0; directory && i < p->n_hooks; i++) {
+		struct json_object *o = json_object_new_object();
+		int fd = hookfile_open(directory, p->hooks[i], reason);
+
+		put_text(o, "hook", p->hooks[i]);
+		if (fd < 0)
+			put_text(o, "reason", reason);
+		json_object_array_add(ret, o);
+		bad += fd < 0;
+		if (fd >= 0) {
+			close(fd);
+			continue;
+		}
+		fprintf(ctx->err, "hook %s: ", p->hooks[i]);
+		akm_put_clean(ctx->err, reason);
+		fputc('\n', ctx->err);
+	}
+	return bad;
+}
+
+static int hooks_wrong(size_t bad, struct akm_error *e)
+{
+	if (!bad)
+		return 0;
+	akm_error_set(e, EACCES, "hooks", "%zu programs cannot be run", bad);
+	e->silent = true;		/* each was named */
+	return -EACCES;
+}
+
 int akm_run_policy_check(struct akm_ctx *ctx, const struct akm_command *cmd, const struct akm_values *v,
 			 struct akm_error *e)
 {
 	_cleanup_(akm_json_freep) struct json_object *o = json_object_new_object();
 	_cleanup_(policy_free) struct policy p = {};
+	struct json_object *hooks = json_object_new_array();
 	const char *path = akm_value_text(v, "file");
 	int r = load(ctx, v, &p, e);
+	size_t bad;
 
 	(void)cmd;
+	json_object_object_add(o, "hooks", hooks);
 	if (r < 0)
 		return r;
+	bad = check_hooks(ctx, akm_value_text(v, "hooks"), &p, hooks);
 	put_text(o, "file", path);
 	put_int(o, "rules", count(&p));
 	put_int(o, "atrs", p.n_atrs);
 	if (ctx->json) {
 		akm_json_print(ctx->out, o);
-		return 0;
+	} else if (!bad) {
+		akm_put_clean(ctx->out, path);
+		fprintf(ctx->out, ": ok: %zu rules, %zu ATRs with their own\n", count(&p), p.n_atrs);
 	}
-	akm_put_clean(ctx->out, path);
-	fprintf(ctx->out, ": ok: %zu rules, %zu ATRs with their own\n", count(&p), p.n_atrs);
-	return 0;
+	return hooks_wrong(bad, e);
 }
 
 /* ------------------------------------------------------------ what would happen */

@@ -221,6 +221,7 @@ static const struct akm_arg provision_allow[] = {
 
 static const struct akm_arg policy_check[] = {
 	{ POS("file", "FILE", AKM_ARG_PATH) },
+	{ .word = "hooks", .meta = "DIRECTORY", .kind = AKM_ARG_PATH },
 	{ .word = "--root", .meta = "FILE", .kind = AKM_ARG_PATH },
 	{}
 };
@@ -234,6 +235,7 @@ static const struct akm_arg policy_test[] = {
 static const struct akm_arg doctor_args[] = {
 	{ NUM16("port", "PORT", 1, UINT16_MAX) },
 	{ .word = "tpm", .meta = "PATH", .kind = AKM_ARG_PATH },
+	{ .word = "hooks", .meta = "DIRECTORY", .kind = AKM_ARG_PATH },
 	{}
 };
 

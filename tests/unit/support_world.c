@@ -165,7 +165,8 @@ int actor_start(struct actor *a)
 	a->ready = false;
 	a->failed = 0;
 	a->env = (struct role_env){ .base = world.base, .config = &a->config, .keystore = ks,
-				    .ready = on_ready, .failed = on_failed, .ctx = a };
+				    .hooks_fd = a->hooked ? a->hooks_fd : -1, .ready = on_ready, .failed = on_failed, .ctx = a };
+	a->hooked = false;
 	assert_int_equal(keystore_identity(ks, &id), 0);
 	assert_int_equal(akm_blob_dup(id.ek_name.data, id.ek_name.len, &a->env.ek_name), 0);
 	keystore_identity_free(&id);

@@ -23,6 +23,8 @@ struct actor {
 	struct fake_kernel *kernel;	/* nodes */
 	struct config config;
 	struct role_env env;
+	bool hooked;			/* the next start takes hooks_fd: the daemon's end of a runner's socket */
+	int hooks_fd;
 	void *role;			/* NULL: not running */
 	bool ready;
 	int failed;			/* what the role could not go on for */

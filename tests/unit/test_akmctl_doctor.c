@@ -247,11 +247,39 @@ static void test_clock(void **state)
 
 #define TEST(t)	cmocka_unit_test_setup_teardown(t, setup, teardown)
 
+static void test_hooks(void **state)
+{
+	struct akm_doctor d = { .hooks = "/etc/hooks" };
+	char path[512];
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	examine(&d);
+	expect(&d, "hooks", "fail", "/etc/hooks: No such file or directory");
+	json_object_put(d.findings);
+	put("/etc/hooks/page", "#!/bin/sh\n");
+	examine(&d);
+	expect(&d, "hooks", "fail", "page cannot be run: ");
+	json_object_put(d.findings);
+	snprintf(path, sizeof(path), "%s/etc/hooks/page", root);
+	assert_int_equal(chmod(path, 0755), 0);
+	examine(&d);
+	expect(&d, "hooks", "ok", "1 program in /etc/hooks");
+	json_object_put(d.findings);
+	/* The usual directory is not missed where there is none. */
+	d.hooks = NULL;
+	examine(&d);
+	for (size_t i = 0; i < json_object_array_length(d.findings); i++)
+		assert_string_not_equal(akm_json_str(json_object_array_get_idx(d.findings, i), "check"), "hooks");
+	json_object_put(d.findings);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_bare), TEST(test_healthy), TEST(test_module), TEST(test_kernel), TEST(test_crypto),
-		TEST(test_tpm), TEST(test_clock),
+		TEST(test_tpm), TEST(test_clock), TEST(test_hooks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -102,6 +102,35 @@ static void test_check(void **state)
 	assert_string_equal(out, "");
 }
 
+/* With a directory, its programs are looked at as the runner does: this one belongs to nobody who may. */
+static void test_check_hooks(void **state)
+{
+	static const char text[] = "rule r\nwhen replay rate 1/1\nthen alert\nhook page\n";
+	struct json_object *o, *list;
+	char line[256], wanted[256];
+
+	(void)state;
+	assert_int_equal(check(text, false), 0);
+	snprintf(line, sizeof(line), "policy check %s hooks %s", policy, dir);
+	assert_int_equal(run(line, false), -13);
+	assert_string_equal(out, "");
+	if (geteuid() == 0) {
+		snprintf(wanted, sizeof(wanted), "hook page: %s/page: No such file or directory\n", dir);
+		assert_string_equal(err, wanted);
+	}
+	assert_int_equal(run(line, true), -13);
+	o = json_tokener_parse(out);
+	list = json_object_object_get(o, "hooks");
+	assert_int_equal(json_object_array_length(list), 1);
+	assert_non_null(json_object_object_get(json_object_array_get_idx(list, 0), "reason"));
+	json_object_put(o);
+	snprintf(line, sizeof(line), "policy check %s hooks /nowhere", policy);
+	assert_int_equal(run(line, false), -13);
+	assert_string_equal(err, "hook page: /nowhere: No such file or directory\n");
+	put(policy, "");
+	assert_int_equal(run(line, false), 0);
+}
+
 static void test_check_json(void **state)
 {
 	struct json_object *o, *error;
@@ -253,6 +282,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_check, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_check_hooks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_check_json, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_check_over_root, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_file, setup, teardown),

@@ -175,6 +175,13 @@ static void test_policy_file(void **state)
 	accept_text(MANAGER "[policy]\nfile = /etc/akm/policy\n", &c);
 	assert_string_equal(c.policy_file, "/etc/akm/policy");
 	config_free(&c);
+	accept_text(MANAGER "[policy]\nhooks = /etc/akm/hooks\nhooks_user = pager\nfile = /etc/akm/policy\n", &c);
+	assert_string_equal(c.hooks, "/etc/akm/hooks");
+	assert_string_equal(c.hooks_user, "pager");
+	config_free(&c);
+	accept_text(MANAGER "[policy]\nhooks = /etc/akm/hooks\n", &c);
+	assert_string_equal(c.hooks_user, "nobody");
+	config_free(&c);
 	accept_text(NODE "[policy]\nfile = /etc/akm/policy\nfallback_after = 3600000\n", &c);
 	assert_string_equal(c.policy_file, "/etc/akm/policy");
 	assert_int_equal(c.fallback_after_ms, 3600000);
@@ -360,6 +367,9 @@ static const struct refusal { const char *text, *field, *reason; } refusals[] = 
 	{ MANAGER "[policy]\nclone = 1/86401:alert\n", ":5: [policy] clone", "1/86401 is not within 1 … 1000000 events in 1 … 86400 s" },
 	{ MANAGER "[policy]\nunknown_key = Off\n", ":5: [policy] unknown_key", NOT_RULE("Off") },
 	{ MANAGER "[policy]\nhold_down = 86401\n", ":5: [policy] hold_down", "86401 is not within 0 … 86400" },
+	{ MANAGER "[policy]\nhooks = hooks\n", ":5: [policy] hooks", "'hooks' is not an absolute path" },
+	{ MANAGER "[policy]\nhooks_user =\n", ":5: [policy] hooks_user", "is empty" },
+	{ NODE "[policy]\nhooks = /etc/akm/hooks\n", ":5: [policy] hooks", "means nothing for this role" },
 	{ MANAGER "[policy]\nfile = policy\n", ":5: [policy] file", "'policy' is not an absolute path" },
 	{ NODE "[atr]\nfallback = no\n", ":5: [atr] fallback", "means nothing for this role" },
 	{ MANAGER "[policy]\nfallback_after = 1000\n", ":5: [policy] fallback_after", "means nothing for this role" },

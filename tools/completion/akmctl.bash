@@ -48,9 +48,9 @@ _akmctl_words() { # "OBJECT VERB" or OBJECT
 	"acknowledge") echo "until" ;;
 	"events") echo "-f since limit" ;;
 	"provision allow") echo "via for" ;;
-	"policy check") echo "--root" ;;
+	"policy check") echo "hooks --root" ;;
 	"policy test") echo "--events --root" ;;
-	"doctor") echo "port tpm" ;;
+	"doctor") echo "port tpm hooks" ;;
 	esac
 }
 

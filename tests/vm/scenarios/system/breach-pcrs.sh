@@ -5,13 +5,21 @@
 # shellcheck source=tests/vm/breach.sh
 . "$(dirname "$0")/../../breach.sh"
 
-manager_policy() { # a file, with a rule that answers
+manager_policy() { # a file, with a rule that answers, and a program that is told
+	mkdir -p "$world/hooks"
+	cat >"$world/hooks/tell" <<-'EOF'
+		#!/bin/sh
+		exec grep -o '"subject":"[A-Za-z]*"'
+	EOF
+	chmod 755 "$world" "$world/hooks" "$world/hooks/tell"
 	cat >"$world/conf/policy" <<-EOF
 		rule boot
 			when pcr-changed,quote-bad rate 1/600 scope member
 			then quarantine
+			hook tell
 	EOF
 	echo "file = $world/conf/policy"
+	echo "hooks = $world/hooks"
 }
 
 attests() { # LETTER STATE
@@ -65,6 +73,7 @@ evidence=1 claim "manager and root know" recorded pcr-changed 'EdgeNodeD runs so
 claim "everybody else moves to a new generation" within 60 recovered_past "$now"
 took_from "$began" "$recovered_at"
 evidence=1 claim "the policy took D out" recorded atr-remove 'EdgeNodeD was removed'
+claim "a program was told whom it concerns" recorded hook 'tell ended well .*"EdgeNodeD"'
 claim "D is no member any more" not listed D
 claim "D has no interface any more" within 60 not has_akm1 D
 claim "the manager says what to do" remedy 'EdgeNodeD: it was started with other firmware'
