@@ -246,6 +246,19 @@ static void copy_state(const char *from, const char *to)
 	assert_int_equal(system(cmd), 0);
 }
 
+/* As if its database were a backup as well, and damaged */
+static void forget_policy(struct actor *a)
+{
+	struct akm_error err = {};
+	char path[256];
+	struct store *s;
+
+	snprintf(path, sizeof(path), "%s/akm.db", a->dir);
+	assert_int_equal(store_open(path, &s, &err), 0);
+	assert_int_equal(store_set(s, "policy", "", 0), 0);
+	store_close(s);
+}
+
 static void test_root_set_back(void **state)
 {
 	char backup[sizeof(R->dir) + 8];
@@ -276,6 +289,14 @@ static void test_root_set_back(void **state)
 	turn(50);
 	assert_int_equal(number(M), 3);
 	assert_string_equal(rule("noise"), "root: alert hold-down 9 budget 60");
+
+	/* Nor is what is old sent to who has nothing. */
+	actor_stop(M);
+	forget_policy(M);
+	start(M);
+	until(!is_down(M));
+	turn(50);
+	assert_int_equal(number(M), 0);
 
 	/* Somebody looked. */
 	write_root(NOISE("alert hold-down 9"));
