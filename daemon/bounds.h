@@ -31,6 +31,7 @@
 #define ADDRESSES_MAX		16		/* overlay addresses or prefixes of one member in an ATR */
 #define ENDPOINTS_MAX		4
 #define EVENTS_PER_MESSAGE	256
+#define PACKET_SHOWN_MAX	64		/* bytes of a packet that a record shows: AKM_EVENT_PACKET_MAX */
 #define TEXT_MAX		512		/* bytes of any text a peer sends for people */
 #define BLOB_MAX		8192		/* bytes of one TPM blob */
 #define SETTING_MAX		(1U << 20)	/* bytes of one setting in the database */

@@ -281,6 +281,8 @@ void evidence_add(struct evidence *e, const struct evidence_note *note, const ch
 	vsnprintf(ev.text, sizeof(ev.text), fmt, ap);
 	va_end(ap);
 	wire_text_clean(ev.text);
+	if (note->packet)
+		ev.packet = *note->packet;
 	if (!note->limit || limit_take(e, note->limit, &ev))
 		keep_own(e, &ev);
 }

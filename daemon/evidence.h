@@ -43,6 +43,7 @@ struct evidence_note {
 	uint32_t atr_id;		/* 0: none */
 	int32_t member;			/* index in the ATR; -1: none, as EVIDENCE_NOTE() has it */
 	uint64_t count;			/* 0 means 1 */
+	const struct msg_packet *packet;	/* that showed it; NULL: none did */
 	const char *limit;		/* at most one record of this kind and word in EVIDENCE_INTERVAL_MS; NULL: always */
 };
 #define EVIDENCE_INTERVAL_MS	10000

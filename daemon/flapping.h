@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Members that go to and fro between places. The kernel follows a member to where its newest authentic packet came
+ * Members that go back and forth between places. The kernel follows a member to where its newest authentic packet came
  * from, and tells of each step. A step to a new place is a NAT that bound anew, or a member that moved; one back to
  * a place that it has just left is not, when it happens again and again: two machines with one key, a path that
  * alternates, or somebody in between who sends packets on from elsewhere. Pure: takes the time.

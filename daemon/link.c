@@ -246,7 +246,7 @@ static int rx_complete(struct link *l)
 	if (l->rx_timer)
 		event_del(l->timer);
 	l->rx_timer = false;
-	r = msg_decode(raw.data, l->rx_want, &m, &l->err);
+	r = msg_decode_whence(raw.data, l->rx_want, &m, &l->err);
 	akm_secret_free(&raw);
 	if (r < 0)
 		return rx_fail(l, r == -EBADMSG ? LINK_DOWN_PROTOCOL : LINK_DOWN_LIMIT, "message", strerror(-r));

@@ -70,7 +70,7 @@ static int decode(struct wire_reader *c, struct msg *m)
 	return rd_map(c, k->name) ?: k->decode(c, m) ?: rd_leave(c) ?: rd_leave(c) ?: rd_end(c);
 }
 
-int msg_decode(const uint8_t *data, size_t len, struct msg *ret, struct akm_error *err)
+static int decode_all(const uint8_t *data, size_t len, struct msg *ret, struct akm_error *err, size_t *ret_at)
 {
 	_cleanup_msg_ struct msg m = {};
 	struct wire_reader c;
@@ -80,11 +80,31 @@ int msg_decode(const uint8_t *data, size_t len, struct msg *ret, struct akm_erro
 		return akm_error_set(err, -EBADMSG, "message", "has %zu bytes, allowed are %u", len, LINK_MESSAGE_MAX);
 	rd_init(&c, "message", data, len, err);
 	r = decode(&c, &m);
+	*ret_at = (size_t)(c.pos - data);
 	if (r < 0)
 		return r;
 	*ret = m;
 	m = (struct msg) {};
 	return 0;
+}
+
+int msg_decode(const uint8_t *data, size_t len, struct msg *ret, struct akm_error *err)
+{
+	size_t at;
+
+	return decode_all(data, len, ret, err, &at);
+}
+
+int msg_decode_whence(const uint8_t *data, size_t len, struct msg *ret, struct akm_error *err)
+{
+	size_t at = 0, n;
+	int r = decode_all(data, len, ret, err, &at);
+
+	if (r == -EBADMSG) {
+		n = strlen(err->reason);
+		snprintf(err->reason + n, sizeof(err->reason) - n, " (read up to byte %zu of %zu)", at, len);
+	}
+	return r;
 }
 
 void msg_free(struct msg *m)

@@ -76,6 +76,9 @@ struct msg_heartbeat {
 
 enum msg_severity { SEV_INFO = 1, SEV_WARNING = 2, SEV_ALERT = 3 };
 
+/* The packet that showed it: the beginning of its UDP payload, which nobody decrypted. len 0: there is none */
+struct msg_packet { uint16_t len; uint8_t n, bytes[PACKET_SHOWN_MAX]; };
+
 struct msg_event {			/* one record of evidence */
 	uint64_t seq;			/* per source, durable, starts at 1 */
 	uint64_t time_ms;		/* CLOCK_REALTIME of the source */
@@ -86,6 +89,7 @@ struct msg_event {			/* one record of evidence */
 	int32_t member;			/* index, -1: none */
 	uint64_t count;			/* how many this record stands for */
 	char text[TEXT_MAX];
+	struct msg_packet packet;	/* the last one, of several */
 };
 
 struct msg_events {
@@ -225,6 +229,8 @@ const char *msg_type_name(enum msg_type t);
 int msg_encode(const struct msg *m, struct akm_secret *ret);
 /* Return: 0, -EBADMSG with @err naming the field, -ENOMEM. */
 int msg_decode(const uint8_t *data, size_t len, struct msg *ret, struct akm_error *err);
+/* The same; @err also says how far that was read. Of what the message holds, which may be secret, it says nothing. */
+int msg_decode_whence(const uint8_t *data, size_t len, struct msg *ret, struct akm_error *err);
 void msg_free(struct msg *m);		/* wipes secrets; fine on a zeroed one */
 #define _cleanup_msg_ _cleanup_(msg_free)
 

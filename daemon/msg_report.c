@@ -95,11 +95,13 @@ const struct msg_codec msg_codec_heartbeat = { "heartbeat", put_heartbeat, get_h
 
 static void put_event(struct wire_writer *w, const struct msg_event *e)
 {
-	if (e->member < -1) {
+	const struct msg_packet *p = &e->packet;
+
+	if (e->member < -1 || p->n > PACKET_SHOWN_MAX || p->n > p->len) {
 		wr_fail(w, -EINVAL);
 		return;
 	}
-	wr_map(w, e->member < 0 ? 8 : 9);
+	wr_map(w, 8u + (e->member >= 0) + (p->len > 0) + (p->n > 0));
 	wr_key_range(w, 1, e->seq, 1, UINT64_MAX);
 	wr_key_uint(w, 2, e->time_ms);
 	wr_key_name(w, 3, e->source);
@@ -110,6 +112,10 @@ static void put_event(struct wire_writer *w, const struct msg_event *e)
 		wr_key_range(w, 7, (uint64_t)e->member, 0, INDEX_MAX);
 	wr_key_uint(w, 8, e->count);
 	wr_key_text(w, 9, e->text);
+	if (p->len)
+		wr_key_uint(w, 10, p->len);
+	if (p->n)
+		wr_key_bytes(w, 11, p->bytes, p->n);
 }
 
 static int get_member(struct wire_reader *c, int32_t *ret)
@@ -124,6 +130,26 @@ static int get_member(struct wire_reader *c, int32_t *ret)
 	if (r < 0)
 		return r;
 	*ret = (int32_t)index;
+	return 0;
+}
+
+static int get_packet(struct wire_reader *c, struct msg_packet *p)
+{
+	const uint8_t *bytes;
+	size_t n;
+	int r;
+
+	if (!rd_has(c, 10))
+		return 0;
+	r = rd_key_u16(c, 10, "packet-len", 1, UINT16_MAX, &p->len);
+	if (r < 0 || !rd_has(c, 11))
+		return r;
+	r = rd_key(c, 11, "packet") ?:
+	    rd_view(c, "packet", 1, p->len < PACKET_SHOWN_MAX ? p->len : PACKET_SHOWN_MAX, &bytes, &n);
+	if (r < 0)
+		return r;
+	memcpy(p->bytes, bytes, n);
+	p->n = (uint8_t)n;
 	return 0;
 }
 
@@ -142,6 +168,7 @@ static int get_event(struct wire_reader *c, struct msg_event *e)
 	    get_member(c, &e->member) ?:
 	    rd_key_u64(c, 8, "count", 0, UINT64_MAX, &e->count) ?:
 	    rd_key_text(c, 9, "text", e->text, sizeof(e->text)) ?:
+	    get_packet(c, &e->packet) ?:
 	    rd_leave(c);
 	if (r < 0)
 		return r;

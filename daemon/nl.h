@@ -24,6 +24,8 @@ struct nl_event {
 	int32_t member;			/* -1: none */
 	uint64_t epoch, packet_number, count, time_ns;
 	struct sockaddr_storage source;	/* ss_family 0: none */
+	struct msg_packet packet;	/* that it is about */
+	uint8_t inner[16], inner_len;	/* source address, of AKM_EVENT_PREFIX; 0: none */
 };
 struct nl_stats { uint64_t v[AKM_A_STATS_MAX + 1]; };	/* by enum akm_a_stats */
 

@@ -4,6 +4,8 @@
 
 #include "nl_internal.h"
 
+_Static_assert(PACKET_SHOWN_MAX == AKM_EVENT_PACKET_MAX, "what the kernel shows is what a record holds");
+
 #define PAIR_BYTES	(NLA_HDRLEN + NLA_ALIGN(NLA_HDRLEN + sizeof(uint16_t)) + NLA_HDRLEN + AKM_CHAIN_LEN)
 
 /* Names, as in Documentation/netlink/specs/akm.yaml */
@@ -223,6 +225,28 @@ static int decode_source(struct nlattr *a, struct sockaddr_storage *ret)
 	return 0;
 }
 
+static int decode_packet(struct nlattr *a, struct nlattr *len, struct msg_packet *ret)
+{
+	if (u32(len) > UINT16_MAX || (a && ((uint32_t)nla_len(a) > u32(len) || nla_len(a) > PACKET_SHOWN_MAX)))
+		return -EPROTO;
+	ret->len = (uint16_t)u32(len);
+	ret->n = a ? (uint8_t)nla_len(a) : 0;
+	if (a)
+		memcpy(ret->bytes, nla_data(a), ret->n);
+	return 0;
+}
+
+static int decode_inner(struct nlattr *a, struct nl_event *e)
+{
+	if (!a)
+		return 0;
+	if (nla_len(a) != 4 && nla_len(a) != 16)
+		return -EPROTO;
+	e->inner_len = (uint8_t)nla_len(a);
+	memcpy(e->inner, nla_data(a), e->inner_len);
+	return 0;
+}
+
 int nl_decode_event(const struct nlmsghdr *h, struct nl_event *ret)
 {
 	static const struct nla_policy policy[AKM_A_EVENT_MAX + 1] = {
@@ -232,6 +256,7 @@ int nl_decode_event(const struct nlmsghdr *h, struct nl_event *ret)
 		[AKM_A_EVENT_EPOCH] = { .type = NLA_U64 }, [AKM_A_EVENT_PACKET_NUMBER] = { .type = NLA_U64 },
 		[AKM_A_EVENT_STATE] = { .type = NLA_U32 }, [AKM_A_EVENT_COUNT] = { .type = NLA_U64 },
 		[AKM_A_EVENT_SUPPRESSED] = { .type = NLA_U32 }, [AKM_A_EVENT_TIME] = { .type = NLA_U64 },
+		[AKM_A_EVENT_PACKET_LEN] = { .type = NLA_U32 },
 	};
 	struct nlattr *tb[AKM_A_EVENT_MAX + 1];
 	struct nl_event e = { .member = -1 };
@@ -252,7 +277,9 @@ int nl_decode_event(const struct nlmsghdr *h, struct nl_event *ret)
 	e.count = u64(tb[AKM_A_EVENT_COUNT]);
 	e.suppressed = u32(tb[AKM_A_EVENT_SUPPRESSED]);
 	e.time_ns = u64(tb[AKM_A_EVENT_TIME]);
-	if (decode_source(tb[AKM_A_EVENT_SOURCE], &e.source) < 0)
+	if (decode_source(tb[AKM_A_EVENT_SOURCE], &e.source) < 0 ||
+	    decode_packet(tb[AKM_A_EVENT_PACKET], tb[AKM_A_EVENT_PACKET_LEN], &e.packet) < 0 ||
+	    decode_inner(tb[AKM_A_EVENT_INNER_SOURCE], &e) < 0)
 		return -EPROTO;
 	*ret = e;
 	return 0;

@@ -425,7 +425,8 @@ static void on_up(struct link *l, void *ctx)
 }
 
 /* Evidence: who tried what. Everything here comes from strangers as well, so it is limited. */
-static void record_refusal(struct peers *p, enum link_down why, const struct link_peer_info *info)
+static void record_refusal(struct peers *p, enum link_down why, const struct akm_error *err,
+			   const struct link_peer_info *info, const struct peer *linked_as)
 {
 	struct peer *peer = info ? peers_find(p, info->id) : NULL;
 	char from[REPORT_ENDPOINT_MAX] = "?", linked[REPORT_ENDPOINT_MAX] = "";
@@ -447,7 +448,9 @@ static void record_refusal(struct peers *p, enum link_down why, const struct lin
 			     peer ? peer->name : "?", from);
 	else if (why == LINK_DOWN_PROTOCOL)
 		evidence_add(p->c.evidence, EVIDENCE_NOTE("link-protocol", SEV_WARNING, .limit = from),
-			     "Dropped a link from %s: it breaks the protocol", from);
+			     "Dropped a link%s%s from %s: it breaks the protocol%s%s%s%s", linked_as ? " of " : "",
+			     linked_as ? linked_as->name : "", from, err ? ": " : "", err ? err->field : "",
+			     err && err->field[0] ? ": " : "", err ? err->reason : "");
 	else if (why == LINK_DOWN_LIMIT)
 		evidence_add(p->c.evidence, EVIDENCE_NOTE("link-limit", SEV_WARNING, .limit = from),
 			     "Dropped a link from %s: too many or too slow", from);
@@ -460,7 +463,7 @@ static void on_down(struct link *l, enum link_down why, const struct akm_error *
 
 	if (peer && places_down(&peer->places, l))
 		return;			/* it was superseded: that is all there is to say */
-	record_refusal(ctx, why, info);
+	record_refusal(ctx, why, err, info, peer);
 	if (!peer)
 		return;
 	log_info("link is down peer=%s reason=%s detail=%s", peer->name, link_down_name(why),

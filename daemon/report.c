@@ -53,6 +53,17 @@ const char *report_severity(enum msg_severity s)
 	return "?";
 }
 
+static struct json_object *report_packet(const struct msg_packet *p)
+{
+	struct json_object *o = json_object_new_object();
+	char hex[2 * PACKET_SHOWN_MAX + 1];
+
+	report_hex(p->bytes, p->n, hex);
+	put(o, "length", json_object_new_int(p->len));
+	put_text(o, "bytes", hex);
+	return o;
+}
+
 struct json_object *report_event(uint64_t seq, const struct msg_event *e)
 {
 	struct json_object *o = json_object_new_object(), *data;
@@ -74,6 +85,8 @@ struct json_object *report_event(uint64_t seq, const struct msg_event *e)
 	put(data, "source_seq", json_object_new_uint64(e->seq));
 	put(data, "time_ms", json_object_new_uint64(e->time_ms));
 	put(o, "data", data);
+	if (e->packet.len)
+		put(o, "packet", report_packet(&e->packet));
 	return o;
 }
 

@@ -240,16 +240,17 @@ static void see_move(struct node *n, const struct nl_event *e)
 	report_endpoint_text(&m->places[1], before, sizeof(before));
 	snprintf(word, sizeof(word), "%u %d", e->atr_id, e->member);
 	evidence_add(n->evidence, EVIDENCE_ABOUT("flapping", SEV_WARNING, e->member, .atr_id = e->atr_id, .limit = word),
-		     "Member %d goes to and fro: it came back to where it was %u times within %u s, now to %s from %s",
+		     "Member %d goes back and forth: it came back to where it was %u times within %u s, now to %s from %s",
 		     e->member, FLAPPING_RETURNS, FLAPPING_WINDOW_MS / 1000, here, before);
 }
 
 static void on_kernel_event(void *ctx, const struct nl_event *e)
 {
 	struct node *n = ctx;
-	char from[REPORT_ENDPOINT_MAX] = "", word[80];
+	char from[REPORT_ENDPOINT_MAX] = "", inner[REPORT_ENDPOINT_MAX] = "", word[80];
 	struct evidence_note note = {
-		.atr_id = e->atr_id, .member = e->member, .count = 1 + (uint64_t)e->suppressed, .limit = word,
+		.atr_id = e->atr_id, .member = e->member, .count = 1 + (uint64_t)e->suppressed, .packet = &e->packet,
+		.limit = word,
 	};
 	const struct kernel_event *k;
 
@@ -266,7 +267,14 @@ static void on_kernel_event(void *ctx, const struct nl_event *e)
 	snprintf(word, sizeof(word), "%u %s", e->atr_id, from);
 	note.kind = k->kind;
 	note.severity = k->severity;
-	evidence_add(n->evidence, &note, "Kernel: %s%s%s", k->text, from[0] ? " from " : "", from);
+	if (e->inner_len) {
+		struct msg_endpoint address = { .addr_len = e->inner_len };
+
+		memcpy(address.addr, e->inner, e->inner_len);
+		report_endpoint_text(&address, inner, sizeof(inner));
+	}
+	evidence_add(n->evidence, &note, "Kernel: %s%s%s%s%s", k->text, from[0] ? " from " : "", from,
+		     inner[0] ? ", which says " : "", inner);
 }
 
 static void on_kernel_change(void *ctx, enum nl_change change)

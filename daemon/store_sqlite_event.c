@@ -2,15 +2,15 @@
 /* Evidence: own and remote, and the outbox towards the superior. */
 #include "store_sqlite.h"
 
-#define COLUMNS "seq, coalesce(source_seq, seq), time_ms, source, kind, severity, atr_id, member, count, text"
+#define COLUMNS "seq, coalesce(source_seq, seq), time_ms, source, kind, severity, atr_id, member, count, text, packet_len, packet"
 #define PRUNE_EVERY 1024	/* a power of two */
 #define ACKED "outbox-acked"
 
 static int event_insert(struct store *s, const struct msg_event *e, uint64_t *ret_seq)
 {
 	_cleanup_query_ struct query q = query_start(s,
-		"INSERT INTO event (source_seq, time_ms, source, kind, severity, atr_id, member, count, text)"
-		" VALUES (nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?)");
+		"INSERT INTO event (source_seq, time_ms, source, kind, severity, atr_id, member, count, text,"
+		" packet_len, packet) VALUES (nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 	int r;
 
 	query_bind_u64(&q, e->seq);
@@ -22,6 +22,8 @@ static int event_insert(struct store *s, const struct msg_event *e, uint64_t *re
 	query_bind_i64(&q, e->member);
 	query_bind_u64(&q, e->count);
 	query_bind_text(&q, e->text);
+	query_bind_u64(&q, e->packet.len);
+	query_bind_bytes(&q, e->packet.bytes, e->packet.n);
 	r = query_run(&q);
 	if (!r)
 		*ret_seq = (uint64_t)sqlite3_last_insert_rowid(s->db);
@@ -68,6 +70,8 @@ static int event_read(struct query *q, uint64_t *ret_seq, struct msg_event *ret)
 	e.member = (int32_t)query_i64(q, -1, UINT16_MAX);
 	e.count = query_u64(q, UINT64_MAX);
 	query_text(q, e.text, sizeof(e.text));
+	e.packet.len = (uint16_t)query_u64(q, UINT16_MAX);
+	e.packet.n = (uint8_t)query_upto(q, e.packet.bytes, sizeof(e.packet.bytes));
 	*ret = e;
 	return query_check(q);
 }

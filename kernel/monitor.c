@@ -181,6 +181,23 @@ static int put_details(struct sk_buff *msg, const struct akm_event *event)
 	return 0;
 }
 
+int akm_event_put_packet(struct sk_buff *msg, const struct akm_event *event)
+{
+	const struct akm_datagram *at = &event->packet;
+	u8 shown[AKM_EVENT_PACKET_MAX];
+
+	if ((event->has & AKM_HAS_INNER) &&
+	    nla_put(msg, AKM_A_EVENT_INNER_SOURCE, event->inner_len, event->inner))
+		return -EMSGSIZE;
+	if (!(event->has & AKM_HAS_PACKET))
+		return 0;
+	if (nla_put_u32(msg, AKM_A_EVENT_PACKET_LEN, at->len))
+		return -EMSGSIZE;
+	if (!event->shown || skb_copy_bits(at->skb, at->offset, shown, event->shown))
+		return 0;
+	return nla_put(msg, AKM_A_EVENT_PACKET, event->shown, shown);
+}
+
 static void send_event(const struct genl_family *family, const struct akm_place *place,
 		       const struct akm_event *event, u64 count, u32 suppressed)
 {
@@ -195,6 +212,7 @@ static void send_event(const struct genl_family *family, const struct akm_place 
 	if (!header ||
 	    nla_put_u32(msg, AKM_A_EVENT_TYPE, event->type) ||
 	    put_place(msg, place) || put_details(msg, event) ||
+	    akm_event_put_packet(msg, event) ||
 	    nla_put_u64_64bit(msg, AKM_A_EVENT_COUNT, count, AKM_A_EVENT_PAD) ||
 	    nla_put_u32(msg, AKM_A_EVENT_SUPPRESSED, suppressed) ||
 	    nla_put_u64_64bit(msg, AKM_A_EVENT_TIME, ktime_get_real_ns(), AKM_A_EVENT_PAD)) {
@@ -238,4 +256,12 @@ void akm_event_source(struct akm_event *event, const struct sk_buff *skb)
 			.sin6_addr = ipv6_hdr(skb)->saddr,
 		};
 	}
+}
+
+void akm_event_packet(struct akm_event *event, const struct akm_datagram *at, unsigned int shown)
+{
+	akm_event_source(event, at->skb);
+	event->has |= AKM_HAS_PACKET;
+	event->packet = *at;
+	event->shown = min3(shown, at->len, (unsigned int)AKM_EVENT_PACKET_MAX);
 }

@@ -109,6 +109,16 @@ struct akm_monitor {
 #define AKM_HAS_NUMBER		BIT(4)
 #define AKM_HAS_STATE		BIT(5)
 #define AKM_HAS_SOURCE		BIT(6)
+#define AKM_HAS_PACKET		BIT(7)
+#define AKM_HAS_INNER		BIT(8)
+
+/* Which datagram: one that came alone, or one of several in a buffer */
+struct akm_datagram {
+	const struct sk_buff *skb;	/* has the outer headers */
+	unsigned int offset;		/* in its data, of the AKM header */
+	unsigned int len;
+	bool waited;			/* for its key */
+};
 
 struct akm_event {
 	enum akm_event_type type;
@@ -124,6 +134,10 @@ struct akm_event {
 		struct sockaddr_in in4;
 		struct sockaddr_in6 in6;
 	} source;
+	struct akm_datagram packet;	/* read when it is told, if it is: a flood is not copied */
+	unsigned int shown;		/* bytes of it */
+	u8 inner[16];			/* address */
+	u8 inner_len;
 };
 
 /* Where an event happened */
@@ -146,6 +160,13 @@ void akm_monitor_report(struct akm_monitor *monitor, const struct akm_place *pla
 			const struct akm_event *event);
 /* Fill in an event's source from a received UDP packet's headers. */
 void akm_event_source(struct akm_event *event, const struct sk_buff *skb);
+/*
+ * The event is about @at, whose first @shown bytes nobody has decrypted. Where it came from, and what it
+ * was; of the latter no more than AKM_EVENT_PACKET_MAX bytes.
+ */
+void akm_event_packet(struct akm_event *event, const struct akm_datagram *at, unsigned int shown);
+/* Adds that to @msg. Return: 0 or -EMSGSIZE. */
+int akm_event_put_packet(struct sk_buff *msg, const struct akm_event *event);
 /* The family whose first multicast group carries the events. */
 /* NULL: there is none any more; process context then. */
 void akm_monitor_family(const struct genl_family *family);

@@ -43,7 +43,7 @@ struct claims {
 /* A packet that has been decrypted, or not */
 struct packet {
 	struct akm_key *key;
-	const struct sk_buff *outer;	/* tells where it came from */
+	struct akm_datagram from;	/* with the headers that tell where it came from */
 	u8 *inner;
 	unsigned int len;		/* of what is inner, padding included */
 	enum akm_packet_type type;
@@ -154,7 +154,7 @@ static void receive_control(const struct packet *p)
 
 	__skb_queue_head_init(&released);
 	if (!akm_hello_receive(p->key, p->type, p->inner, p->len, &released))
-		akm_refuse(p->key, p->outer, p->number, AKM_STAT_RX_MALFORMED, AKM_EVENT_MALFORMED);
+		akm_refuse(p->key, &p->from, p->number, AKM_STAT_RX_MALFORMED, AKM_EVENT_MALFORMED);
 	receive_released(p->key->epoch->gen, &released);
 }
 
@@ -168,7 +168,7 @@ static void note_place(const struct packet *p)
 	if (likely(!READ_ONCE(member->roams)) || is_group_key(p->key))
 		return;
 	if (akm_key_newest(p->key, p->number))
-		akm_roam_note(key_device(p->key), member, p->outer, akm_is_control(p->type));
+		akm_roam_note(key_device(p->key), member, p->from.skb, akm_is_control(p->type));
 }
 
 /*
@@ -178,7 +178,7 @@ static void note_place(const struct packet *p)
 static void note_pending(const struct packet *p)
 {
 	if (unlikely(READ_ONCE(p->key->epoch->gen->state) == AKM_GEN_PENDING))
-		akm_refuse_report(p->key, p->outer, p->number, AKM_EVENT_PENDING_USED);
+		akm_refuse_report(p->key, &p->from, p->number, AKM_EVENT_PENDING_USED);
 }
 
 /* What is not to be delivered goes no further, and is counted. */
@@ -201,10 +201,10 @@ static enum akm_verdict check_number(const struct packet *p)
 		note_pending(p);
 		break;
 	case AKM_SEEN:
-		akm_refuse(p->key, p->outer, p->number, AKM_STAT_RX_REPLAY, AKM_EVENT_REPLAY);
+		akm_refuse(p->key, &p->from, p->number, AKM_STAT_RX_REPLAY, AKM_EVENT_REPLAY);
 		break;
 	case AKM_CLONED:
-		akm_refuse(p->key, p->outer, p->number, AKM_STAT_RX_CLONE, AKM_EVENT_CLONE);
+		akm_refuse(p->key, &p->from, p->number, AKM_STAT_RX_CLONE, AKM_EVENT_CLONE);
 		break;
 	}
 	return verdict;
@@ -216,7 +216,7 @@ static enum akm_verdict check_opened(const struct packet *p, int err)
 	enum akm_verdict verdict;
 
 	if (unlikely(err == -EBADMSG)) {
-		akm_refuse(p->key, p->outer, p->number, AKM_STAT_RX_AUTH_FAIL, AKM_EVENT_AUTH_FAIL);
+		akm_refuse(p->key, &p->from, p->number, AKM_STAT_RX_AUTH_FAIL, AKM_EVENT_AUTH_FAIL);
 		akm_catch_up_suspect(p->key);
 		akm_notice_send(p->key->epoch->gen, p->key->member->index, p->type);
 		return AKM_SEEN;
@@ -239,17 +239,17 @@ static unsigned int check_length(const struct packet *p)
 	unsigned int len = inner_length(p->inner, p->len);
 
 	if (unlikely(!len))
-		akm_refuse(p->key, p->outer, p->number, AKM_STAT_RX_MALFORMED, AKM_EVENT_MALFORMED);
+		akm_refuse(p->key, &p->from, p->number, AKM_STAT_RX_MALFORMED, AKM_EVENT_MALFORMED);
 	return len;
 }
 
 /* What check_opened() leaves for packets that are not like the one before. */
-static bool check_addresses(struct akm_key *key, const struct sk_buff *outer, u8 *inner,
+static bool check_addresses(struct akm_key *key, const struct akm_datagram *from, u8 *inner,
 			    u64 number)
 {
 	if (likely(addresses_match(key, inner)))
 		return true;
-	akm_refuse(key, outer, number, AKM_STAT_RX_PREFIX, AKM_EVENT_PREFIX);
+	akm_refuse_prefix(key, from, number, inner);
 	return false;
 }
 
@@ -271,7 +271,7 @@ static bool may_classify(struct akm_device *akm)
  * Who can send a duplicate, with the tag of the original, could have sent the original
  * again: whether it would open does not matter.
  */
-static bool worth_opening(struct akm_key *key, const struct sk_buff *skb,
+static bool worth_opening(struct akm_key *key, const struct akm_datagram *at,
 			  const struct claims *claims)
 {
 	enum akm_guess guess = akm_key_guess(key, claims->number, claims->print);
@@ -279,7 +279,7 @@ static bool worth_opening(struct akm_key *key, const struct sk_buff *skb,
 	if (likely(guess == AKM_OPEN))
 		return true;
 	if (guess == AKM_DUPLICATE) {
-		akm_refuse(key, skb, claims->number, AKM_STAT_RX_REPLAY, AKM_EVENT_REPLAY);
+		akm_refuse(key, at, claims->number, AKM_STAT_RX_REPLAY, AKM_EVENT_REPLAY);
 		return false;
 	}
 	if (may_classify(key_device(key)))
@@ -297,16 +297,8 @@ static struct akm_generation *find_generation(const struct akm_socket *as,
 	return gen && rcu_access_pointer(gen->akm->sock) == as ? gen : NULL;
 }
 
-/* Whose packet, and where it is */
-struct place {
-	const struct sk_buff *skb;
-	unsigned int offset;
-	unsigned int len;
-	bool waited;			/* for its key */
-};
-
 /* Held. NULL: there is none. -EINPROGRESS: it waits for its key, or was dropped and counted. */
-static struct akm_key *epoch_key(struct akm_epoch *epoch, const struct place *at,
+static struct akm_key *epoch_key(struct akm_epoch *epoch, const struct akm_datagram *at,
 				 const struct akm_header *header)
 {
 	enum akm_packet_type type = akm_header_type(header);
@@ -332,7 +324,7 @@ static struct akm_key *epoch_key(struct akm_epoch *epoch, const struct place *at
  * The key that is to open what is @at, as of epoch_key(). Perhaps its sender is far ahead of
  * us, perhaps it is behind: nothing tells which, so both are looked after.
  */
-static struct akm_key *find_key(struct akm_generation *gen, const struct place *at,
+static struct akm_key *find_key(struct akm_generation *gen, const struct akm_datagram *at,
 				const struct akm_header *header)
 {
 	struct akm_epoch *epoch = akm_epoch_lookup(gen, header->epoch);
@@ -359,7 +351,7 @@ static bool header_valid(const struct akm_header *header)
  * What is to be known of what is @at before it is decrypted.
  * Return: the key that opens it, held, or NULL: it is not worth it, and counted, or it waits.
  */
-static struct akm_key *admit(const struct akm_socket *as, const struct place *at,
+static struct akm_key *admit(const struct akm_socket *as, const struct akm_datagram *at,
 			     struct claims *ret_claims)
 {
 	const struct sk_buff *skb = at->skb;
@@ -371,14 +363,14 @@ static struct akm_key *admit(const struct akm_socket *as, const struct place *at
 
 	header = skb_header_pointer(skb, at->offset, sizeof(copy), &copy);
 	if (at->len < AKM_OVERHEAD || !header || !header_valid(header)) {
-		akm_refuse_malformed(as, skb);
+		akm_refuse_malformed(as, at);
 		return NULL;
 	}
 	gen = find_generation(as, header);
 	key = likely(gen) ? find_key(gen, at, header) : NULL;
 	if (IS_ERR_OR_NULL(key)) {
 		if (!key)
-			akm_refuse_key(as, gen, skb, header);
+			akm_refuse_key(as, gen, at, header);
 		return NULL;
 	}
 	tag = skb_header_pointer(skb, at->offset + at->len - AKM_TAG_LEN, AKM_TAG_LEN, tag_copy);
@@ -387,7 +379,7 @@ static struct akm_key *admit(const struct akm_socket *as, const struct place *at
 		.number = be64_to_cpu(header->packet_number),
 		.print = tag ? akm_print(tag) : 0,
 	};
-	if (likely(worth_opening(key, skb, ret_claims)))
+	if (likely(worth_opening(key, at, ret_claims)))
 		return key;
 	akm_key_put(key);
 	return NULL;
@@ -408,7 +400,7 @@ static void finish_single(struct akm_key *key, struct sk_buff *skb, int err)
 	u8 tos = akm_receive_cb(skb)->tos;
 	const struct packet p = {
 		.key = key,
-		.outer = skb,
+		.from = { .skb = skb, .len = skb->len },
 		.inner = inner,
 		.len = skb->len - AKM_OVERHEAD,
 		.type = akm_header_type(header),
@@ -426,7 +418,8 @@ static void finish_single(struct akm_key *key, struct sk_buff *skb, int err)
 	}
 	if (verdict == AKM_NEW)
 		len = check_length(&p);
-	if (!len || !check_addresses(key, skb, inner, p.number) || !check_ecn(key, inner, tos)) {
+	if (!len || !check_addresses(key, &p.from, inner, p.number) ||
+	    !check_ecn(key, inner, tos)) {
 		kfree_skb(skb);
 		return;
 	}
@@ -514,15 +507,23 @@ static unsigned int buffer_share(unsigned int text_len)
 	return SKB_DATA_ALIGN(sizeof(struct akm_header) + text_len);
 }
 
+static struct akm_datagram datagram_of(const struct akm_job *job)
+{
+	return (struct akm_datagram) {
+		.skb = job->skb, .offset = job->offset, .len = job->text_len + AKM_OVERHEAD,
+	};
+}
+
 /* What came before is complete, and goes on as soon as nothing is lent of it any more. */
 static void batch_start(struct batch *batch, const struct akm_job *job,
 			const struct akm_segment *segment)
 {
+	const struct akm_datagram from = datagram_of(job);
 	struct akm_key *key = job->key;
 	struct akm_train train = {};
 	int err = -EACCES;
 
-	if (check_addresses(key, batch->skb, (u8 *)segment->data, job->number)) {
+	if (check_addresses(key, &from, (u8 *)segment->data, job->number)) {
 		err = akm_train_start(&train, segment, buffer_share(job->text_len));
 		if (err)
 			akm_refuse_count(key, AKM_STAT_RX_DROPPED);
@@ -604,7 +605,7 @@ static void finish_job(struct batch *batch, const struct akm_job *job, int err)
 	struct akm_key *key = job->key;
 	const struct packet p = {
 		.key = key,
-		.outer = batch->skb,
+		.from = datagram_of(job),
 		.inner = inner,
 		.len = job->text_len,
 		.type = job->type,
@@ -702,7 +703,7 @@ static void receive_batch(const struct akm_socket *as, struct sk_buff *skb, u8 t
 {
 	struct batch batch = { .as = as, .skb = skb, .tos = tos };
 	unsigned int size = skb_shinfo(skb)->gso_size;
-	struct place at = { .skb = skb };
+	struct akm_datagram at = { .skb = skb };
 	struct claims claims;
 	struct akm_key *key;
 
@@ -752,7 +753,7 @@ static noinline void open_into_buffer(const struct akm_socket *as, struct akm_ke
 static void receive_datagram(const struct akm_socket *as, struct sk_buff *skb, u8 tos,
 			     bool waited)
 {
-	const struct place at = { .skb = skb, .len = skb->len, .waited = waited };
+	const struct akm_datagram at = { .skb = skb, .len = skb->len, .waited = waited };
 	struct claims claims;
 	struct akm_key *key;
 
@@ -787,6 +788,17 @@ void akm_receive_waited(struct akm_device *akm, struct sk_buff *skb)
 	}
 }
 
+/* Too short to have all headers: what there is behind UDP's */
+static void refuse_short(const struct akm_socket *as, const struct sk_buff *skb)
+{
+	const struct akm_datagram at = {
+		.skb = skb, .offset = sizeof(struct udphdr),
+		.len = skb->len > sizeof(struct udphdr) ? skb->len - sizeof(struct udphdr) : 0,
+	};
+
+	akm_refuse_malformed(as, &at);
+}
+
 int akm_receive(struct sock *sk, struct sk_buff *skb)
 {
 	const struct akm_socket *as = rcu_dereference_sk_user_data(sk);
@@ -799,7 +811,7 @@ int akm_receive(struct sock *sk, struct sk_buff *skb)
 	/* the UDP layer has checked its length and checksum, and removes nothing */
 	if (skb->len < sizeof(struct udphdr) + AKM_OVERHEAD ||
 	    !pskb_may_pull(skb, sizeof(struct udphdr))) {
-		akm_refuse_malformed(as, skb);
+		refuse_short(as, skb);
 		kfree_skb(skb);
 		return 0;
 	}

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "refuse.h"
 
+#include <linux/ip.h>
+#include <linux/ipv6.h>
 #include "ahead.h"
 #include "atr.h"
 #include "device.h"
@@ -11,13 +13,13 @@
 /* --- nothing is proven --- */
 
 /* No device can be told from such a packet, unless the port serves only one. */
-static void refuse_unknown(const struct akm_socket *as, const struct sk_buff *skb,
+static void refuse_unknown(const struct akm_socket *as, const struct akm_datagram *at,
 			   enum akm_stat stat, struct akm_event *event)
 {
 	struct akm_device *akm = rcu_dereference(as->sole);
 	struct akm_place place = { .net = as->net->net };
 
-	akm_event_source(event, skb);
+	akm_event_packet(event, at, AKM_EVENT_PACKET_MAX);
 	if (akm) {
 		akm_stats_inc(&akm->stats, stat);
 		akm_device_report(akm, event);
@@ -26,11 +28,11 @@ static void refuse_unknown(const struct akm_socket *as, const struct sk_buff *sk
 	}
 }
 
-void akm_refuse_malformed(const struct akm_socket *as, const struct sk_buff *skb)
+void akm_refuse_malformed(const struct akm_socket *as, const struct akm_datagram *at)
 {
 	struct akm_event event = { .type = AKM_EVENT_MALFORMED };
 
-	refuse_unknown(as, skb, AKM_STAT_RX_MALFORMED, &event);
+	refuse_unknown(as, at, AKM_STAT_RX_MALFORMED, &event);
 }
 
 /*
@@ -81,14 +83,15 @@ static struct akm_device *erased_generation(const struct akm_socket *as,
  * Of a member that is left: who was evicted has nothing to say under any key, and that it still
  * tries is not what a member that slept does. Return: false: it is something else.
  */
-static bool refuse_stale(struct akm_device *akm, const struct sk_buff *skb, struct akm_event *event)
+static bool refuse_stale(struct akm_device *akm, const struct akm_datagram *at,
+			 struct akm_event *event)
 {
 	struct akm_member *member = akm_member_find(akm, event->member);
 
 	if (!member || member == rcu_access_pointer(akm->self_member))
 		return false;
 	event->type = AKM_EVENT_EPOCH_STALE;
-	akm_event_source(event, skb);
+	akm_event_packet(event, at, AKM_EVENT_PACKET_MAX);
 	akm_stats_inc(&akm->stats, AKM_STAT_RX_EPOCH_STALE);
 	akm_stats_inc(&member->stats, AKM_STAT_RX_EPOCH_STALE);
 	akm_device_report(akm, event);
@@ -96,7 +99,7 @@ static bool refuse_stale(struct akm_device *akm, const struct sk_buff *skb, stru
 }
 
 void akm_refuse_key(const struct akm_socket *as, struct akm_generation *gen,
-		    const struct sk_buff *skb, const struct akm_header *header)
+		    const struct akm_datagram *at, const struct akm_header *header)
 {
 	const struct akm_event unknown = {
 		.type = AKM_EVENT_UNKNOWN_KEY,
@@ -111,10 +114,10 @@ void akm_refuse_key(const struct akm_socket *as, struct akm_generation *gen,
 	if (no_keys_yet(as))
 		return;
 	akm = gen ? erased_epoch(gen, header, &event) : erased_generation(as, header, &event);
-	if (akm && refuse_stale(akm, skb, &event))
+	if (akm && refuse_stale(akm, at, &event))
 		return;
 	event = unknown;
-	refuse_unknown(as, skb, AKM_STAT_RX_UNKNOWN_KEY, &event);
+	refuse_unknown(as, at, AKM_STAT_RX_UNKNOWN_KEY, &event);
 }
 
 /* --- the key was found --- */
@@ -130,8 +133,8 @@ void akm_refuse_count(const struct akm_key *key, enum akm_stat why)
 	akm_stats_inc(&key->member->stats, why);
 }
 
-void akm_refuse_report(const struct akm_key *key, const struct sk_buff *skb, u64 number,
-		       enum akm_event_type type)
+static struct akm_event event_of(const struct akm_key *key, const struct akm_datagram *at,
+				 u64 number, enum akm_event_type type)
 {
 	const struct akm_epoch *epoch = key->epoch;
 	struct akm_event event = {
@@ -144,13 +147,35 @@ void akm_refuse_report(const struct akm_key *key, const struct sk_buff *skb, u64
 		.number = number,
 	};
 
-	akm_event_source(&event, skb);
+	akm_event_packet(&event, at, sizeof(struct akm_header));
+	return event;
+}
+
+void akm_refuse_report(const struct akm_key *key, const struct akm_datagram *at, u64 number,
+		       enum akm_event_type type)
+{
+	const struct akm_event event = event_of(key, at, number, type);
+
 	akm_device_report(key_device(key), &event);
 }
 
-void akm_refuse(const struct akm_key *key, const struct sk_buff *skb, u64 number,
+void akm_refuse(const struct akm_key *key, const struct akm_datagram *at, u64 number,
 		enum akm_stat why, enum akm_event_type type)
 {
 	akm_refuse_count(key, why);
-	akm_refuse_report(key, skb, number, type);
+	akm_refuse_report(key, at, number, type);
+}
+
+void akm_refuse_prefix(const struct akm_key *key, const struct akm_datagram *at, u64 number,
+		       const u8 *inner)
+{
+	struct akm_event event = event_of(key, at, number, AKM_EVENT_PREFIX);
+	bool four = *inner >> 4 == 4;
+
+	event.has |= AKM_HAS_INNER;
+	event.inner_len = four ? sizeof(struct in_addr) : sizeof(struct in6_addr);
+	memcpy(event.inner, inner + (four ? offsetof(struct iphdr, saddr) :
+					    offsetof(struct ipv6hdr, saddr)), event.inner_len);
+	akm_refuse_count(key, AKM_STAT_RX_PREFIX);
+	akm_device_report(key_device(key), &event);
 }

@@ -17,6 +17,7 @@
 #include <linux/akm.h>
 
 #include "format.h"
+#include "packet.h"
 #include "records.h"
 
 #define RECEIVE_BUFFER	(1 << 20)	/* events come in bursts */
@@ -86,9 +87,14 @@ static void put_event(struct akm_ctx *ctx, struct json_object *event)
 
 		fprintf(f, " packet %" PRIu64 ".%" PRIu64, n >> SEQUENCE_BITS, n & ((UINT64_C(1) << SEQUENCE_BITS) - 1));
 	}
+	put_text(f, event, "inner_source", "inner source ");
 	put_number(f, event, "count", "count");
 	if (akm_json_u64(event, "suppressed"))
 		fprintf(f, " (%" PRIu64 " more were not reported)", akm_json_u64(event, "suppressed"));
+	if (akm_json_has(event, "packet_len")) {
+		fputs("; ", f);
+		akm_put_packet(f, akm_json_str(event, "packet") ?: "", akm_json_u64(event, "packet_len"));
+	}
 	fputc('\n', f);
 }
 

@@ -18,7 +18,7 @@
 #define DUMP_TRIES	5
 
 enum field_kind { F_U8, F_U16, F_U32, F_U64, F_FLAG, F_STRING, F_SUITE, F_FRESHNESS, F_FRESH, F_STATE, F_EVENT,
-		  F_SOCKADDR, F_ADDRESS, F_STATS, F_PREFIX };
+		  F_SOCKADDR, F_ADDRESS, F_BYTES, F_STATS, F_PREFIX };
 
 struct field {
 	uint16_t attr;
@@ -94,6 +94,9 @@ static const struct field event_fields[] = {
 	{ AKM_A_EVENT_EPOCH, F_U64, "epoch" },
 	{ AKM_A_EVENT_PACKET_NUMBER, F_U64, "packet_number" },
 	{ AKM_A_EVENT_SOURCE, F_SOCKADDR, "source" },
+	{ AKM_A_EVENT_INNER_SOURCE, F_ADDRESS, "inner_source" },
+	{ AKM_A_EVENT_PACKET_LEN, F_U32, "packet_len" },
+	{ AKM_A_EVENT_PACKET, F_BYTES, "packet" },
 	{ AKM_A_EVENT_COUNT, F_U64, "count" },
 	{ AKM_A_EVENT_SUPPRESSED, F_U32, "suppressed" },
 	{ AKM_A_EVENT_TIME, F_U64, "time_ns" },
@@ -205,6 +208,18 @@ static struct json_object *decode_address(const struct nlattr *a)
 						sizeof(text)));
 }
 
+static struct json_object *decode_bytes(const struct nlattr *a)
+{
+	char hex[2 * AKM_EVENT_PACKET_MAX + 1];
+	const uint8_t *p = nla_data(a);
+
+	if (nla_len(a) < 1 || nla_len(a) > AKM_EVENT_PACKET_MAX)
+		return NULL;
+	for (int i = 0; i < nla_len(a); i++)
+		sprintf(hex + 2 * i, "%02x", p[i]);
+	return json_object_new_string(hex);
+}
+
 static struct json_object *decode_stats(struct nlattr *a)
 {
 	struct json_object *o = json_object_new_object();
@@ -249,6 +264,8 @@ static struct json_object *decode_attr(enum field_kind kind, struct nlattr *a)
 		return decode_sockaddr(a);
 	case F_ADDRESS:
 		return decode_address(a);
+	case F_BYTES:
+		return decode_bytes(a);
 	case F_STATS:
 		return decode_stats(a);
 	case F_PREFIX:

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "format.h"
+#include "packet.h"
 #include "records.h"
 
 #define CELL_MAX	512
@@ -297,7 +298,7 @@ static void put_field(struct akm_ctx *ctx, struct json_object *event, const char
 void akm_view_event(struct akm_ctx *ctx, struct json_object *event)
 {
 	const char *severity = akm_json_str(event, "severity");
-	struct json_object *time;
+	struct json_object *time, *packet;
 
 	fprintf(ctx->out, "%" PRIu64 " ", akm_json_u64(event, "seq"));
 	if (json_object_object_get_ex(event, "time", &time) && time)
@@ -317,4 +318,9 @@ void akm_view_event(struct akm_ctx *ctx, struct json_object *event)
 		akm_put_clean(ctx->out, akm_json_str(event, "text"));
 	}
 	fputc('\n', ctx->out);
+	if (json_object_object_get_ex(event, "packet", &packet) && json_object_is_type(packet, json_type_object)) {
+		fputs("    ", ctx->out);
+		akm_put_packet(ctx->out, akm_json_str(packet, "bytes") ?: "", akm_json_u64(packet, "length"));
+		fputc('\n', ctx->out);
+	}
 }

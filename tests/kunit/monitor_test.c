@@ -3,6 +3,8 @@
 #include "monitor.h"
 
 #include <linux/bottom_half.h>
+#include <linux/ip.h>
+#include <linux/udp.h>
 #include <net/net_namespace.h>
 
 #include "util.h"
@@ -123,6 +125,72 @@ static void monitor_without_family(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&monitor->gauge[AKM_EVENT_AUTH_FAIL].count), 0);
 }
 
+/* What is shown of a packet: no more than was asked for, than it has, and than an event may. */
+static const struct { unsigned int offset, len, shown, want; } shown_cases[] = {
+	{ 0, 100, AKM_EVENT_PACKET_MAX, AKM_EVENT_PACKET_MAX },
+	{ 0, 100, 16, 16 },
+	{ 40, 60, 16, 16 },		/* one of several in a buffer */
+	{ 90, 10, AKM_EVENT_PACKET_MAX, 10 },
+	{ 0, 100, 1000, AKM_EVENT_PACKET_MAX },
+	{ 0, 0, AKM_EVENT_PACKET_MAX, 0 },
+};
+
+static struct sk_buff *shown_datagram(struct kunit *test)
+{
+	const unsigned int headers = sizeof(struct iphdr) + sizeof(struct udphdr);
+	struct sk_buff *skb = alloc_skb(headers + 100, GFP_KERNEL);
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	memset(skb_put(skb, headers), 0, headers);
+	for (i = 0; i < 100; i++)
+		skb_put_u8(skb, i);
+	skb_reset_network_header(skb);
+	skb_set_transport_header(skb, sizeof(struct iphdr));
+	ip_hdr(skb)->version = 4;
+	skb_pull(skb, headers);
+	return skb;
+}
+
+static void expect_shown(struct kunit *test, struct sk_buff *msg, unsigned int i)
+{
+	struct nlattr *bytes = nlmsg_find_attr(nlmsg_hdr(msg), 0, AKM_A_EVENT_PACKET);
+	struct nlattr *len = nlmsg_find_attr(nlmsg_hdr(msg), 0, AKM_A_EVENT_PACKET_LEN);
+	unsigned int at;
+
+	KUNIT_ASSERT_NOT_NULL(test, len);
+	KUNIT_EXPECT_EQ(test, nla_get_u32(len), shown_cases[i].len);
+	KUNIT_ASSERT_EQ(test, !bytes, !shown_cases[i].want);
+	if (!bytes)
+		return;
+	KUNIT_EXPECT_EQ(test, (unsigned int)nla_len(bytes), shown_cases[i].want);
+	for (at = 0; at < nla_len(bytes); at++)
+		KUNIT_EXPECT_EQ(test, ((u8 *)nla_data(bytes))[at], shown_cases[i].offset + at);
+}
+
+static void monitor_shows_the_packet(struct kunit *test)
+{
+	struct sk_buff *skb = shown_datagram(test), *msg;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(shown_cases); i++) {
+		const struct akm_datagram at = {
+			.skb = skb, .offset = shown_cases[i].offset, .len = shown_cases[i].len,
+		};
+		struct akm_event event = { .type = AKM_EVENT_MALFORMED };
+
+		msg = nlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, msg);
+		KUNIT_ASSERT_NOT_NULL(test, nlmsg_put(msg, 0, 0, NLMSG_MIN_TYPE, 0, 0));
+		akm_event_packet(&event, &at, shown_cases[i].shown);
+		KUNIT_EXPECT_EQ(test, akm_event_put_packet(msg, &event), 0);
+		nlmsg_end(msg, nlmsg_hdr(msg));
+		expect_shown(test, msg, i);
+		nlmsg_free(msg);
+	}
+	kfree_skb(skb);
+}
+
 static struct kunit_case monitor_cases[] = {
 	KUNIT_CASE(monitor_bucket_burst),
 	KUNIT_CASE(monitor_bucket_rate),
@@ -130,6 +198,7 @@ static struct kunit_case monitor_cases[] = {
 	KUNIT_CASE(monitor_counters),
 	KUNIT_CASE(monitor_same_order_as_uapi),
 	KUNIT_CASE(monitor_without_family),
+	KUNIT_CASE(monitor_shows_the_packet),
 	{}
 };
 

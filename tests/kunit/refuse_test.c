@@ -153,11 +153,12 @@ static void refuse(struct kunit *test, u32 key_id, u8 epoch, u16 sender)
 		.sender = cpu_to_be16(sender), .key_id = cpu_to_be32(key_id),
 	};
 	struct sk_buff *skb = datagram(test);
+	const struct akm_datagram at = { .skb = skb, .len = skb->len };
 	struct bench *b = test->priv;
 
 	local_bh_disable();
 	rcu_read_lock();
-	akm_refuse_key(&b->port, akm_generation_lookup(b->akm->net, key_id), skb, &header);
+	akm_refuse_key(&b->port, akm_generation_lookup(b->akm->net, key_id), &at, &header);
 	rcu_read_unlock();
 	local_bh_enable();
 	kfree_skb(skb);

@@ -95,7 +95,8 @@ static void sample_reports(struct msg *m)
 	struct msg_atr_state s = { 1, 3, 4, 1ULL << 40, 0xffffff, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14 };
 	struct msg_event e[2] = {
 		{ .seq = 1, .time_ms = 1700000000000, .source = "EdgeNodeA", .kind = "auth-fail", .severity = SEV_ALERT,
-		  .atr_id = 1, .member = 0xfffe, .count = 12, .text = "12 packets from 192.0.2.7 do not verify" },
+		  .atr_id = 1, .member = 0xfffe, .count = 12, .text = "12 packets from 192.0.2.7 do not verify",
+		  .packet = { .len = 92, .n = 16, .bytes = { 0x11, 5, 0, 3, 0, 0, 0x12, 0x34, 0, 0, 1, 0, 0, 0, 0, 77 } } },
 		{ .seq = UINT64_MAX, .source = "B", .kind = "rekey", .severity = SEV_INFO, .member = -1 },
 	};
 

@@ -241,6 +241,42 @@ static void test_view_event(void **state)
 	json_object_put(o);
 }
 
+#define HEADER "1105000300001234000001000000004d"
+
+/* What a record says of its packet, and what people see */
+static const struct { const char *packet, *line; } packets[] = {
+	{ "\"length\":92,\"bytes\":\"" HEADER "\"",
+	  "    packet of 92 bytes: pair-data of member 3, key-id 0x00001234, epoch *05, number 1.77\n" },
+	{ "\"length\":92,\"bytes\":\"12" "050003000012340000010000000000ffff\"",
+	  "    packet of 92 bytes: group-data of member 3, key-id 0x00001234, epoch *05, number 1.0\n" },
+	{ "\"length\":92,\"bytes\":\"17" "05000300001234000001000000004d\"",	/* no such type */
+	  "    packet of 92 bytes: 1705000300001234000001000000004d...\n" },
+	{ "\"length\":92,\"bytes\":\"21" "05000300001234000001000000004d\"",	/* another version */
+	  "    packet of 92 bytes: 2105000300001234000001000000004d...\n" },
+	{ "\"length\":2,\"bytes\":\"1105\"", "    packet of 2 bytes: 1105\n" },
+	{ "\"length\":7", "    packet of 7 bytes\n" },
+	/* a daemon that is none */
+	{ "\"length\":7,\"bytes\":\"\\u001b[0m\"", "    packet of 7 bytes\n" },
+	{ "\"length\":7,\"bytes\":\"123\"", "    packet of 7 bytes\n" },
+};
+
+static void test_view_packet(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(packets) / sizeof(packets[0]); i++) {
+		struct akm_ctx ctx = open_ctx();
+		char text[512], want[512];
+		struct json_object *o;
+
+		snprintf(text, sizeof(text), "{\"seq\":7,\"text\":\"t\",\"packet\":{%s}}", packets[i].packet);
+		snprintf(want, sizeof(want), "7  info: t\n%s", packets[i].line);
+		o = json(text);
+		akm_view_event(&ctx, o);
+		expect_out(&ctx, want);
+		json_object_put(o);
+	}
+}
+
 static void test_report(void **state)
 {
 	static const struct akm_arg arg = { .word = "index", .meta = "N", .attr = 3 };
@@ -281,6 +317,7 @@ int main(void)
 		cmocka_unit_test(test_views),
 		cmocka_unit_test(test_view_mixed),
 		cmocka_unit_test(test_view_event),
+		cmocka_unit_test(test_view_packet),
 		cmocka_unit_test(test_report),
 	};
 

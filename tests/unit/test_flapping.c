@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Who goes to and fro, and who only moves. */
+/* Who goes back and forth, and who only moves. */
 #include "flapping.h"
 
 #include <setjmp.h>

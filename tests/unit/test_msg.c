@@ -256,6 +256,21 @@ static void contradicting_prepares_are_refused(void **state)
 	}
 }
 
+/* Who reads a record of it wants to know where; what is in it stays out. */
+static void whence_it_was_refused(void **state)
+{
+	static const uint8_t type[] = { 0x83, 0x18, 0x63, 0x00 }, trailing[] = { 0x83, 0x02, 0x00, 0xa0, 0x00 };
+	struct akm_error err = {};
+	struct msg m;
+
+	(void)state;
+	assert_int_equal(msg_decode_whence(type, sizeof(type), &m, &err), -EBADMSG);
+	assert_non_null(strstr(err.reason, " (read up to byte 3 of 4)"));
+	assert_int_equal(msg_decode_whence(trailing, sizeof(trailing), &m, &err), -EBADMSG);
+	assert_non_null(strstr(err.reason, " (read up to byte 4 of 5)"));
+	assert_int_equal(msg_decode_whence(trailing, sizeof(trailing) - 1, &m, &err), 0);
+}
+
 /* ---- refused by the writer ---- */
 
 static void spoil_role(struct msg *m) { m->hello.role = 0; }
@@ -274,6 +289,8 @@ static void spoil_severity(struct msg *m) { m->events.events[0].severity = 4; }
 static void spoil_member(struct msg *m) { m->events.events[0].member = -2; }
 static void spoil_high_member(struct msg *m) { m->events.events[0].member = 0xffff; }
 static void spoil_kind(struct msg *m) { m->events.events[0].kind[0] = ' '; }
+static void spoil_packet(struct msg *m) { m->events.events[0].packet.n = PACKET_SHOWN_MAX + 1; }
+static void spoil_longer_packet(struct msg *m) { m->events.events[0].packet.len = 15; }
 static void spoil_chain(struct msg *m) { m->prepare.chain.len = 31; }
 static void spoil_pairs(struct msg *m) { m->prepare.n_pairs = 1; }
 static void spoil_pair_order(struct msg *m) { m->prepare.pairs[1].index = 1; }
@@ -298,6 +315,7 @@ static const struct { enum msg_type type; void (*spoil)(struct msg *m); } spoilt
 	{ MSG_ERROR, spoil_text }, { MSG_HEARTBEAT, spoil_incarnation }, { MSG_HEARTBEAT, spoil_states },
 	{ MSG_EVENTS, spoil_events }, { MSG_EVENTS, spoil_many_events }, { MSG_EVENTS, spoil_severity },
 	{ MSG_EVENTS, spoil_member }, { MSG_EVENTS, spoil_high_member }, { MSG_EVENTS, spoil_kind },
+	{ MSG_EVENTS, spoil_packet }, { MSG_EVENTS, spoil_longer_packet },
 	{ MSG_ATR_PREPARE, spoil_chain }, { MSG_ATR_PREPARE, spoil_pairs }, { MSG_ATR_PREPARE, spoil_pair_order },
 	{ MSG_ATR_PREPARE, spoil_self }, { MSG_ATR_PREPARE, spoil_order }, { MSG_ATR_PREPARE, spoil_members },
 	{ MSG_ATR_PREPARE, spoil_group }, { MSG_ATR_PREPARE, spoil_prefixes }, { MSG_ATR_PREPARE, spoil_prefix }, { MSG_ATR_PREPARE, spoil_long_prefix },
@@ -488,6 +506,7 @@ int main(void)
 		cmocka_unit_test(a_policy_has_a_size),
 		cmocka_unit_test(oversized_message_is_refused),
 		cmocka_unit_test(contradicting_prepares_are_refused),
+		cmocka_unit_test(whence_it_was_refused),
 		cmocka_unit_test(writer_refuses_what_the_reader_would),
 		cmocka_unit_test(every_message_comes_back_as_it_was),
 		cmocka_unit_test(prepare_keeps_its_meaning),

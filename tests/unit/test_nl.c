@@ -94,6 +94,11 @@
 	"0900000008000700efbeadde0c00080004000000000000000c000900070000000001000020000b000a000fa00000000020010db8" \
 	"000000000000000000000009000000000c000c004d0000000000000008000d00030000000c000e0000002a36fe9c9717"
 
+#define ANS_EVENT_PACKET \
+	"0c0100000800010005000000" \
+	"080011005c000000140010001105000300001234000001000000004d080012000a4d0009" \
+	""
+
 #define ANS_EVENT_BARE \
 	"0c0100000800010004000000"
 
@@ -1058,6 +1063,36 @@ static void test_events(void **state)
 	assert_int_equal(events[1].source.ss_family, 0);
 }
 
+static void test_event_packets(void **state)
+{
+	(void)state;
+	reset();
+	event_message(ANS_EVENT_PACKET);
+	event_message("0c0100000800010004000000" "0800110003000000" "0700100061626300");	/* all there is of it, and nothing */
+	event_message("0c0100000800010004000000" "0800110000000000");
+	run_events();
+	assert_int_equal(n_events, 3);
+	assert_int_equal(events[0].packet.len, 92);
+	assert_int_equal(events[0].packet.n, 16);
+	assert_int_equal(events[0].packet.bytes[0], 0x11);
+	assert_int_equal(events[0].packet.bytes[15], 77);
+	assert_int_equal(events[0].inner_len, 4);
+	assert_int_equal(events[0].inner[3], 9);
+	assert_int_equal(events[1].packet.len, 3);
+	assert_int_equal(events[1].packet.n, 3);
+	assert_int_equal(events[1].inner_len, 0);
+	assert_int_equal(events[2].packet.len, 0);
+	/* More than it has, or than is ever shown; a length that no datagram has; no address */
+	event_message("0c0100000800010004000000" "0800110002000000" "0700100061626300");
+	event_message("0c0100000800010004000000" "0700100061626300");
+	event_message("0c0100000800010004000000" "08001100e8030000" "450010007878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878000000");
+	event_message("0c0100000800010004000000" "0800110000000100");
+	event_message("0c0100000800010004000000" "0700120061626300");
+	run_events();
+	assert_int_equal(n_events, 3);
+	assert_int_equal(n_lost, 5);
+}
+
 static void test_events_lost(void **state)
 {
 	(void)state;
@@ -1373,7 +1408,7 @@ int main(void)
 		T(test_install_stops), T(test_request_too_long), T(test_dev_get), T(test_dev_get_nothing), T(test_broken_answers),
 		T(test_dump), T(test_dump_interrupted), T(test_dump_nested), T(test_member_each), T(test_generation_each),
 		T(test_bad_row), T(test_errors), T(test_odd_errors), T(test_silence), T(test_answers_of_others), T(test_events),
-		T(test_events_lost), T(test_module_reloaded), T(test_module_reloaded_unheard), T(test_device_gone), T(test_group_link),
+		T(test_event_packets), T(test_events_lost), T(test_module_reloaded), T(test_module_reloaded_unheard), T(test_device_gone), T(test_group_link),
 		T(test_event_asks), T(test_link_requests), T(test_addresses),
 	};
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A machine that was copied with its TPM: both have links, by turns. A node that moves is not taken for two. And members
- * that go to and fro in the data plane.
+ * that go back and forth in the data plane.
  */
 #include "support_world.h"
 
@@ -36,7 +36,7 @@ static void start_both(void)
 static bool records(struct actor *who, const char *what)
 {
 	struct json_object *answer = ask(who, "events", "{}");
-	bool found = strstr(json_object_to_json_string_ext(answer, JSON_C_TO_STRING_NOSLASHESCAPE), what);
+	bool found = strstr(json_object_to_json_string_ext(answer, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE), what);
 
 	json_object_put(answer);
 	return found;
@@ -218,8 +218,39 @@ static void test_flapping(void **state)
 	assert_int_equal(events_of(&world.nodes[1], "flapping"), 1);
 	until(events_of(M, "flapping") == 1 && events_of(R, "flapping") == 1);
 	assert_int_equal(events_of(A, "flapping"), 0);
-	assert_true(records(M, "Member 2 goes to and fro: it came back to where it was 6 times within 60 s, now to "
+	assert_true(records(M, "Member 2 goes back and forth: it came back to where it was 6 times within 60 s, now to "
 			       "198.51.100.1:7645 from 192.0.2.13:7645"));
+}
+
+/* What the kernel shows of a packet goes with the record, up to the root; of what was inside, one address. */
+static void test_the_packet_that_showed_it(void **state)
+{
+	struct nl_event e = { .type = AKM_EVENT_PREFIX, .atr_id = 1, .member = 2, .inner = { 10, 77, 0, 9 }, .inner_len = 4,
+			      .packet = { .len = 92, .n = 16, .bytes = { 0x11, 5, 0, 2 } } };
+
+	(void)state;
+	create_abc();
+	fake_kernel_event(A->kernel, &e);
+	until(events_of(R, "prefix") == 1);
+	assert_true(records(A, "which says 10.77.0.9"));
+	for (size_t i = 0; i < 3; i++)
+		assert_true(records(i ? i == 1 ? M : R : A, "\"length\": 92, \"bytes\": \"1105000200000000"));
+}
+
+/* At the manager's door: of what the TLS library says, the record has the reason. */
+static void test_why_it_breaks_the_protocol(void **state)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(actor_port(M)),
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	static const char text[] = "GET / HTTP/1.0\r\n\r\n";
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	(void)state;
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	assert_int_equal(send(fd, text, strlen(text), 0), strlen(text));
+	until(events_of(R, "link-protocol") == 1);
+	assert_true(records(M, "Dropped a link from 127.0.0.1: it breaks the protocol: handshake: "));
+	close(fd);
 }
 
 int main(void)
@@ -230,6 +261,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_node_that_moves_on, world_setup, end_world),
 		cmocka_unit_test_setup_teardown(test_it_may_be_evicted, world_setup, end_world),
 		cmocka_unit_test_setup_teardown(test_flapping, world_setup, end_world),
+		cmocka_unit_test_setup_teardown(test_why_it_breaks_the_protocol, world_setup, end_world),
+		cmocka_unit_test_setup_teardown(test_the_packet_that_showed_it, world_setup, end_world),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -257,8 +257,8 @@ static void test_other_program(void **state)
 static void test_versions(void **state)
 {
 	(void)state;
-	tamper("PRAGMA user_version = 7");
-	refuse_open(-EBADMSG, "has schema version 7, this akmd knows 6: use the newer akmd");
+	tamper("PRAGMA user_version = 8");
+	refuse_open(-EBADMSG, "has schema version 8, this akmd knows 7: use the newer akmd");
 	tamper("PRAGMA user_version = 0");
 	refuse_open(-EBADMSG, "damaged: schema version 0");
 	tamper("PRAGMA user_version = -1");
@@ -716,7 +716,7 @@ static void test_upgrade(void **state)
 {
 	static const char *const to_version[] = {
 		NULL, "PRAGMA user_version = 1", "PRAGMA user_version = 2", "PRAGMA user_version = 3", "PRAGMA user_version = 4",
-		"PRAGMA user_version = 5", "PRAGMA user_version = 6",
+		"PRAGMA user_version = 5", "PRAGMA user_version = 6", "PRAGMA user_version = 7",
 	};
 	struct store_member m[1] = { member(0, 1) };
 	struct store_atr a = atr(1, m, 1), got;
@@ -727,7 +727,9 @@ static void test_upgrade(void **state)
 	memset(a_node, 1, sizeof(a_node));
 	three_nodes();
 	assert_int_equal(store_atr_put(st, &a), 0);
-	for (int version = 1; version <= 6; version++) {
+	for (int version = 1; version <= 7; version++) {
+		if (version <= 6)
+			tamper("ALTER TABLE event DROP COLUMN packet; ALTER TABLE event DROP COLUMN packet_len");
 		if (version <= 5)
 			tamper("ALTER TABLE member DROP COLUMN prefixes");
 		if (version <= 4)
@@ -981,6 +983,7 @@ static void test_events(void **state)
 	assert_int_equal(store_event_add(st, &own, &seq), 0);
 	assert_int_equal(seq, 1);
 	remote.member = 65534;
+	remote.packet = (struct msg_packet){ .len = 65535, .n = 64, .bytes = { 1, [63] = 64 } };
 	assert_int_equal(store_event_add(st, &remote, &seq), 0);
 	assert_int_equal(seq, 2);
 	assert_int_equal(store_event_add(st, &remote, &seq), -EEXIST);
@@ -1004,6 +1007,11 @@ static void test_events(void **state)
 	assert_int_equal(seen.e[0].member, -1);
 	assert_int_equal(seen.e[1].count, 12);
 	assert_string_equal(seen.e[1].text, "twelve replays");
+	assert_int_equal(seen.e[0].packet.len, 0);
+	assert_int_equal(seen.e[1].packet.len, 65535);
+	assert_int_equal(seen.e[1].packet.n, 64);
+	assert_int_equal(seen.e[1].packet.bytes[0], 1);
+	assert_int_equal(seen.e[1].packet.bytes[63], 64);
 	memset(&seen, 0, sizeof(seen));
 	assert_int_equal(store_event_each(st, 1, 2, see, &seen), 0);
 	assert_int_equal(seen.n, 2);

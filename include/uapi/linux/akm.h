@@ -26,6 +26,7 @@
 #define AKM_PREFIXES_MAX	64	/* overlay prefixes of one member */
 #define AKM_GENERATIONS_MAX	4	/* generations of one ATR held at a time */
 #define AKM_INCARNATION_MAX	0xffffff	/* 24 bits, 0 is not a value */
+#define AKM_EVENT_PACKET_MAX	64	/* bytes of a packet that an event shows */
 #define AKM_INDEX_MAX		0xfffe	/* member indices are 0 … this */
 
 enum akm_cmd {
@@ -229,6 +230,9 @@ enum akm_a_event {
 	AKM_A_EVENT_SUPPRESSED,		/* u32, how many were not reported since the last report */
 	AKM_A_EVENT_TIME,		/* u64, ns, CLOCK_REALTIME */
 	AKM_A_EVENT_PAD,
+	AKM_A_EVENT_PACKET,		/* binary, up to AKM_EVENT_PACKET_MAX bytes: the beginning of the packet, never decrypted */
+	AKM_A_EVENT_PACKET_LEN,		/* u32, of the outer UDP payload that PACKET begins */
+	AKM_A_EVENT_INNER_SOURCE,	/* binary, 4 or 16 bytes (event PREFIX) */
 	__AKM_A_EVENT_MAX
 };
 #define AKM_A_EVENT_MAX (__AKM_A_EVENT_MAX - 1)
