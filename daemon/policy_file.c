@@ -824,10 +824,8 @@ static int line(struct parse *p)
 
 static int parse(struct parse *p, const char *text, size_t len, struct policy *ret)
 {
-	struct policy policy = { .budget = p->root ? 0 : POLICY_BUDGET_DEFAULT };
 	int r = 0;
 
-	p->p = &policy;
 
 	while (!r && len) {
 		const char *end = memchr(text, '\n', len);
@@ -842,15 +840,16 @@ static int parse(struct parse *p, const char *text, size_t len, struct policy *r
 	}
 	r = r ? r : end_rule(p);
 	if (!r)
-		*ret = policy;
+		*ret = *p->p;
 	else
-		policy_free(&policy);
+		policy_free(p->p);
 	return r;
 }
 
 int policy_parse(const char *text, size_t len, struct policy *ret, struct policy_error *err)
 {
-	struct parse p = { .err = err };
+	struct policy policy = { .budget = POLICY_BUDGET_DEFAULT };
+	struct parse p = { .p = &policy, .err = err };
 
 	return parse(&p, text, len, ret);
 }
@@ -858,7 +857,8 @@ int policy_parse(const char *text, size_t len, struct policy *ret, struct policy
 int policy_parse_over(const char *text, size_t len, const struct policy *root, struct policy *ret,
 		      struct policy_error *err)
 {
-	struct parse p = { .root = root, .over = true, .err = err };
+	struct policy policy = { .budget = root ? 0 : POLICY_BUDGET_DEFAULT };
+	struct parse p = { .p = &policy, .root = root, .over = true, .err = err };
 
 	return parse(&p, text, len, ret);
 }
