@@ -54,7 +54,7 @@ DAEMON_OBJ	= $(call objects,daemon)
 TOOLS_OBJ	= $(call objects,tools)
 SUPPORT_OBJ	= $(patsubst %.c,$(U)/%.o,$(wildcard tests/unit/support*.c))
 UNIT_TESTS	= $(patsubst %.c,$(U)/%,$(wildcard tests/unit/test_*.c))
-VM_TOOLS	= $(addprefix $(U)/tests/vm/,inject noncelog storm nlbad relay keysearch oracle gossip crowd vtpm)
+VM_TOOLS	= $(addprefix $(U)/tests/vm/,inject noncelog storm nlbad relay keysearch oracle gossip crowd march vtpm)
 MODULE_SRC	= Kbuild kernel include $(wildcard tests/kunit)
 
 .PHONY: all module modules test-module daemon tools unit-tests vm-tools deps demo demo-shell install clean help \
@@ -97,7 +97,7 @@ $(U)/tests/unit/test_%: $(U)/tests/unit/test_%.o $(U)/libsupport.a $(U)/libakmd.
 $(U)/tests/web/serve: $(U)/tests/web/serve.o $(U)/libsupport.a $(U)/libakmd.a
 	$(call run,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(U)/libsupport.a -lcmocka $(LIB_LDLIBS) -lm
 $(U)/tests/vm/inject $(U)/tests/vm/noncelog: $(U)/tests/vm/packet.o
-$(addprefix $(U)/tests/vm/,crowd gossip storm vtpm): $(U)/tests/vm/args.o
+$(addprefix $(U)/tests/vm/,crowd gossip march storm vtpm): $(U)/tests/vm/args.o
 $(U)/tests/vm/oracle $(U)/tests/vm/crowd $(U)/tests/bench/growth: $(U)/libakmd.a
 $(VM_TOOLS) $(U)/tests/bench/growth: $(U)/%: $(U)/%.o
 	$(call run,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LDLIBS) -lm

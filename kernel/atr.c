@@ -51,6 +51,7 @@ static struct akm_member *member_create(u16 index)
 	akm_bucket_init(&member->notices, AKM_NOTICE_BURST, jiffies);
 	akm_bucket_init(&member->moves, AKM_MOVES_BURST, jiffies);
 	INIT_LIST_HEAD(&member->prefixes);
+	akm_line_init(&member->line);
 	return member;
 }
 

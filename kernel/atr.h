@@ -12,6 +12,7 @@
 #include "fresh.h"
 #include "monitor.h"
 #include "prefix.h"
+#include "spread.h"
 
 struct akm_cold;
 struct akm_device;
@@ -39,6 +40,7 @@ struct akm_member {
 	struct akm_bucket answers;	/* hellos of this member that may be answered; likewise */
 	struct akm_bucket notices;	/* that may be sent to it; likewise */
 	struct akm_cold *cold;		/* akm_warm.lock; NULL: nothing waits for its keys */
+	struct akm_line line;		/* of what is sealed for it; while the device spreads */
 	struct rcu_head rcu;
 };
 

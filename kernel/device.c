@@ -22,6 +22,7 @@
 #include "proto.h"
 #include "send.h"
 #include "socket.h"
+#include "spread.h"
 
 #define FEATURES	(NETIF_F_HW_CSUM | NETIF_F_RXCSUM | NETIF_F_SG | NETIF_F_FRAGLIST | \
 			 NETIF_F_GSO | NETIF_F_GSO_SOFTWARE | NETIF_F_HIGHDMA)
@@ -114,7 +115,8 @@ static void get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats)
 			   v[AKM_STAT_RX_REPLAY] + v[AKM_STAT_RX_UNKNOWN_KEY] +
 			   v[AKM_STAT_RX_EPOCH_STALE];
 	stats->tx_dropped = v[AKM_STAT_TX_DROPPED] + v[AKM_STAT_TX_NO_KEY] +
-			    v[AKM_STAT_TX_EXHAUSTED] + v[AKM_STAT_TX_TOO_BIG];
+			    v[AKM_STAT_TX_EXHAUSTED] + v[AKM_STAT_TX_TOO_BIG] +
+			    v[AKM_STAT_TX_SPREAD_DROPPED];
 	stats->tx_carrier_errors = v[AKM_STAT_TX_NO_MEMBER] + v[AKM_STAT_TX_NO_ENDPOINT];
 	stats->tx_errors = stats->tx_carrier_errors;
 }
@@ -190,6 +192,7 @@ static void destructor(struct net_device *dev)
 	cancel_delayed_work_sync(&akm->hello);
 	akm_catch_up_stop(akm);
 	akm_warm_stop(akm);
+	akm_spread_free(akm->spread);
 	free_parts(akm);
 	mutex_destroy(&akm->lock);
 }
@@ -405,9 +408,12 @@ int akm_device_init(void)
 	akm_workqueue = alloc_workqueue(KBUILD_MODNAME, WQ_UNBOUND, 0);
 	if (!akm_workqueue)
 		return -ENOMEM;
-	err = register_pernet_device(&net_ops);
+	err = akm_spread_init();
 	if (err)
 		goto err_workqueue;
+	err = register_pernet_device(&net_ops);
+	if (err)
+		goto err_spread;
 	err = register_pm_notifier(&pm_notifier);
 	if (err)
 		goto err_pernet;
@@ -425,6 +431,8 @@ err_pm:
 	unregister_pm_notifier(&pm_notifier);
 err_pernet:
 	unregister_pernet_device(&net_ops);
+err_spread:
+	akm_spread_exit();
 err_workqueue:
 	destroy_workqueue(akm_workqueue);
 	return err;
@@ -437,6 +445,7 @@ void akm_device_exit(void)
 	unregister_pm_notifier(&pm_notifier);
 	unregister_pernet_device(&net_ops);
 	rcu_barrier();			/* members, endpoints, prefixes */
+	akm_spread_exit();
 	destroy_workqueue(akm_workqueue);
 	rcu_barrier();			/* what the last works let go */
 }

@@ -278,6 +278,12 @@ bool akm_key_is_cold(struct akm_epoch *epoch, u16 member, enum akm_packet_type t
 struct akm_key *akm_key_tx_group(struct akm_epoch *epoch, unsigned int refs);
 void akm_key_put_many(struct akm_key *key, unsigned int refs);
 
+/* One hold more; the caller has one. */
+static inline void akm_key_get(struct akm_key *key)
+{
+	refcount_inc(&key->refs);
+}
+
 static inline void akm_key_put(struct akm_key *key)
 {
 	akm_key_put_many(key, 1);

@@ -44,6 +44,7 @@ static const struct nla_policy policy_dev_set[] = {
 	[AKM_A_DEV_GROUP_TTL] = NLA_POLICY_MIN(NLA_U8, 1),
 	[AKM_A_DEV_FLOW_PORT_LOW] = { .type = NLA_U16 },
 	[AKM_A_DEV_FLOW_PORT_HIGH] = { .type = NLA_U16 },
+	[AKM_A_DEV_SPREAD] = NLA_POLICY_RANGE(NLA_U32, AKM_SPREAD_OFF, AKM_SPREAD_ON),
 };
 
 const struct nla_policy akm_policy_prefix[AKM_A_PREFIX_MAX + 1] = {

@@ -12,6 +12,7 @@
 #include "keepalive.h"
 #include "keys.h"
 #include "socket.h"
+#include "spread.h"
 
 #define EPOCH_MS_MAX	(30U * 24 * 3600 * 1000)	/* fits jiffies arithmetic everywhere */
 
@@ -196,6 +197,20 @@ static int take_incarnation(struct akm_device *akm, const struct nlattr *attr,
 	return err;
 }
 
+/* What is needed for it is made once, and stays as long as the device. */
+static int prepare_spread(struct akm_device *akm, const struct nlattr *attr)
+{
+	struct akm_spread *spread;
+
+	if (!attr || nla_get_u32(attr) == AKM_SPREAD_OFF || akm->spread)
+		return 0;
+	spread = akm_spread_create();
+	if (!spread)
+		return -ENOMEM;
+	smp_store_release(&akm->spread, spread);	/* send.c reads it without lock */
+	return 0;
+}
+
 static void apply_identity(struct akm_device *akm, struct nlattr **attrs)
 {
 	if (attrs[AKM_A_DEV_ATR_ID])
@@ -223,6 +238,8 @@ static void apply_settings(struct akm_device *akm, struct nlattr **attrs)
 		WRITE_ONCE(akm->flow_ports,
 			   akm_flow_ports(nla_get_u16(attrs[AKM_A_DEV_FLOW_PORT_LOW]),
 					  nla_get_u16(attrs[AKM_A_DEV_FLOW_PORT_HIGH])));
+	if (attrs[AKM_A_DEV_SPREAD] && akm->spread)
+		WRITE_ONCE(akm->spread->on, nla_get_u32(attrs[AKM_A_DEV_SPREAD]) == AKM_SPREAD_ON);
 	if (attrs[AKM_A_DEV_EPOCH_GRACE])
 		akm->epoch_grace = nla_get_u32(attrs[AKM_A_DEV_EPOCH_GRACE]);
 	if (attrs[AKM_A_DEV_FRESHNESS])
@@ -269,6 +286,7 @@ static int dev_set(struct akm_device *akm, struct nlattr **attrs,
 		if (err)
 			NL_SET_BAD_ATTR(extack, suite);
 	}
+	err = err ?: prepare_spread(akm, attrs[AKM_A_DEV_SPREAD]);
 	err = err ?: take(akm, attrs, extack, &group);
 	if (err)
 		return err;

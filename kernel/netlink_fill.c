@@ -13,6 +13,7 @@
 #include "keepalive.h"
 #include "keys.h"
 #include "socket.h"
+#include "spread.h"
 
 static_assert(AKM_A_STATS_MAX - AKM_A_STATS_RX_PACKETS + 1 == AKM_STATS);
 
@@ -45,7 +46,9 @@ static int put_settings(struct sk_buff *msg, const struct akm_device *akm)
 	    nla_put_u32(msg, AKM_A_DEV_FWMARK, akm->fwmark) ||
 	    nla_put_u32(msg, AKM_A_DEV_EPOCH_INTERVAL, akm->epoch_interval) ||
 	    nla_put_u32(msg, AKM_A_DEV_EPOCH_GRACE, akm->epoch_grace) ||
-	    nla_put_u32(msg, AKM_A_DEV_FRESHNESS, akm->freshness))
+	    nla_put_u32(msg, AKM_A_DEV_FRESHNESS, akm->freshness) ||
+	    nla_put_u32(msg, AKM_A_DEV_SPREAD,
+			akm->spread && akm->spread->on ? AKM_SPREAD_ON : AKM_SPREAD_OFF))
 		return -EMSGSIZE;
 	return 0;
 }

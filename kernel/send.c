@@ -17,6 +17,7 @@
 #include "path.h"
 #include "roam.h"
 #include "socket.h"
+#include "spread.h"
 #include "tell.h"
 #include "warm.h"
 
@@ -26,13 +27,38 @@
 /* A group's packet that is shorter is copied for every member */
 #define SHARE_MIN	256
 
+struct handed;
+
 struct send_cb {
 	struct akm_key *key;		/* held */
+	struct handed *handed;		/* goes with it; NULL: goes as soon as it is sealed */
 	atomic_t pending;		/* packets of a batch that have not ended */
 	int err;			/* of any of them */
 	u32 bytes;			/* of inner packets */
 	u16 n;				/* packets */
 	u8 tos;				/* for the outer header */
+	bool beside;			/* counted in the member's line */
+};
+
+/* What is sealed, under what, and what becomes of it */
+struct source {
+	struct akm_key *key;
+	struct sk_buff *skb;		/* a packet that is split, or a list of packets */
+	const struct akm_gso *gso;	/* how it is split; NULL: it is a list */
+	u32 incarnation;
+	u64 first;			/* sequence number of packet 0 */
+	struct handed *handed;		/* as in struct send_cb, like the next */
+	bool beside;
+};
+
+/* What others may seal, or what has to wait for that. Its parts go to the end of it as well. */
+struct handed {
+	struct akm_parcel parcel;
+	struct source source;		/* the key is held for this */
+	struct akm_gso gso;
+	unsigned int refs;		/* on the key, for the parts */
+	struct sk_buff_head parts;	/* packets and batches in order; until they go, only linked */
+	atomic_t pending;		/* of them, and one for who makes them */
 };
 
 static struct send_cb *send_cb(struct sk_buff *skb)
@@ -137,8 +163,8 @@ static void send_to_all(struct akm_device *akm, struct sk_buff *skb, u16 self,
 	consume_skb(skb);
 }
 
-/* The end of everything that is sealed, whichever way it came here; BH disabled. */
-static void sent(struct sk_buff *skb, int err)
+/* A packet or batch leaves. Takes over @skb and its hold on the key. */
+static void post(struct sk_buff *skb, int err)
 {
 	struct send_cb cb = *send_cb(skb);
 	struct akm_device *akm = key_device(cb.key);
@@ -151,7 +177,47 @@ static void sent(struct sk_buff *skb, int err)
 	else
 		send_to_all(akm, skb, cb.key->epoch->gen->self, &cb);
 	rcu_read_unlock();
+	if (unlikely(cb.beside))
+		atomic_dec(&cb.key->member->line.beside);
 	akm_key_put(cb.key);
+}
+
+/* One of its parts has ended, or all are made. The last sees the end of it. */
+static void handed_ended(struct handed *handed)
+{
+	if (atomic_dec_and_test(&handed->pending))
+		akm_parcel_ready(&handed->parcel);
+}
+
+/* The end of everything that is sealed, whichever way it came here; BH disabled. */
+static void sent(struct sk_buff *skb, int err)
+{
+	struct send_cb *cb = send_cb(skb);
+
+	if (likely(!cb->handed)) {
+		post(skb, err);
+		return;
+	}
+	cb->err = err;
+	rcu_read_lock();
+	handed_ended(cb->handed);
+	rcu_read_unlock();
+}
+
+/* @skb, about to be sealed, goes in its turn. */
+static void enlist(struct handed *handed, struct sk_buff *skb)
+{
+	atomic_inc(&handed->pending);
+	__skb_queue_tail(&handed->parts, skb);
+}
+
+/* It could not even be made. */
+static void lost(const struct source *source, unsigned int n)
+{
+	akm_stats_add(&key_device(source->key)->stats, AKM_STAT_TX_DROPPED, n);
+	if (source->beside)
+		atomic_dec(&source->key->member->line.beside);
+	akm_key_put(source->key);
 }
 
 static u8 outer_tos(const struct sk_buff *skb)
@@ -168,9 +234,10 @@ static void detach(struct sk_buff *skb)
 	skb->encapsulation = 0;
 }
 
-/* One packet that needs no segmentation; consumes @skb and one hold on @key. */
-static void seal(struct akm_key *key, struct sk_buff *skb, u64 number)
+/* One packet that needs no segmentation; consumes @skb and one hold on the key. */
+static void seal(const struct source *source, struct sk_buff *skb, u64 number)
 {
+	struct akm_key *key = source->key;
 	const struct akm_header header = akm_key_header(key, key->type, number);
 	int err = 0;
 
@@ -178,10 +245,14 @@ static void seal(struct akm_key *key, struct sk_buff *skb, u64 number)
 		err = skb_checksum_help(skb);
 	*send_cb(skb) = (struct send_cb) {
 		.key = key,
-		.tos = outer_tos(skb),
-		.n = 1,
+		.handed = source->handed,
 		.bytes = skb->len,
+		.n = 1,
+		.tos = outer_tos(skb),
+		.beside = source->beside,
 	};
+	if (unlikely(source->handed))
+		enlist(source->handed, skb);
 	detach(skb);
 	if (!err)
 		err = akm_aead_seal(&key->aead, skb, &header, sent);
@@ -189,13 +260,14 @@ static void seal(struct akm_key *key, struct sk_buff *skb, u64 number)
 		sent(skb, err);
 }
 
-static void seal_list(struct akm_key *key, struct sk_buff *list, u32 incarnation, u64 first)
+static void seal_list(const struct source *source)
 {
+	u64 number = akm_packet_number(source->incarnation, source->first);
 	struct sk_buff *skb, *next;
 
-	skb_list_walk_safe(list, skb, next) {
+	skb_list_walk_safe(source->skb, skb, next) {
 		skb_mark_not_on_list(skb);
-		seal(key, skb, akm_packet_number(incarnation, first++));
+		seal(source, skb, number++);
 	}
 }
 
@@ -216,10 +288,11 @@ static void batch_done(struct akm_job *job, int err)
 }
 
 /* An empty batch that looks like @skb from outside. */
-static struct sk_buff *batch_create(struct akm_key *key, const struct sk_buff *skb,
-				    unsigned int n, unsigned int size)
+static struct sk_buff *batch_create(const struct source *source, unsigned int n,
+				    unsigned int size)
 {
-	unsigned int headroom = key_device(key)->dev->needed_headroom;
+	unsigned int headroom = key_device(source->key)->dev->needed_headroom;
+	const struct sk_buff *skb = source->skb;
 	struct sk_buff *batch = alloc_skb(headroom, GFP_ATOMIC | __GFP_NOWARN);
 
 	if (!batch)
@@ -233,7 +306,15 @@ static struct sk_buff *batch_create(struct akm_key *key, const struct sk_buff *s
 		skb_shinfo(batch)->gso_size = size;
 		skb_shinfo(batch)->gso_segs = n;
 	}
-	*send_cb(batch) = (struct send_cb) { .key = key, .tos = outer_tos(skb), .n = n };
+	*send_cb(batch) = (struct send_cb) {
+		.key = source->key,
+		.handed = source->handed,
+		.n = n,
+		.tos = outer_tos(skb),
+		.beside = source->beside,
+	};
+	if (unlikely(source->handed))
+		enlist(source->handed, batch);
 	atomic_set(&send_cb(batch)->pending, n + 1);	/* one for who fills it */
 	return batch;
 }
@@ -252,17 +333,8 @@ static void batch_take_owner(struct sk_buff *batch, struct sk_buff *skb)
 	swap(batch->truesize, skb->truesize);
 }
 
-/* What is split, and under what it is sealed */
-struct batch_source {
-	struct akm_key *key;
-	const struct sk_buff *skb;
-	const struct akm_gso *gso;
-	u32 incarnation;
-	u64 first;			/* sequence number of packet 0 */
-};
-
 /* Packet @i into @buffer. Return: 1 if it is sealed already, otherwise 0. */
-static int batch_seal(const struct batch_source *source, struct sk_buff *batch,
+static int batch_seal(const struct source *source, struct sk_buff *batch,
 		      unsigned int i, u8 *buffer)
 {
 	struct akm_job job = {
@@ -286,7 +358,7 @@ static int batch_seal(const struct batch_source *source, struct sk_buff *batch,
 }
 
 /* Packets @from to before @to in one buffer. Return: how many are sealed already, or an error. */
-static int batch_chunk(const struct batch_source *source, struct sk_buff *batch,
+static int batch_chunk(const struct source *source, struct sk_buff *batch,
 		       unsigned int from, unsigned int to)
 {
 	unsigned int len = 0, i;
@@ -312,7 +384,7 @@ static int batch_chunk(const struct batch_source *source, struct sk_buff *batch,
  * Packets @from to before @to. Where memory is short, large buffers cannot be had, but
  * perhaps small ones. Return: how many have ended.
  */
-static int fill_batch(const struct batch_source *source, struct sk_buff *batch,
+static int fill_batch(const struct source *source, struct sk_buff *batch,
 		      unsigned int from, unsigned int to)
 {
 	unsigned int size = akm_gso_len(source->gso, 0) + AKM_OVERHEAD;
@@ -338,29 +410,166 @@ static int fill_batch(const struct batch_source *source, struct sk_buff *batch,
 	return done;
 }
 
-/* Consumes @skb and as many holds on the key as there are batches. */
-static void send_gso(struct batch_source *source, struct sk_buff *skb, unsigned int per_batch)
+/* As many as the underlay takes as one */
+static unsigned int per_batch(const struct akm_gso *gso)
+{
+	return min_t(unsigned int, BATCH_MAX, BATCH_BYTES / (akm_gso_len(gso, 0) + AKM_OVERHEAD));
+}
+
+/* Consumes the packet and as many holds on the key as there are batches. */
+static void send_gso(const struct source *source)
 {
 	unsigned int size = akm_gso_len(source->gso, 0) + AKM_OVERHEAD;
 	unsigned int from, to, n = source->gso->n;
+	unsigned int step = per_batch(source->gso);
 	struct sk_buff *batch;
 	int done;
 
 	for (from = 0; from < n; from = to) {
-		to = min(n, from + per_batch);
-		batch = batch_create(source->key, skb, to - from, size);
+		to = min(n, from + step);
+		batch = batch_create(source, to - from, size);
 		if (!batch) {
-			akm_stats_add(&key_device(source->key)->stats, AKM_STAT_TX_DROPPED,
-				      to - from);
-			akm_key_put(source->key);
+			lost(source, to - from);
 			continue;
 		}
 		done = fill_batch(source, batch, from, to);
 		if (to == n)
-			batch_take_owner(batch, skb);
+			batch_take_owner(batch, source->skb);
 		batch_end(batch, done + 1);
 	}
-	consume_skb(skb);
+	consume_skb(source->skb);
+}
+
+/* --- one flow on several processors --- */
+
+static void seal_source(const struct source *source)
+{
+	if (source->gso)
+		send_gso(source);
+	else
+		seal_list(source);
+}
+
+/*
+ * What was reserved before the machine slept, or was copied, has perhaps been used since by
+ * what else the memory of then was restored to.
+ */
+static void handed_seal(struct akm_parcel *parcel)
+{
+	struct handed *handed = container_of(parcel, struct handed, parcel);
+	struct source *source = &handed->source;
+	struct akm_device *akm = key_device(source->key);
+
+	if (likely(READ_ONCE(akm->incarnation) == source->incarnation)) {
+		if (parcel->elsewhere)
+			akm_stats_add(&akm->stats, AKM_STAT_TX_SPREAD, parcel->packets);
+		seal_source(source);
+	} else {
+		drop(akm, source->skb, AKM_STAT_TX_DROPPED, parcel->packets);
+		akm_key_put_many(source->key, handed->refs);
+	}
+	handed_ended(handed);
+}
+
+static void handed_go(struct akm_parcel *parcel)
+{
+	struct handed *handed = container_of(parcel, struct handed, parcel);
+	struct sk_buff *skb;
+
+	while ((skb = __skb_dequeue(&handed->parts)))
+		post(skb, send_cb(skb)->err);
+}
+
+static void handed_end(struct akm_parcel *parcel)
+{
+	struct handed *handed = container_of(parcel, struct handed, parcel);
+
+	akm_key_put(handed->source.key);
+	kfree(handed);
+}
+
+static const struct akm_parcel_ops handed_ops = {
+	.seal = handed_seal,
+	.go = handed_go,
+	.end = handed_end,
+};
+
+static unsigned int memory_of(const struct sk_buff *list)
+{
+	unsigned int bytes = 0;
+
+	for (; list; list = list->next)
+		bytes += list->truesize;
+	return bytes;
+}
+
+static struct handed *handed_create(const struct source *source, unsigned int n,
+				    unsigned int refs)
+{
+	struct handed *handed = kmalloc(sizeof(*handed), GFP_ATOMIC | __GFP_NOWARN);
+
+	if (!handed)
+		return NULL;
+	*handed = (struct handed) {
+		.parcel.ops = &handed_ops,
+		.parcel.packets = n,
+		.parcel.bytes = memory_of(source->skb),
+		.source = *source,
+		.refs = refs,
+		.pending = ATOMIC_INIT(1),
+	};
+	handed->source.handed = handed;
+	if (source->gso) {
+		handed->gso = *source->gso;
+		handed->source.gso = &handed->gso;
+	}
+	__skb_queue_head_init(&handed->parts);
+	akm_key_get(source->key);
+	return handed;
+}
+
+/* Return: false: there is no room. */
+static bool hand_over(struct akm_spread *spread, const struct source *source, unsigned int n,
+		      unsigned int refs, bool elsewhere)
+{
+	struct handed *handed = handed_create(source, n, refs);
+
+	if (!handed)
+		return false;
+	skb_dst_drop(source->skb);	/* perhaps only this context keeps it */
+	if (akm_spread_add(spread, &source->key->member->line, &handed->parcel, elsewhere))
+		return true;
+	handed_end(&handed->parcel);
+	return false;
+}
+
+/* @n packets in @refs parts. Consumes what @source has, and @refs holds on the key. */
+static noinline void seal_in_order(struct akm_spread *spread, struct source *source,
+				   unsigned int n, unsigned int refs)
+{
+	struct akm_line *line = &source->key->member->line;
+	enum akm_spread_way way = akm_spread_way(spread, line, source->gso ? n : 1);
+
+	if (way == AKM_SPREAD_BESIDE) {
+		source->beside = true;
+		atomic_add(refs, &line->beside);
+		seal_source(source);
+	} else if (!hand_over(spread, source, n, refs, way == AKM_SPREAD_ELSEWHERE)) {
+		drop(key_device(source->key), source->skb, AKM_STAT_TX_SPREAD_DROPPED, n);
+		akm_key_put_many(source->key, refs);
+	}
+}
+
+static void dispatch(struct akm_device *akm, struct source *source, unsigned int n,
+		     unsigned int refs)
+{
+	struct akm_spread *spread = READ_ONCE(akm->spread);
+
+	/* what goes to all has no line */
+	if (unlikely(spread) && source->key->member)
+		seal_in_order(spread, source, n, refs);
+	else
+		seal_source(source);
 }
 
 /* Return: @skb as a list of packets that fit the MTU, or an error; consumes on success. */
@@ -507,33 +716,30 @@ static struct akm_key *reserve(struct akm_device *akm, struct sk_buff *list,
 static void send_split(struct akm_device *akm, struct sk_buff *skb, const struct akm_gso *gso,
 		       const struct akm_inner *inner, bool waited)
 {
-	unsigned int per_batch = min_t(unsigned int, BATCH_MAX,
-				       BATCH_BYTES / (akm_gso_len(gso, 0) + AKM_OVERHEAD));
-	struct batch_source source = { .skb = skb, .gso = gso };
+	unsigned int refs = DIV_ROUND_UP(gso->n, per_batch(gso));
+	struct source source = { .skb = skb, .gso = gso };
 
-	source.key = reserve(akm, skb, inner, gso->n, DIV_ROUND_UP(gso->n, per_batch),
-			     waited, &source.incarnation, &source.first);
+	source.key = reserve(akm, skb, inner, gso->n, refs, waited, &source.incarnation,
+			     &source.first);
 	if (source.key)
-		send_gso(&source, skb, per_batch);
+		dispatch(akm, &source, gso->n, refs);
 }
 
 static void send_list(struct akm_device *akm, struct sk_buff *skb,
 		      const struct akm_inner *inner, bool waited)
 {
-	struct sk_buff *list;
-	struct akm_key *key;
-	u32 incarnation;
+	struct source source = {};
 	unsigned int n;
-	u64 first;
 
-	list = segment(skb, &n);
-	if (IS_ERR(list)) {
+	source.skb = segment(skb, &n);
+	if (IS_ERR(source.skb)) {
 		drop(akm, skb, AKM_STAT_TX_DROPPED, 1);
 		return;
 	}
-	key = reserve(akm, list, inner, n, n, waited, &incarnation, &first);
-	if (key)
-		seal_list(key, list, incarnation, first);
+	source.key = reserve(akm, source.skb, inner, n, n, waited, &source.incarnation,
+			     &source.first);
+	if (source.key)
+		dispatch(akm, &source, n, n);
 }
 
 /* RCU */

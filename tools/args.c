@@ -68,6 +68,8 @@ static int parse_value(const struct akm_arg *arg, const char *text, struct akm_v
 		return akm_parse_suite(text, &v->num, e);
 	case AKM_ARG_FRESHNESS:
 		return akm_parse_freshness(text, &v->num, e);
+	case AKM_ARG_SPREAD:
+		return akm_parse_spread(text, &v->num, e);
 	case AKM_ARG_IFNAME:
 		return akm_check_ifname(text, e);
 	case AKM_ARG_TEXT:

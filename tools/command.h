@@ -27,6 +27,7 @@ enum akm_arg_kind {
 	AKM_ARG_SECONDS,	/* duration, handed on in whole seconds */
 	AKM_ARG_SUITE,
 	AKM_ARG_FRESHNESS,	/* "strict" or "epoch" */
+	AKM_ARG_SPREAD,		/* "off" or "on" */
 	AKM_ARG_IFNAME,
 	AKM_ARG_TEXT,		/* printable, at most max bytes */
 	AKM_ARG_NAME,

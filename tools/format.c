@@ -32,6 +32,11 @@ static const char *const freshness_names[] = {
 	[AKM_FRESHNESS_EPOCH] = "epoch",
 };
 
+static const char *const spread_names[] = {
+	[AKM_SPREAD_OFF] = "off",
+	[AKM_SPREAD_ON] = "on",
+};
+
 static const char *const fresh_names[] = {
 	[AKM_FRESH_UNKNOWN] = "unknown",
 	[AKM_FRESH_ASKING] = "asking",
@@ -74,6 +79,11 @@ const char *akm_gen_state_name(uint32_t state)
 const char *akm_freshness_name(uint32_t mode)
 {
 	return name_of(freshness_names, ARRAY_SIZE(freshness_names), mode);
+}
+
+const char *akm_spread_name(uint32_t mode)
+{
+	return name_of(spread_names, ARRAY_SIZE(spread_names), mode);
 }
 
 const char *akm_fresh_state_name(uint32_t state)

@@ -25,6 +25,7 @@ enum akm_colour { AKM_PLAIN, AKM_BOLD, AKM_RED, AKM_GREEN, AKM_YELLOW, AKM_CYAN,
 const char *akm_suite_name(uint32_t suite);
 const char *akm_gen_state_name(uint32_t state);
 const char *akm_freshness_name(uint32_t mode);
+const char *akm_spread_name(uint32_t mode);
 const char *akm_fresh_state_name(uint32_t state);
 const char *akm_event_name(uint32_t type);
 

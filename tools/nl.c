@@ -174,6 +174,7 @@ static int put_value(struct nl_msg *msg, const struct akm_value *v)
 	case AKM_ARG_SECONDS:
 	case AKM_ARG_SUITE:
 	case AKM_ARG_FRESHNESS:
+	case AKM_ARG_SPREAD:
 		return nla_put_u32(msg, attr, (uint32_t)v->num);
 	case AKM_ARG_U64:
 		return nla_put_u64(msg, attr, v->num);

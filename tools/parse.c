@@ -331,6 +331,19 @@ int akm_parse_freshness(const char *text, uint64_t *ret, struct akm_error *e)
 	return akm_error_set(e, EINVAL, NULL, "\"%s\" is neither strict nor epoch", text);
 }
 
+int akm_parse_spread(const char *text, uint64_t *ret, struct akm_error *e)
+{
+	uint32_t mode;
+
+	for (mode = AKM_SPREAD_OFF; mode <= AKM_SPREAD_ON; mode++) {
+		if (!strcmp(text, akm_spread_name(mode))) {
+			*ret = mode;
+			return 0;
+		}
+	}
+	return akm_error_set(e, EINVAL, NULL, "\"%s\" is neither off nor on", text);
+}
+
 int akm_check_ifname(const char *text, struct akm_error *e)
 {
 	const char *p;

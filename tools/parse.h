@@ -53,6 +53,7 @@ int akm_parse_group(const char *text, struct akm_group *ret, struct akm_error *e
 int akm_parse_ports(const char *text, struct akm_ports *ret, struct akm_error *e);
 int akm_parse_suite(const char *text, uint64_t *ret, struct akm_error *e);
 int akm_parse_freshness(const char *text, uint64_t *ret, struct akm_error *e);
+int akm_parse_spread(const char *text, uint64_t *ret, struct akm_error *e);
 /* Name of an interface as the kernel would accept it. */
 int akm_check_ifname(const char *text, struct akm_error *e);
 /* A label or member name of the kernel interface: 1 … 63 printable bytes. */

@@ -119,6 +119,8 @@ static int add_value(struct json_object *args, const struct akm_value *v, struct
 		return add(args, v, name, json_object_new_string(akm_suite_name((uint32_t)v->num)), e);
 	case AKM_ARG_FRESHNESS:
 		return add(args, v, name, json_object_new_string(akm_freshness_name((uint32_t)v->num)), e);
+	case AKM_ARG_SPREAD:
+		return add(args, v, name, json_object_new_string(akm_spread_name((uint32_t)v->num)), e);
 	case AKM_ARG_NAMES:
 		return add_names(args, v, e);
 	case AKM_ARG_ATR_NEW:

@@ -17,8 +17,8 @@
 
 #define DUMP_TRIES	5
 
-enum field_kind { F_U8, F_U16, F_U32, F_U64, F_FLAG, F_STRING, F_SUITE, F_FRESHNESS, F_FRESH, F_STATE, F_EVENT,
-		  F_SOCKADDR, F_ADDRESS, F_BYTES, F_STATS, F_PREFIX };
+enum field_kind { F_U8, F_U16, F_U32, F_U64, F_FLAG, F_STRING, F_SUITE, F_FRESHNESS, F_SPREAD, F_FRESH, F_STATE,
+		  F_EVENT, F_SOCKADDR, F_ADDRESS, F_BYTES, F_STATS, F_PREFIX };
 
 struct field {
 	uint16_t attr;
@@ -45,6 +45,7 @@ static const struct field dev_fields[] = {
 	{ AKM_A_DEV_GROUP_TTL, F_U8, "group_ttl" },
 	{ AKM_A_DEV_FLOW_PORT_LOW, F_U16, "flow_port_low" },
 	{ AKM_A_DEV_FLOW_PORT_HIGH, F_U16, "flow_port_high" },
+	{ AKM_A_DEV_SPREAD, F_SPREAD, "spread" },
 	{ AKM_A_DEV_MEMBERS, F_U32, "members_count" },
 	{ AKM_A_DEV_GENERATIONS, F_U32, "generations_count" },
 	{ AKM_A_DEV_ACTIVE_GENERATION, F_U32, "active_generation" },
@@ -132,6 +133,8 @@ static const struct field stats_fields[] = {
 	{ AKM_A_STATS_RX_KEEPALIVE, F_U64, "rx_keepalive" },
 	{ AKM_A_STATS_TX_KEEPALIVE, F_U64, "tx_keepalive" },
 	{ AKM_A_STATS_RX_EPOCH_STALE, F_U64, "rx_epoch_stale" },
+	{ AKM_A_STATS_TX_SPREAD, F_U64, "tx_spread" },
+	{ AKM_A_STATS_TX_SPREAD_DROPPED, F_U64, "tx_spread_dropped" },
 	{}
 };
 
@@ -154,7 +157,8 @@ static int decode_fields(const struct field *fields, struct nlattr *first, int l
 static struct json_object *decode_number(enum field_kind kind, const struct nlattr *a)
 {
 	static const uint8_t width[] = { [F_U8] = 1, [F_U16] = 2, [F_U32] = 4, [F_U64] = 8, [F_SUITE] = 4,
-					 [F_FRESHNESS] = 4, [F_FRESH] = 4, [F_STATE] = 4, [F_EVENT] = 4 };
+					 [F_FRESHNESS] = 4, [F_SPREAD] = 4, [F_FRESH] = 4, [F_STATE] = 4,
+					 [F_EVENT] = 4 };
 	uint64_t n = 0;
 
 	if (nla_len(a) != width[kind])
@@ -171,6 +175,8 @@ static struct json_object *decode_number(enum field_kind kind, const struct nlat
 		return json_object_new_string(akm_suite_name((uint32_t)n));
 	if (kind == F_FRESHNESS)
 		return json_object_new_string(akm_freshness_name((uint32_t)n));
+	if (kind == F_SPREAD)
+		return json_object_new_string(akm_spread_name((uint32_t)n));
 	if (kind == F_FRESH)
 		return json_object_new_string(akm_fresh_state_name((uint32_t)n));
 	if (kind == F_STATE)
@@ -252,6 +258,7 @@ static struct json_object *decode_attr(enum field_kind kind, struct nlattr *a)
 	case F_U64:
 	case F_SUITE:
 	case F_FRESHNESS:
+	case F_SPREAD:
 	case F_FRESH:
 	case F_STATE:
 	case F_EVENT:

@@ -34,7 +34,8 @@
 	{ .word = "freshness", .meta = "strict|epoch", .kind = AKM_ARG_FRESHNESS, .attr = AKM_A_DEV_FRESHNESS }, \
 	{ .word = "group", .meta = "ADDRESS%LINK", .kind = AKM_ARG_GROUP, .attr = AKM_A_DEV_GROUP }, \
 	{ .word = "ttl", .meta = "N", .kind = AKM_ARG_U8, .min = 1, .max = UINT8_MAX, .attr = AKM_A_DEV_GROUP_TTL }, \
-	{ .word = "flow-ports", .meta = "LOW-HIGH", .kind = AKM_ARG_PORTS, .attr = AKM_A_DEV_FLOW_PORT_LOW }
+	{ .word = "flow-ports", .meta = "LOW-HIGH", .kind = AKM_ARG_PORTS, .attr = AKM_A_DEV_FLOW_PORT_LOW }, \
+	{ .word = "spread", .meta = "off|on", .kind = AKM_ARG_SPREAD, .attr = AKM_A_DEV_SPREAD }
 
 static const struct akm_arg dev_settings[] = { INTERFACE(AKM_A_DEV_IFNAME), DEV_SETTINGS, {} };
 static const struct akm_arg dev_name[] = { INTERFACE(AKM_A_DEV_IFNAME), {} };

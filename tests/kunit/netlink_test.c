@@ -20,6 +20,7 @@
 #include "atr.h"
 #include "device.h"
 #include "keys.h"
+#include "spread.h"
 #include "util.h"
 
 #define BUFFER		16384
@@ -208,7 +209,8 @@ static void must(struct kunit *test, u8 cmd, const struct attr *attrs)
 /* Everything that a request could have changed */
 struct state {
 	u32 atr_id, suite, port, incarnation, interval, grace, fwmark, self;
-	u32 members, member_changes, generations, generation_changes, newest, pairs, group, flow;
+	u32 members, member_changes, generations, generation_changes, newest, pairs, group;
+	u32 flow, spread;
 	char label[AKM_LABEL_MAX + 1];
 };
 
@@ -227,6 +229,7 @@ static struct state state_of(struct kunit *test)
 	s.grace = akm->epoch_grace;
 	s.fwmark = akm->fwmark;
 	s.flow = akm->flow_ports;
+	s.spread = akm->spread && akm->spread->on;
 	s.group = !!rcu_access_pointer(akm->group);
 	s.self = akm->has_self ? akm->self : U32_MAX;
 	s.members = akm->member_count;
@@ -385,6 +388,9 @@ static const struct bad bad_dev[] = {
 	DEV("a TTL without group", -EINVAL, LABEL_ALSO, U8(AKM_A_DEV_GROUP_TTL, 1)),
 	DEV("a TTL of no group", -EINVAL, LABEL_ALSO, RAW(AKM_A_DEV_GROUP, "", 0),
 	    U8(AKM_A_DEV_GROUP_TTL, 1)),
+	DEV("spread 0", -ERANGE, LABEL_ALSO, U32(AKM_A_DEV_SPREAD, 0)),
+	DEV("spread beyond on", -ERANGE, LABEL_ALSO, U32(AKM_A_DEV_SPREAD, AKM_SPREAD_ON + 1)),
+	DEV("spread of two bytes", 0, LABEL_ALSO, U16(AKM_A_DEV_SPREAD, AKM_SPREAD_ON)),
 	DEV("flow ports without an end", -EINVAL, LABEL_ALSO, U16(AKM_A_DEV_FLOW_PORT_LOW, 1)),
 	DEV("flow ports without a beginning", -EINVAL, LABEL_ALSO,
 	    U16(AKM_A_DEV_FLOW_PORT_HIGH, 0)),

@@ -49,6 +49,8 @@ extern struct kunit_suite akm_proto_suite;
 extern struct kunit_suite akm_refuse_suite;
 extern struct kunit_suite akm_replay_suite;
 extern struct kunit_suite akm_announce_suite;
+extern struct kunit_suite akm_sending_suite;
+extern struct kunit_suite akm_spread_suite;
 extern struct kunit_suite akm_warm_suite;
 
 #endif /* _AKM_TEST_UTIL_H */

@@ -290,6 +290,20 @@ static void test_flow_ports(void **state)
 	assert_int_equal(nla_get_u16(tb[AKM_A_DEV_FLOW_PORT_HIGH]), 0);
 }
 
+static void test_spread(void **state)
+{
+	struct nlattr *tb[AKM_A_DEV_MAX + 1];
+
+	(void)state;
+	run_ok("dev set akm1 spread on");
+	parse_sent(0, AKM_CMD_DEV_SET, tb, AKM_A_DEV_MAX);
+	assert_int_equal(nla_len(tb[AKM_A_DEV_SPREAD]), 4);
+	assert_int_equal(nla_get_u32(tb[AKM_A_DEV_SPREAD]), AKM_SPREAD_ON);
+	run_ok("dev set akm1 spread off");
+	parse_sent(1, AKM_CMD_DEV_SET, tb, AKM_A_DEV_MAX);
+	assert_int_equal(nla_get_u32(tb[AKM_A_DEV_SPREAD]), AKM_SPREAD_OFF);
+}
+
 static void test_generation_words(void **state)
 {
 	struct nlattr *tb[AKM_A_GENERATION_MAX + 1];
@@ -740,6 +754,16 @@ static void test_show_flow_ports(void **state)
 	assert_non_null(strstr(out, "  flow ports: 49152-65535\n"));
 }
 
+static void test_show_spread(void **state)
+{
+	struct nl_msg *msg = reply_dev();
+
+	(void)state;
+	nla_put_u32(msg, AKM_A_DEV_SPREAD, AKM_SPREAD_ON);
+	run_ok("show");
+	assert_non_null(strstr(out, "  spread: large packets are sealed by several processors\n"));
+}
+
 static void test_show_json(void **state)
 {
 	struct json_object *all, *dev, *list;
@@ -960,11 +984,11 @@ static int remove_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_member_set), TEST(test_dev_set), TEST(test_group), TEST(test_flow_ports), TEST(test_generation_words), TEST(test_dev_add),
+		TEST(test_member_set), TEST(test_dev_set), TEST(test_group), TEST(test_flow_ports), TEST(test_spread), TEST(test_generation_words), TEST(test_dev_add),
 		TEST(test_dev_add_undone), TEST(test_dev_add_refused), TEST(test_dev_del), TEST(test_module_missing),
 		TEST(test_chain), TEST(test_pairs), TEST(test_secret_sources), TEST(test_install),
 		TEST(test_install_many), TEST(test_install_refused), TEST(test_request_wiped), TEST(test_show),
-		TEST(test_show_group), TEST(test_show_flow_ports), TEST(test_show_json), TEST(test_tables), TEST(test_show_nothing), TEST(test_dump_interrupted),
+		TEST(test_show_group), TEST(test_show_flow_ports), TEST(test_show_spread), TEST(test_show_json), TEST(test_tables), TEST(test_show_nothing), TEST(test_dump_interrupted),
 		TEST(test_malformed_replies), TEST(test_unknown_attribute), TEST(test_explain),
 		TEST(test_refusal_names_word),
 	};

@@ -356,6 +356,8 @@ static void test_lines_refused(void **state)
 	refuse("dev add akm1 suite rot13", "suite", "not one of");
 	refuse("dev add akm1 epoch-interval 50d", "epoch-interval", "longer");
 	refuse("dev set akm1 fwmark 0x100000000", "fwmark", "out of range");
+	refuse("dev set akm1 spread 2", "spread", "neither off nor on");
+	refuse("dev set akm1 spread On", "spread", "neither off nor on");
 	refuse("dev set akm1 flow-ports 0-9", "flow-ports", "not a range of ports");
 	refuse("dev set akm1 flow-ports 1-65536", "flow-ports", "not a range of ports");
 	refuse("dev set akm1 flow-ports 1-2-3", "flow-ports", "not a range of ports");

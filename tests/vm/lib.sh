@@ -194,6 +194,17 @@ tcp_transfer() { # FROM TO ADDRESS BYTES: one TCP connection, compared by digest
 	equal "$got" "$want"
 }
 
+overtaken() { # NODE: TCP segments that came before one they follow
+	on "$1" nstat -asz TcpExtTCPOFOQueue | awk '/OFOQueue/ { print $2 }'
+}
+
+driver() { # PATTERN: of the driver that serves both ends
+	local n
+	for n in a b; do
+		on "$n" akmctl -j dev show akm0 | field driver | shows "^$1" || return
+	done
+}
+
 udp_listen() { # NODE ADDRESS PORT FILE: appends what arrives to FILE; its process id is $started
 	local family=UDP4 host=$2
 	[[ $2 == *:* ]] && family=UDP6 host="[$2]"

@@ -21,8 +21,8 @@ _akmctl_verbs() { # OBJECT
 
 _akmctl_words() { # "OBJECT VERB" or OBJECT
 	case $1 in
-	"dev add") echo "atr-id label self suite port incarnation fwmark epoch-interval epoch-grace freshness group ttl flow-ports" ;;
-	"dev set") echo "atr-id label self suite port incarnation fwmark epoch-interval epoch-grace freshness group ttl flow-ports" ;;
+	"dev add") echo "atr-id label self suite port incarnation fwmark epoch-interval epoch-grace freshness group ttl flow-ports spread" ;;
+	"dev set") echo "atr-id label self suite port incarnation fwmark epoch-interval epoch-grace freshness group ttl flow-ports spread" ;;
 	"member set") echo "index name prefix endpoint roams keepalive" ;;
 	"member del") echo "index" ;;
 	"member show") echo "index" ;;

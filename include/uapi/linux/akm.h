@@ -65,6 +65,12 @@ enum akm_freshness {
 	AKM_FRESHNESS_EPOCH = 2,	/* takes them: replays are possible within the epoch */
 };
 
+/* Who seals what an interface sends */
+enum akm_spread_mode {
+	AKM_SPREAD_OFF = 1,		/* the processor that sends it; the default */
+	AKM_SPREAD_ON = 2,		/* large packets of one flow: several, in order */
+};
+
 /* What is known about a member's packets */
 enum akm_fresh_state {
 	AKM_FRESH_UNKNOWN = 1,		/* they may be replays, and nobody has asked yet */
@@ -116,6 +122,7 @@ enum akm_a_dev {
 	AKM_A_DEV_GROUP_TTL,		/* u8, TTL or hop limit, default 1; with GROUP */
 	AKM_A_DEV_FLOW_PORT_LOW,	/* u16, outer source ports by inner flow: from, 0 = one port */
 	AKM_A_DEV_FLOW_PORT_HIGH,	/* u16, to; with LOW */
+	AKM_A_DEV_SPREAD,		/* u32, enum akm_spread_mode */
 	__AKM_A_DEV_MAX
 };
 #define AKM_A_DEV_MAX (__AKM_A_DEV_MAX - 1)
@@ -209,6 +216,8 @@ enum akm_a_stats {
 	AKM_A_STATS_RX_KEEPALIVE,
 	AKM_A_STATS_TX_KEEPALIVE,
 	AKM_A_STATS_RX_EPOCH_STALE,	/* seemingly of members that are behind */
+	AKM_A_STATS_TX_SPREAD,		/* sealed by another processor than the one that sent */
+	AKM_A_STATS_TX_SPREAD_DROPPED,	/* too much waited for other processors */
 	__AKM_A_STATS_MAX
 };
 #define AKM_A_STATS_MAX (__AKM_A_STATS_MAX - 1)

@@ -13,13 +13,6 @@ processors=$(nproc)
 cipher=/sys/module/akm_later/parameters
 suite=chacha20-poly1305
 
-driver() { # PATTERN: of the driver that serves both ends
-	local n
-	for n in a b; do
-		on "$n" akmctl -j dev show akm0 | field driver | shows "^$1" || return
-	done
-}
-
 later_at_least() { # COUNTER LEAST
 	at_least "$(cat "$cipher/$1")" "$2"
 }
@@ -57,10 +50,6 @@ tcp_on_one() { # MIB: all on one processor, so that nothing but the tunnel could
 	status=$?
 	taskset -p -c "0-$((processors - 1))" $BASHPID >/dev/null
 	return "$status"
-}
-
-overtaken() { # NODE: TCP segments that came before one they follow
-	on "$1" nstat -asz TcpExtTCPOFOQueue | awk '/OFOQueue/ { print $2 }'
 }
 
 flows_keep_order() { # WHAT MIB
