@@ -471,6 +471,7 @@ static const struct key keys[] = {
 	{ "link", "roaming", N, set_bool, AT(roaming), 0, 0 },
 	{ "link", "keepalive", N, set_u32, AT(keepalive_s), 0, 86400 },
 	{ "link", "flow_ports", N, set_flow_ports, 0, 1, UINT16_MAX },
+	{ "link", "spread", N, set_bool, AT(spread), 0, 0 },
 	{ "link", "group_link", N, set_ifname, AT(group_link), 0, 0 },
 	{ "link", "next_n", R | M, set_u32, AT(link_next_s), 60, 31536000 },
 	{ "provision", "listen", M | N, set_via, AT(provision), 0, 0 },

@@ -63,7 +63,8 @@ int nl_dev_get(struct nl *n, const char *ifname, struct nl_dev *ret, struct akm_
 int nl_dev_each(struct nl *n, int (*fn)(const struct nl_dev *d, void *ctx), void *ctx, struct akm_error *err);
 /*
  * Which fields of @d to send: bit 1 << AKM_A_DEV_*. AKM_A_DEV_FLOW_PORT_LOW is for both, as
- * nl_flow_ports() said; AKM_A_DEV_GROUP for its link and TTL as well, with no address: none.
+ * nl_flow_ports() said, and AKM_A_DEV_SPREAD as nl_spread() did; AKM_A_DEV_GROUP for its link and TTL
+ * as well, with no address: none.
  */
 int nl_dev_set(struct nl *n, const struct nl_dev *d, uint32_t fields, struct akm_error *err);
 int nl_dev_up(struct nl *n, const char *ifname, bool up, struct akm_error *err);
@@ -76,6 +77,8 @@ int nl_group_link_index(struct nl *n, uint32_t *ret, struct akm_error *err);	/* 
 
 /* Outer source ports by inner flow, 0 and 0: none. At first: none. */
 void nl_flow_ports(struct nl *n, uint16_t low, uint16_t high);
+/* Large packets are sealed by several processors. At first: not. */
+void nl_spread(struct nl *n, bool on);
 /* Members that are set from then on are sent to where their packets come from. At first: they are not. */
 void nl_members_roam(struct nl *n, bool roam);
 /* … are sent an empty packet when nothing was sent to them for @ms, 0: never. At first: never. */

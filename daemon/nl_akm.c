@@ -16,7 +16,7 @@ static const char *const dev_name[] = {
 	[AKM_A_DEV_INCARNATION] = "incarnation", [AKM_A_DEV_FWMARK] = "fwmark",
 	[AKM_A_DEV_EPOCH_INTERVAL] = "epoch-interval", [AKM_A_DEV_EPOCH_GRACE] = "epoch-grace",
 	[AKM_A_DEV_FRESHNESS] = "freshness", [AKM_A_DEV_FLOW_PORT_LOW] = "flow-port-low",
-	[AKM_A_DEV_FLOW_PORT_HIGH] = "flow-port-high", [AKM_A_DEV_GROUP] = "group",
+	[AKM_A_DEV_FLOW_PORT_HIGH] = "flow-port-high", [AKM_A_DEV_SPREAD] = "spread", [AKM_A_DEV_GROUP] = "group",
 	[AKM_A_DEV_GROUP_LINK] = "group-link", [AKM_A_DEV_GROUP_TTL] = "group-ttl",
 };
 static const char *const prefix_name[] = { [AKM_A_PREFIX_ADDR] = "addr", [AKM_A_PREFIX_LEN] = "len" };
@@ -356,7 +356,7 @@ int nl_dev_set(struct nl *n, const struct nl_dev *d, uint32_t fields, struct akm
 	const uint32_t known = 1U << AKM_A_DEV_ATR_ID | 1U << AKM_A_DEV_LABEL | 1U << AKM_A_DEV_SELF | 1U << AKM_A_DEV_SUITE |
 			       1U << AKM_A_DEV_PORT | 1U << AKM_A_DEV_INCARNATION | 1U << AKM_A_DEV_FWMARK |
 			       1U << AKM_A_DEV_EPOCH_INTERVAL | 1U << AKM_A_DEV_EPOCH_GRACE | 1U << AKM_A_DEV_FRESHNESS |
-			       1U << AKM_A_DEV_FLOW_PORT_LOW | 1U << AKM_A_DEV_GROUP;
+			       1U << AKM_A_DEV_FLOW_PORT_LOW | 1U << AKM_A_DEV_SPREAD | 1U << AKM_A_DEV_GROUP;
 	const struct { int type; uint32_t value; } numbers[] = {
 		{ AKM_A_DEV_ATR_ID, d->atr_id }, { AKM_A_DEV_SUITE, d->suite }, { AKM_A_DEV_INCARNATION, d->incarnation },
 		{ AKM_A_DEV_FWMARK, d->fwmark }, { AKM_A_DEV_EPOCH_INTERVAL, d->epoch_interval_ms },
@@ -381,6 +381,8 @@ int nl_dev_set(struct nl *n, const struct nl_dev *d, uint32_t fields, struct akm
 		nl_put_u16(&q, AKM_A_DEV_FLOW_PORT_LOW, n->flow_port_low);
 		nl_put_u16(&q, AKM_A_DEV_FLOW_PORT_HIGH, n->flow_port_high);
 	}
+	if (fields & 1U << AKM_A_DEV_SPREAD)
+		nl_put_u32(&q, AKM_A_DEV_SPREAD, n->spread ? AKM_SPREAD_ON : AKM_SPREAD_OFF);
 	if (fields & 1U << AKM_A_DEV_GROUP)
 		put_group(&q, d);
 	return nl_transact(n, n->genl, &q, err);
@@ -416,6 +418,11 @@ void nl_flow_ports(struct nl *n, uint16_t low, uint16_t high)
 {
 	n->flow_port_low = low;
 	n->flow_port_high = high;
+}
+
+void nl_spread(struct nl *n, bool on)
+{
+	n->spread = on;
 }
 
 void nl_members_roam(struct nl *n, bool roam)

@@ -21,6 +21,7 @@ struct nl {
 	bool members_roam;
 	uint32_t members_keepalive;		/* ms */
 	uint16_t flow_port_low, flow_port_high;
+	bool spread;
 	char group_link[16];
 	uint32_t group_ifindex;			/* of the link as it was last asked for, 0: it was not there */
 	struct event *ev, *ev_links;

@@ -44,7 +44,8 @@ static int set_times(struct nl *nl, const char *ifname, const struct node_atr *a
 	snprintf(d.ifname, sizeof(d.ifname), "%s", ifname);
 	snprintf(d.label, sizeof(d.label), "%s", a->def.label);
 	return nl_dev_set(nl, &d, BIT(AKM_A_DEV_LABEL) | BIT(AKM_A_DEV_EPOCH_INTERVAL) |
-			  BIT(AKM_A_DEV_EPOCH_GRACE) | BIT(AKM_A_DEV_FRESHNESS) | BIT(AKM_A_DEV_FLOW_PORT_LOW), err);
+			  BIT(AKM_A_DEV_EPOCH_GRACE) | BIT(AKM_A_DEV_FRESHNESS) | BIT(AKM_A_DEV_FLOW_PORT_LOW) |
+			  BIT(AKM_A_DEV_SPREAD), err);
 }
 
 static int set_identity(struct nl *nl, const char *ifname, const struct node_atr *a, uint32_t incarnation,

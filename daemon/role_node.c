@@ -587,6 +587,7 @@ static int node_start(struct role_env *env, void **ret, struct akm_error *err)
 	if (!r) {
 		nl_group_link(n->nl, env->config->group_link);
 		nl_flow_ports(n->nl, env->config->flow_port_low, env->config->flow_port_high);
+		nl_spread(n->nl, env->config->spread);
 		nl_members_roam(n->nl, env->config->roaming);
 		nl_members_keepalive(n->nl, env->config->keepalive_s * 1000);
 	}

@@ -30,6 +30,7 @@ struct fake_device {
 	struct fake_generation generations[AKM_GENERATIONS_MAX];
 	size_t n_addresses;
 	uint32_t flow_ports;
+	bool spread;
 	unsigned int joined;		/* on which link's life: a membership ends with it */
 };
 
@@ -44,6 +45,7 @@ struct fake_kernel {
 	bool cutting;
 	unsigned int cut_after;
 	bool members_roam;
+	bool spread;			/* that the next device gets */
 	unsigned int announces;
 	uint32_t members_keepalive;
 	uint32_t flow_ports;		/* low << 16 | high, that the next device gets */
@@ -277,6 +279,13 @@ bool fake_kernel_in_group(struct fake_kernel *k, const char *ifname, const char 
 bool fake_kernel_roams(struct fake_kernel *k)
 {
 	return k->members_roam;
+}
+
+bool fake_kernel_spreads(struct fake_kernel *k, const char *ifname)
+{
+	const struct fake_device *d = find(k, ifname);
+
+	return d && d->spread;
 }
 
 uint32_t fake_kernel_flow_ports(struct fake_kernel *k, const char *ifname)
@@ -711,6 +720,8 @@ int nl_dev_set(struct nl *n, const struct nl_dev *d, uint32_t fields, struct akm
 		f->d.freshness = d->freshness;
 	if (has(fields, AKM_A_DEV_FLOW_PORT_LOW))
 		f->flow_ports = n->k->flow_ports;
+	if (has(fields, AKM_A_DEV_SPREAD))
+		f->spread = n->k->spread;
 	return 0;
 }
 
@@ -755,6 +766,11 @@ int nl_group_link_index(struct nl *n, uint32_t *ret, struct akm_error *err)
 void nl_flow_ports(struct nl *n, uint16_t low, uint16_t high)
 {
 	n->k->flow_ports = (uint32_t)low << 16 | high;
+}
+
+void nl_spread(struct nl *n, bool on)
+{
+	n->k->spread = on;
 }
 
 void nl_members_roam(struct nl *n, bool roam)

@@ -33,6 +33,7 @@ uint32_t fake_kernel_freshness(struct fake_kernel *k, const char *ifname);	/* th
 bool fake_kernel_in_group(struct fake_kernel *k, const char *ifname, const char *group, uint8_t ttl);
 bool fake_kernel_has_group(struct fake_kernel *k, const char *ifname);		/* it thinks so, at least */
 bool fake_kernel_roams(struct fake_kernel *k);	/* the members that are set now */
+bool fake_kernel_spreads(struct fake_kernel *k, const char *ifname);
 uint32_t fake_kernel_flow_ports(struct fake_kernel *k, const char *ifname);	/* low << 16 | high */
 uint32_t fake_kernel_keepalive(struct fake_kernel *k);	/* likewise, ms */
 bool fake_kernel_unused(struct fake_kernel *k, const char *ifname, uint32_t generation);	/* was it said to be? */

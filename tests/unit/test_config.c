@@ -74,6 +74,7 @@ static void test_defaults_node(void **state)
 	assert_int_equal(c.n_announce, 0);
 	assert_int_equal(c.n_endpoints, 0);
 	assert_true(c.roaming);
+	assert_false(c.spread);
 	assert_int_equal(c.keepalive_s, 0);
 	assert_int_equal(c.flow_port_low, 0);
 	assert_string_equal(c.group_link, "");
@@ -131,7 +132,7 @@ static void test_everything_node(void **state)
 		    "[tpm]\ntcti = swtpm:host=127.0.0.1,port=2321\ncounter_nv = 0x01800001\nstore_nv = 0x01800002\n"
 		    "[hardware]\nsources = ek,mac:eth0\n"
 		    "[link]\nendpoint = 192.0.2.1, 192.0.2.2:7000 ,2001:db8::1,[2001:db8::2]:7001\n"
-		    "roaming = no\nkeepalive = 25\nflow_ports = 49152-65535\ngroup_link = enp0s31f6.4094\n"
+		    "roaming = no\nkeepalive = 25\nflow_ports = 49152-65535\nspread = yes\ngroup_link = enp0s31f6.4094\n"
 		    "[provision]\nlisten = serial:/dev/ttyUSB0,115200\n"
 		    "[heartbeat]\ninterval = 100\nmissed = 1000\n[akmd]\n", &c);
 	assert_string_equal(c.name, "a.B_c-9");
@@ -147,6 +148,7 @@ static void test_everything_node(void **state)
 	assert_string_equal(c.provision, "serial:/dev/ttyUSB0,115200");
 	assert_int_equal(c.n_endpoints, 4);
 	assert_false(c.roaming);
+	assert_true(c.spread);
 	assert_int_equal(c.keepalive_s, 25);
 	assert_int_equal(c.flow_port_low, 49152);
 	assert_int_equal(c.flow_port_high, 65535);
@@ -339,6 +341,7 @@ static const struct refusal { const char *text, *field, *reason; } refusals[] = 
 	{ NODE "[link]\ngroup_link = eth0 eth1\n", ":5: [link] group_link", "'eth0 eth1' cannot be the name of an interface" },
 	{ NODE "[link]\ngroup_link = ..\n", ":5: [link] group_link", "'..' cannot be the name of an interface" },
 	{ MANAGER "[link]\ngroup_link = eth0\n", ":5: [link] group_link", "means nothing for this role" },
+	{ NODE "[link]\nspread = 2\n", ":5: [link] spread", "must be yes or no" },
 	{ NODE "[link]\nroaming = true\n", ":5: [link] roaming", "must be yes or no" },
 	{ NODE "[link]\nendpoint = 192.0.2.256\n", ":5: [link] endpoint", "'192.0.2.256' is not an IP address" },
 	{ NODE "[link]\nendpoint = 192.0.2.1:x\n", ":5: [link] endpoint", "'192.0.2.1:x' is not ADDRESS or ADDRESS:PORT" },

@@ -460,9 +460,13 @@ static void test_dev_set(void **state)
 	assert_int_equal(nl_dev_set(nl, &d, 1U << AKM_A_DEV_FLOW_PORT_LOW, &err), 0);
 	nl_flow_ports(nl, 0, 0);
 	expect_request(2, FAMILY, 0, "0201000009000200616b6d310000000006001600204e0000060017005f4e0000");
+	nl_spread(nl, true);
+	assert_int_equal(nl_dev_set(nl, &d, 1U << AKM_A_DEV_SPREAD, &err), 0);
+	nl_spread(nl, false);
+	expect_request(3, FAMILY, 0, "0201000009000200616b6d31000000000800180002000000");
 	r = nl_dev_set(nl, &d, 1U << AKM_A_DEV_STATS | 1U << AKM_A_DEV_PORT, &err);
 	expect_error(r, -EINVAL, "akm1", "fields 0x8000 cannot be set");
-	assert_int_equal(n_sent, 3);
+	assert_int_equal(n_sent, 4);
 }
 
 static void test_dev_set_group(void **state)

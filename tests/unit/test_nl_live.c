@@ -164,6 +164,10 @@ static void test_device(void **state)
 	expect_refusal(nl_dev_set(nl, &identity, BIT(AKM_A_DEV_FLOW_PORT_LOW), &err), -EINVAL, "flow-port-high");
 	nl_flow_ports(nl, 0, 0);
 	OK(nl_dev_set(nl, &identity, BIT(AKM_A_DEV_FLOW_PORT_LOW), &err));
+	nl_spread(nl, true);
+	OK(nl_dev_set(nl, &identity, BIT(AKM_A_DEV_SPREAD), &err));
+	nl_spread(nl, false);
+	OK(nl_dev_set(nl, &identity, BIT(AKM_A_DEV_SPREAD), &err));
 	set_group();
 	OK(nl_dev_up(nl, IFNAME, true, &err));
 	expect_refusal(nl_dev_add(nl, IFNAME, &err), -EEXIST, IFNAME);

@@ -632,16 +632,20 @@ static void test_following_members_is_the_nodes_choice(void **state)
 	assert_false(fake_kernel_roams(A->kernel));
 	assert_int_equal(fake_kernel_keepalive(A->kernel), 0);
 	assert_int_equal(fake_kernel_flow_ports(A->kernel, "akm1"), 0);
+	assert_false(fake_kernel_spreads(A->kernel, "akm1"));
 	actor_stop(A);
 	A->config.roaming = true;
 	A->config.keepalive_s = 25;
 	A->config.flow_port_low = 1;
 	A->config.flow_port_high = 2;
+	A->config.spread = true;
 	assert_int_equal(actor_start(A), 0);
 	assert_true(fake_kernel_roams(A->kernel));
 	assert_int_equal(fake_kernel_keepalive(A->kernel), 25000);
 	until(fake_kernel_flow_ports(A->kernel, "akm1") == (1 << 16 | 2));
+	until(fake_kernel_spreads(A->kernel, "akm1"));
 	assert_int_equal(fake_kernel_flow_ports(B->kernel, "akm1"), 0);
+	assert_false(fake_kernel_spreads(B->kernel, "akm1"));
 	assert_false(fake_kernel_roams(B->kernel));
 	assert_int_equal(fake_kernel_keepalive(B->kernel), 0);
 }
