@@ -82,6 +82,23 @@ static void test_merge(void **state)
 	policy_free(&p);
 }
 
+/* Somebody looks after the programs of both, once each, and the root's where the own file says nothing. */
+static void test_hooks(void **state)
+{
+	struct policy p = merged(RULE("a", "alert\nhook page") RULE("b", "alert\nhook mail"),
+				 RULE("a", "alert\nhook mail") "atr 7\n" RULE("c", "alert\nhook horn"));
+
+	(void)state;
+	assert_int_equal(p.n_hooks, 3);
+	assert_string_equal(p.hooks[0], "page");
+	assert_string_equal(p.hooks[1], "mail");
+	assert_string_equal(p.hooks[2], "horn");
+	assert_string_equal(p.rules[0].hook, "mail");
+	assert_int_equal(p.root->n_hooks, 2);
+	assert_string_equal(p.root->rules[0].hook, "page");
+	policy_free(&p);
+}
+
 /* A file may say what it says before the root has spoken. */
 static void test_root_unknown(void **state)
 {
@@ -334,6 +351,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_merge),
+		cmocka_unit_test(test_hooks),
 		cmocka_unit_test(test_root_unknown),
 		cmocka_unit_test(test_some_atrs),
 		cmocka_unit_test(test_defaults_are_within),
