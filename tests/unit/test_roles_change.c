@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "clock.h"
+#include "rekey.h"
 
 #include "keystore_fake.c"		/* instead of keystore_tpm.c */
 #include "nl_fake.c"			/* instead of nl.c */
@@ -248,6 +249,7 @@ static bool has_suite(struct actor *a, uint32_t suite, uint16_t port)
 static void test_suite_and_port(void **state)
 {
 	uint32_t incarnation, elsewhere;
+	uint64_t begun;
 
 	(void)state;
 	create_abc();
@@ -255,7 +257,10 @@ static void test_suite_and_port(void **state)
 	incarnation = fake_kernel_incarnation(A->kernel, "akm1");
 	elsewhere = fake_kernel_incarnation(B->kernel, "akm1");
 	away(B);
+	begun = now_ms();
 	ask_ok(M, "atr-set", "{\"atr\":\"1\",\"suite\":\"chacha20-poly1305\",\"port\":7000,\"interrupt\":true}");
+	/* While some have it and others do not, nobody is heard: B, which left just now, is not waited for. */
+	assert_true(now_ms() < begun + REKEY_RETURN_MS - 1000);
 	assert_true(fake_kernel_active(A->kernel, "akm1") == fake_kernel_active(C->kernel, "akm1"));
 	assert_true(has_suite(A, AKM_SUITE_CHACHA20POLY1305, 7000) && has_suite(C, AKM_SUITE_CHACHA20POLY1305, 7000));
 	assert_true(has_suite(B, AKM_SUITE_AES256GCM, AKM_DEFAULT_PORT));
