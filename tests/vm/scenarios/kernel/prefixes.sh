@@ -43,6 +43,10 @@ claim "b counted them" counter_at_least b rx_prefix 9
 claim "a did send them" counter_at_least a tx_packets $((sent + 9))
 claim "b delivered none" equal "$(counter b rx_packets)" "$delivered"
 claim "b reported it" within 10 grep -q prefix "$scratch/events"
+claim "and which address it was" says '"inner_source":"10.77.0.3"' "$scratch/events"
+claim "over IPv6 as well" within 10 says '"inner_source":"fd77::3"' "$scratch/events"
+claim "of the packet it shows the header, and nothing that it decrypted" \
+	says '"prefix".*"packet":"1[12][0-9a-f]{30}"' "$scratch/events"
 need "a is what it was" sender_believes 10.77.0.1/32 fd77::1/128
 need "a knows c again" member_set a c
 
