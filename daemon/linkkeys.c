@@ -24,6 +24,8 @@ struct linkkey {
 	struct linkkeys *set;
 	const struct akm_blob *domain;
 	struct akm_blob key;
+	struct akm_blob next_key;	/* of the n after the current one, where that is another; empty: it is not */
+	uint64_t from;			/* first n of @key */
 	uint8_t hardware[AKM_DIGEST_LEN];
 	struct slot slot[SLOTS];
 	uint64_t retry_ms;
@@ -106,7 +108,8 @@ static void job_done(void *arg, int r)
 	struct linkkeys *s = job->set;
 	struct linkkey *k = job->entry;
 	struct slot *slot = k ? slot_of(k, job->n) : NULL;
-	bool current = slot && slot == &k->slot[SLOT_CURRENT];
+	bool told = slot && (slot == &k->slot[SLOT_CURRENT] ||
+			     (slot == &k->slot[SLOT_NEXT] && k->next_key.len && !k->set->window));
 
 	if (!r && job->mac.len != AKM_KEY_LEN)
 		r = -EIO;
@@ -122,12 +125,14 @@ static void job_done(void *arg, int r)
 	s->job = NULL;
 	/* Not from here: ready() may free the entry, or the set. */
 	timer_set(s->timer, 0);
-	if (current && r != -ECANCELED)
+	if (told && r != -ECANCELED)
 		k->ready(k->ctx, r);
 }
 
 static int submit(struct linkkeys *s, struct linkkey *k, const struct slot *slot)
 {
+	bool next = slot == &k->slot[SLOT_NEXT] && k->next_key.len;
+	const struct akm_blob *key = next ? &k->next_key : &k->key;
 	struct job *job = calloc(1, sizeof(*job));
 	int r;
 
@@ -137,7 +142,7 @@ static int submit(struct linkkeys *s, struct linkkey *k, const struct slot *slot
 	job->entry = k;
 	job->n = slot->n;
 	kdf_link_message(k->hardware, slot->n, job->message);
-	r = akm_blob_dup(k->key.data, k->key.len, &job->key);
+	r = akm_blob_dup(key->data, key->len, &job->key);
 	if (!r && k->domain)
 		r = akm_blob_dup(k->domain->data, k->domain->len, &job->domain);
 	if (!r)
@@ -185,8 +190,8 @@ static void set_window(struct linkkey *k, uint64_t n)
 	struct slot old[SLOTS];
 	uint64_t want[SLOTS] = {
 		[SLOT_CURRENT] = n,
-		[SLOT_NEXT] = k->set->window ? n + 1 : 0,
-		[SLOT_LAST] = k->set->window && n > 1 ? n - 1 : 0,
+		[SLOT_NEXT] = k->set->window || k->next_key.len ? n + 1 : 0,
+		[SLOT_LAST] = k->set->window && n > 1 && n > k->from ? n - 1 : 0,
 	};
 
 	memcpy(old, k->slot, sizeof(old));
@@ -243,13 +248,58 @@ void linkkey_free(struct linkkey *k)
 	for (size_t i = 0; i < SLOTS; i++)
 		akm_secret_free(&k->slot[i].key);
 	akm_blob_free(&k->key);
+	akm_blob_free(&k->next_key);
 	free(k);
+}
+
+/* A key that is being computed is not for us any more. */
+static void disown(struct linkkey *k, uint64_t n)
+{
+	struct linkkeys *s = k->set;
+
+	if (s->job && s->job->entry == k && s->job->n == n)
+		s->job->entry = NULL;
 }
 
 void linkkey_advance(struct linkkey *k, uint64_t n)
 {
-	if (n != k->slot[SLOT_CURRENT].n)
-		set_window(k, n);
+	if (n == k->slot[SLOT_CURRENT].n)
+		return;
+	if (k->next_key.len) {
+		k->from = k->slot[SLOT_NEXT].n;
+		akm_blob_free(&k->key);
+		k->key = k->next_key;
+		k->next_key = (struct akm_blob) {};
+	}
+	set_window(k, n);
+}
+
+int linkkey_offer(struct linkkey *k, const struct akm_blob *key)
+{
+	struct akm_blob next = {};
+	int r = key ? akm_blob_dup(key->data, key->len, &next) : 0;
+
+	if (r < 0)
+		return r;
+	akm_blob_free(&k->next_key);
+	k->next_key = next;
+	disown(k, k->slot[SLOT_CURRENT].n + 1);
+	akm_secret_free(&k->slot[SLOT_NEXT].key);
+	set_window(k, k->slot[SLOT_CURRENT].n);
+	return 0;
+}
+
+const struct akm_blob *linkkey_key(const struct linkkey *k)
+{
+	return &k->key;
+}
+
+bool linkkey_has(const struct linkkey *k, uint64_t n)
+{
+	for (size_t i = 0; i < SLOTS; i++)
+		if (n && k->slot[i].n == n)
+			return k->slot[i].key.data;
+	return false;
 }
 
 uint64_t linkkey_n(const struct linkkey *k)

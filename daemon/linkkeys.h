@@ -30,7 +30,14 @@ int linkkey_add(struct linkkeys *s, const struct akm_blob *domain, const struct 
 		struct linkkey **ret);
 void linkkey_free(struct linkkey *k);		/* wipes; NULL is fine */
 void linkkey_advance(struct linkkey *k, uint64_t n);	/* n is current now */
+/*
+ * From the n after the current one on, @key is the key (rotate.h); NULL: not after all. Copied. An entry without a window
+ * has ready() called for that n as well. linkkey_advance() goes over to it: then none of the key before is left.
+ */
+int linkkey_offer(struct linkkey *k, const struct akm_blob *key);
 uint64_t linkkey_n(const struct linkkey *k);
+const struct akm_blob *linkkey_key(const struct linkkey *k);	/* of the current n */
+bool linkkey_has(const struct linkkey *k, uint64_t n);	/* it is computed */
 /* Return: 0; -ESTALE not in the window; -EAGAIN not computed yet. */
 int linkkey_get(const struct linkkey *k, uint64_t n, uint8_t ret_key[AKM_KEY_LEN]);
 

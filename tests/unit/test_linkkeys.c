@@ -182,6 +182,104 @@ static void test_failure_is_told(void **state)
 	linkkey_free(k);
 }
 
+static void make_another(struct akm_blob *ret)
+{
+	struct keystore *ks = fake_keystore(tpm);
+	_cleanup_(akm_blob_free) struct akm_blob dup = {};
+	struct keystore_identity id = {};
+
+	assert_int_equal(keystore_identity(ks, &id), 0);
+	assert_int_equal(keystore_pair_create(ks, NULL, &id, ret, &dup), 0);
+	keystore_identity_free(&id);
+	keystore_close(ks);
+}
+
+/* The next n is of the key that was offered; with the step to it nothing of the one before is left. */
+static void test_offered(void **state)
+{
+	_cleanup_(akm_blob_free) struct akm_blob other = {};
+	uint8_t last[AKM_KEY_LEN], next[AKM_KEY_LEN], offered[AKM_KEY_LEN], now[AKM_KEY_LEN];
+	struct linkkey *k;
+	unsigned int calls;
+
+	(void)state;
+	make_another(&other);
+	calls = fake_tpm_calls(tpm);
+	assert_int_equal(linkkeys_new(base, q, true, &keys), 0);
+	k = add(0, 5);
+	turn_until_idle(calls + 3);
+	assert_int_equal(linkkey_get(k, 4, last), 0);
+	assert_int_equal(linkkey_get(k, 6, next), 0);
+	assert_int_equal(linkkey_offer(k, &other), 0);
+	assert_int_equal(linkkey_get(k, 6, offered), -EAGAIN);
+	turn_until_idle(calls + 4);
+	assert_int_equal(linkkey_get(k, 6, offered), 0);
+	assert_memory_not_equal(next, offered, AKM_KEY_LEN);
+	assert_int_equal(linkkey_get(k, 5, now), 0);
+	assert_int_equal(linkkey_get(k, 4, now), 0);
+	assert_memory_equal(now, last, AKM_KEY_LEN);
+	assert_int_equal(n_ready, 1);			/* the server waits for nobody's next */
+	linkkey_advance(k, 6);
+	assert_int_equal(linkkey_get(k, 6, now), 0);
+	assert_memory_equal(now, offered, AKM_KEY_LEN);
+	assert_int_equal(linkkey_get(k, 5, now), -ESTALE);
+	turn_until_idle(calls + 5);
+	linkkey_advance(k, 7);
+	assert_int_equal(linkkey_get(k, 6, now), 0);
+	assert_memory_equal(now, offered, AKM_KEY_LEN);
+	linkkey_free(k);
+}
+
+/* It was not to be: the next n is again of the same key. What the TPM was making meanwhile is of neither use. */
+static void test_offer_taken_back(void **state)
+{
+	_cleanup_(akm_blob_free) struct akm_blob other = {};
+	uint8_t next[AKM_KEY_LEN], now[AKM_KEY_LEN];
+	struct linkkey *k;
+	unsigned int calls;
+
+	(void)state;
+	make_another(&other);
+	calls = fake_tpm_calls(tpm);
+	assert_int_equal(linkkeys_new(base, q, true, &keys), 0);
+	k = add(0, 1);
+	turn_until_idle(calls + 2);
+	assert_int_equal(linkkey_get(k, 2, next), 0);
+	assert_int_equal(linkkey_offer(k, &other), 0);	/* the TPM is at it … */
+	assert_int_equal(linkkey_offer(k, NULL), 0);	/* … when it is taken back */
+	turn_until_idle(calls + 4);
+	assert_int_equal(linkkey_get(k, 2, now), 0);
+	assert_memory_equal(now, next, AKM_KEY_LEN);
+	linkkey_free(k);
+}
+
+/* A client has both until it steps, and is told when the offered one's is there. */
+static void test_client_is_offered(void **state)
+{
+	_cleanup_(akm_blob_free) struct akm_blob other = {};
+	uint8_t a[AKM_KEY_LEN];
+	struct linkkey *k;
+	unsigned int calls;
+
+	(void)state;
+	make_another(&other);
+	calls = fake_tpm_calls(tpm);
+	assert_int_equal(linkkeys_new(base, q, false, &keys), 0);
+	k = add(0, 5);
+	assert_int_equal(linkkey_offer(k, &other), 0);
+	assert_false(linkkey_has(k, 6));
+	turn_until_idle(calls + 2);
+	assert_true(linkkey_has(k, 5) && linkkey_has(k, 6));
+	assert_int_equal(n_ready, 2);
+	linkkey_advance(k, 7);
+	assert_int_equal(linkkey_get(k, 5, a), -ESTALE);
+	assert_int_equal(linkkey_get(k, 6, a), -ESTALE);
+	assert_true(linkkey_key(k)->len == other.len && !memcmp(linkkey_key(k)->data, other.data, other.len));
+	turn_until_idle(calls + 3);
+	assert_true(linkkey_has(k, 7));
+	linkkey_free(k);
+}
+
 static void test_freed_meanwhile(void **state)
 {
 	unsigned int before = fake_tpm_calls(tpm);
@@ -214,6 +312,9 @@ int main(void)
 		keys_test(test_a_client_needs_one),
 		keys_test(test_current_ones_first),
 		keys_test(test_failure_is_told),
+		keys_test(test_offered),
+		keys_test(test_offer_taken_back),
+		keys_test(test_client_is_offered),
 		keys_test(test_freed_meanwhile),
 	};
 
