@@ -34,7 +34,7 @@
 #define PACKET_SHOWN_MAX	64		/* bytes of a packet that a record shows: AKM_EVENT_PACKET_MAX */
 #define TEXT_MAX		512		/* bytes of any text a peer sends for people */
 #define BLOB_MAX		8192		/* bytes of one TPM blob */
-#define SETTING_MAX		(1U << 20)	/* bytes of one setting in the database */
+#define SETTING_MAX		LINK_MESSAGE_MAX	/* bytes of one setting in the database: an inventory is one */
 #define POLICY_FILE_MAX		(256U << 10)	/* bytes of a policy, in a file or from the root */
 #define POLICY_AHEAD_MAX	65536		/* policies that a manager may say to have beyond the root's own number */
 #define EVENTS_KEPT		1000000		/* newest events in the database; older ones go */

@@ -46,7 +46,7 @@ int fence_new(struct event_base *base, struct store *s, struct vault *v, const s
 	if (r < 0)
 		return r;
 	if (counted < sealed)
-		return akm_error_set(err, -ESTALE, "akm.db", "is a backup from before %llu evictions or removals",
+		return akm_error_set(err, -ESTALE, "akm.db", "is a backup from before %llu evictions, removals or new keys",
 				     (unsigned long long)(sealed - counted));
 	f = calloc(1, sizeof(*f));
 	if (!f)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What keeps a manager that was set back to a backup from giving a member that was thrown out since the next
- * generation (P5). Each eviction, removal, deletion and replacement is counted in the database, in its own transaction,
- * and the count is sealed after it: an older sealed store is refused by the TPM's counter (sealed.h), an older database
- * by what is sealed. Between the two, while the TPM is at work, a copy of both would pass.
+ * generation (P5), and from letting in again who has a key that was replaced. Each eviction, removal, deletion,
+ * replacement and rotation is counted in the database, in its own transaction, and the count is sealed after it: an older
+ * sealed store is refused by the TPM's counter (sealed.h), an older database by what is sealed. Between the two, while the
+ * TPM is at work, a copy of both would pass.
  */
 #ifndef AKM_FENCE_H
 #define AKM_FENCE_H

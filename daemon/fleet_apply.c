@@ -98,6 +98,8 @@ static int write_change(struct fleet_change *c)
 		return r;
 	if (c->puts_node)
 		r = store_node_put(s, &c->node);
+	if (!r && c->puts_node && c->node.state == NODE_EVICTED)
+		r = store_rotation_delete(s, c->node.id);
 	for (size_t i = 0; !r && i < c->n; i++)
 		r = write_step(c, &c->steps[i]);
 	if (!r && throws_out(c))

@@ -146,6 +146,8 @@ struct json_object *fleet_report_node(struct fleet *f, const struct store_node *
 			json_object_array_add(atrs, json_object_new_int64(a->def.id));
 	json_object_object_add(o, "atrs", atrs);
 	fleet_attest_report(f, n, o);
+	if (p)
+		peer_rotation_report(p, o);
 	return o;
 }
 
@@ -209,7 +211,8 @@ static int add_node(const struct store_node *n, void *ctx)
 	if (r < 0 && r != -ENOENT)
 		return r;
 	return akm_blob_dup(n->key.data, n->key.len, &to->key) ?:
-	       akm_blob_dup(n->ek_name.data, n->ek_name.len, &to->ek_name);
+	       akm_blob_dup(n->ek_name.data, n->ek_name.len, &to->ek_name) ?:
+	       to->evicted ? 0 : akm_blob_dup(n->parent_public.data, n->parent_public.len, &to->parent_public);
 }
 
 static int add_members(const struct store_atr *def, struct msg_inventory_atr *to)

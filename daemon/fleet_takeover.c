@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "log.h"
 #include "report.h"
+#include "tpmpub.h"
 
 /* ---- nodes ---- */
 
@@ -18,6 +19,15 @@ static int check_name(struct fleet *f, const struct msg_inventory_node *n, struc
 	if (!r && named.state == NODE_PROVISIONED)
 		return akm_error_set(err, -EEXIST, "node", "%s is the name of another node here: evict that first", n->name);
 	return r == -ENOENT ? 0 : r;
+}
+
+/* What it takes to give it another key. Its name is worked out here, as at provisioning. */
+static int take_parent(const struct msg_inventory_node *n, struct store_node *to)
+{
+	if (!n->parent_public.len)
+		return 0;
+	return akm_blob_dup(n->parent_public.data, n->parent_public.len, &to->parent_public) ?:
+	       tpmpub_name(&n->parent_public, &to->parent_name);
 }
 
 static int put_node(struct fleet *f, const struct msg_inventory_node *n)
@@ -36,6 +46,7 @@ static int put_node(struct fleet *f, const struct msg_inventory_node *n)
 	memcpy(to.hardware, n->hardware, AKM_DIGEST_LEN);
 	r = akm_blob_dup(n->key.data, n->key.len, &to.key) ?:
 	    akm_blob_dup(n->ek_name.data, n->ek_name.len, &to.ek_name) ?:
+	    take_parent(n, &to) ?:
 	    store_node_put(f->c.store, &to);
 	if (!r && n->attest.pcrs)
 		r = store_attest_put(f->c.store, n->id, &n->attest);

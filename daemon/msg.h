@@ -34,7 +34,8 @@ enum msg_type {
 	MSG_QUOTE = 15,			/* node → manager: what its TPM says */
 	MSG_POLICY = 16,		/* root → manager: the fleet's policy; answered with MSG_OK once stored, or MSG_ERROR */
 	MSG_POLICY_HELD = 17,		/* manager → root: which of them it has */
-	MSG_TYPE_MAX = MSG_POLICY_HELD
+	MSG_ROTATE = 18,		/* downwards: the key of the provisioning ATR that follows */
+	MSG_TYPE_MAX = MSG_ROTATE
 };
 
 enum msg_role { ROLE_ROOT = 1, ROLE_MANAGER = 2, ROLE_NODE = 3 };
@@ -144,6 +145,11 @@ struct msg_atr_arm { uint32_t atr_id, generation; };
 struct msg_link_next { uint64_t n; };
 struct msg_quote_ask { uint8_t nonce[AKM_DIGEST_LEN]; uint32_t pcrs; };
 struct msg_quote { struct keystore_quote quote; };	/* owned */
+struct msg_rotate {			/* rotate.h */
+	uint64_t n;			/* the first link key of the new key */
+	uint8_t nonce[AKM_DIGEST_LEN];
+	struct akm_blob wrapped;	/* owned; no secret, but for who has the key before it */
+};
 
 struct msg_policy {
 	uint64_t number;		/* only grows */
@@ -168,6 +174,7 @@ struct msg_inventory_node {
 	bool fixed;			/* the endpoint is the operator's */
 	struct msg_endpoint endpoint;	/* of its data plane, last known */
 	struct quote_baseline attest;	/* owned; pcrs 0: it does not attest */
+	struct akm_blob parent_public;	/* owned; of its storage parent; empty where it is not known */
 };
 
 struct msg_inventory_member {
@@ -217,6 +224,7 @@ struct msg {
 		struct msg_link_next next;
 		struct msg_quote_ask ask;
 		struct msg_quote quote;
+		struct msg_rotate rotate;
 		struct msg_inventory inventory;
 		struct msg_takeover takeover;
 		struct msg_policy policy;

@@ -7,11 +7,11 @@
 
 static void put_node(struct wire_writer *w, const struct msg_inventory_node *n)
 {
-	if (n->key.len < 1 || n->key.len > BLOB_MAX || n->ek_name.len > EK_NAME_MAX) {
+	if (n->key.len < 1 || n->key.len > BLOB_MAX || n->ek_name.len > EK_NAME_MAX || n->parent_public.len > BLOB_MAX) {
 		wr_fail(w, -EINVAL);
 		return;
 	}
-	wr_map(w, 9u + (n->endpoint.addr_len > 0) + (n->attest.pcrs > 0));
+	wr_map(w, 9u + (n->endpoint.addr_len > 0) + (n->attest.pcrs > 0) + (n->parent_public.len > 0));
 	wr_key_bytes(w, 1, n->id, sizeof(n->id));
 	wr_key_name(w, 2, n->name);
 	wr_key_bool(w, 3, n->evicted);
@@ -29,6 +29,8 @@ static void put_node(struct wire_writer *w, const struct msg_inventory_node *n)
 		wr_uint(w, 11);
 		msg_put_baseline(w, &n->attest);
 	}
+	if (n->parent_public.len)
+		wr_key_blob(w, 12, &n->parent_public);
 }
 
 static int get_node_endpoint(struct wire_reader *c, struct msg_inventory_node *n)
@@ -45,6 +47,11 @@ static int get_node_attest(struct wire_reader *c, struct msg_inventory_node *n)
 	return rd_key_map(c, 11, "attest") ?: msg_get_baseline(c, &n->attest) ?: rd_leave(c);
 }
 
+static int get_node_parent(struct wire_reader *c, struct msg_inventory_node *n)
+{
+	return rd_has(c, 12) ? rd_key_blob(c, 12, "parent-public", 1, BLOB_MAX, &n->parent_public) : 0;
+}
+
 static int get_node(struct wire_reader *c, struct msg_inventory_node *n)
 {
 	return rd_map(c, "") ?:
@@ -59,6 +66,7 @@ static int get_node(struct wire_reader *c, struct msg_inventory_node *n)
 	       rd_key_bool(c, 9, "fixed", &n->fixed) ?:
 	       get_node_endpoint(c, n) ?:
 	       get_node_attest(c, n) ?:
+	       get_node_parent(c, n) ?:
 	       rd_leave(c);
 }
 
@@ -228,6 +236,7 @@ static void free_body(struct msg_inventory *v)
 		akm_blob_free(&v->nodes[i].key);
 		akm_blob_free(&v->nodes[i].ek_name);
 		quote_baseline_free(&v->nodes[i].attest);
+		akm_blob_free(&v->nodes[i].parent_public);
 	}
 	for (size_t i = 0; i < v->n_atrs; i++)
 		free(v->atrs[i].members);

@@ -117,3 +117,35 @@ static int get_link_next(struct wire_reader *c, struct msg *m)
 }
 
 const struct msg_codec msg_codec_link_next = { "link-next", put_link_next, get_link_next, NULL };
+
+/* ---- rotate ---- */
+
+static void put_rotate(struct wire_writer *w, const struct msg *m)
+{
+	const struct msg_rotate *o = &m->rotate;
+
+	if (!o->wrapped.len || o->wrapped.len > BLOB_MAX) {
+		wr_fail(w, -EINVAL);
+		return;
+	}
+	wr_map(w, 3);
+	wr_key_range(w, 1, o->n, 2, UINT64_MAX);
+	wr_key_bytes(w, 2, o->nonce, sizeof(o->nonce));
+	wr_key_blob(w, 3, &o->wrapped);
+}
+
+static int get_rotate(struct wire_reader *c, struct msg *m)
+{
+	struct msg_rotate *o = &m->rotate;
+
+	return rd_key_u64(c, 1, "n", 2, UINT64_MAX, &o->n) ?:
+	       rd_key_bytes(c, 2, "nonce", o->nonce, sizeof(o->nonce)) ?:
+	       rd_key_blob(c, 3, "wrapped", 1, BLOB_MAX, &o->wrapped);
+}
+
+static void free_rotate(struct msg *m)
+{
+	akm_blob_free(&m->rotate.wrapped);
+}
+
+const struct msg_codec msg_codec_rotate = { "rotate", put_rotate, get_rotate, free_rotate };

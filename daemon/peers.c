@@ -1,30 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "peers.h"
+#include "peers_internal.h"
 
 #include "clock.h"
 #include "linkkeys.h"
 #include "log.h"
 #include "report.h"
 
-#define HASH_SIZE	4096		/* power of two; NODES_MAX / 4 */
 #define TICK_MS		1000
 #define RETURN_MS	10000		/* after our start: longer than a peer's backoff, superior.h */
-
-struct peers {
-	struct peers_config c;
-	struct linkkeys *keys;
-	struct link_server *server;
-	struct event *tick;
-	struct peer *hash[HASH_SIZE];
-	size_t n;
-	uint64_t next_due_ms;		/* monotonic: when link keys move on */
-};
 
 /* ---- the table ---- */
 
 static struct peer **bucket(struct peers *p, const uint8_t id[AKM_ID_LEN])
 {
-	return &p->hash[(id[0] << 8 | id[1]) % HASH_SIZE];	/* IDs are random */
+	return &p->hash[(id[0] << 8 | id[1]) % PEERS_HASH_SIZE];	/* IDs are random */
 }
 
 struct peer *peers_find(struct peers *p, const uint8_t id[AKM_ID_LEN])
@@ -37,7 +26,7 @@ struct peer *peers_find(struct peers *p, const uint8_t id[AKM_ID_LEN])
 
 void peers_each(struct peers *p, void (*fn)(struct peer *peer, void *ctx), void *ctx)
 {
-	for (size_t i = 0; i < HASH_SIZE; i++) {
+	for (size_t i = 0; i < PEERS_HASH_SIZE; i++) {
 		for (struct peer *peer = p->hash[i], *next; peer; peer = next) {
 			next = peer->hash_next;
 			fn(peer, ctx);
@@ -101,6 +90,7 @@ static void session_end(struct peer *peer)
 	free(peer->heartbeat.atrs);
 	memset(&peer->heartbeat, 0, sizeof(peer->heartbeat));
 	calls_abort(&peer->calls);
+	rotation_end(peer);
 	if (!was_up)
 		return;
 	peer->since_ms = wall_ms();
@@ -150,8 +140,9 @@ int peers_add(struct peers *p, const struct store_node *n)
 	calls_init(&peer->calls, p->c.base);
 	places_init(&peer->places, p->c.base, on_two_places, peer);
 	r = linkkey_add(p->keys, p->c.domain, &n->key, n->hardware, n->link_n, on_key, peer, &peer->key);
+	r = r ?: rotation_load(peer);
 	if (r < 0) {
-		free(peer);
+		peer_free(peer);
 		return r;
 	}
 	peers_remove(p, n->id);
@@ -214,11 +205,13 @@ static void on_next_answer(void *ctx, int r, const struct akm_error *err)
 {
 	struct peer *peer = ctx;
 
-	if (!r)
+	if (!r) {
 		peer->next_acked = true;
-	else if (r != -ENOTCONN)
+		rotation_acked(peer);
+	} else if (r != -ENOTCONN) {
 		log_warning("the next link key was not taken peer=%s reason=%s", peer->name,
 			    err ? err->reason : strerror(-r));
+	}
 }
 
 static void announce(struct peer *peer)
@@ -230,12 +223,11 @@ static void announce(struct peer *peer)
 }
 
 /* Stored before it is said; never two steps ahead of what the peer has confirmed. */
-static void move_on(struct peer *peer, void *ctx)
+void peers_move_on(struct peer *peer)
 {
 	int r;
 
-	(void)ctx;
-	if (!peer->up || !peer->next_acked)
+	if (!peer->up || !peer->next_acked || rotation_holds(peer))
 		return;
 	r = store_n(peer, peer->link_n + 1);
 	if (r < 0) {
@@ -244,6 +236,12 @@ static void move_on(struct peer *peer, void *ctx)
 	}
 	peer->next_acked = false;
 	announce(peer);
+}
+
+static void move_one(struct peer *peer, void *ctx)
+{
+	(void)ctx;
+	peers_move_on(peer);
 }
 
 /* What n the session was made with says what the peer knows. */
@@ -282,6 +280,7 @@ static void take_hello(struct peer *peer, const struct msg_hello *h)
 {
 	struct peers *p = peer->peers;
 	enum msg_role want = p->c.role == ROLE_ROOT ? ROLE_MANAGER : ROLE_NODE;
+	uint64_t session_n = link_info(peer->link)->n;
 
 	if (h->version != LINK_VERSION) {
 		violation(peer, "version", "not one that is spoken here");
@@ -291,13 +290,18 @@ static void take_hello(struct peer *peer, const struct msg_hello *h)
 		violation(peer, "name", "not the name or role it was provisioned with");
 		return;
 	}
+	if (session_n > peer->link_n && rotation_prove(peer, session_n) < 0) {
+		link_close(peer->link);		/* it comes again */
+		return;
+	}
 	peer->hello = *h;
 	places_hello(&peer->places, peer->link, h->instance);
 	peer->up = true;
 	peer->since_ms = wall_ms();
 	log_info("link is up peer=%s", peer->name);
-	settle_n(peer, link_info(peer->link)->n);
+	settle_n(peer, session_n);
 	p->c.ops.up(peer, p->c.ctx);
+	rotation_up(peer);
 }
 
 static void take_heartbeat(struct peer *peer, struct msg_heartbeat *h)
@@ -499,8 +503,9 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	peers_each(p, check_beat, NULL);
 	if (now >= p->next_due_ms && (!p->c.ops.may_move || p->c.ops.may_move(p->c.ctx))) {
 		p->next_due_ms = now + (uint64_t)p->c.config->link_next_s * 1000;
-		peers_each(p, move_on, NULL);
+		peers_each(p, move_one, NULL);
 	}
+	rotation_tick(p);
 	timer_set(p->tick, TICK_MS);
 }
 
@@ -619,6 +624,7 @@ void peers_free(struct peers *p)
 {
 	if (!p)
 		return;
+	rotation_free(p);
 	peers_each(p, free_one, NULL);
 	link_server_free(p->server);
 	linkkeys_free(p->keys);

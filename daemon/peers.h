@@ -35,6 +35,15 @@ struct peer {
 	struct msg_heartbeat heartbeat;	/* the last one; owned */
 	uint64_t last_seen_ms, since_ms;	/* wall clock: last message, last change of @up */
 	uint64_t seen_ms, linked_ms;	/* monotonic: last message; since when there is @link */
+	struct peer_rotation {		/* of its key: peers_rotate.c */
+		enum store_rotation_state state;	/* as stored; 0: none */
+		uint64_t n;		/* as stored */
+		const void *job;	/* the TPM is at work for this session */
+		bool offered;		/* in this session */
+		unsigned int failures;
+		uint64_t retry_ms, settling_ms;	/* monotonic */
+		char failure[160];	/* the last one */
+	} rotation;
 	void *data;			/* the role's */
 };
 
@@ -51,6 +60,9 @@ struct peers_ops {
 	void (*moved)(void *ctx);
 	/* Two use its key at the same time: @text says where. NULL: recorded here. */
 	void (*two_places)(struct peer *p, const char *text, void *ctx);
+	/* Its key is another one: inside the transaction; then durably. NULL: nothing is to be done. */
+	int (*rotate)(void *ctx);
+	void (*rotated)(struct peer *p, void *ctx);
 };
 
 struct peers_config {
@@ -81,6 +93,17 @@ size_t peers_count(const struct peers *p, bool up_only);
 void peers_health(const struct peers *p, struct health *h);
 /* Up, last seen and blind, of each. */
 void peers_metrics(const struct peers *p, struct metrics *m);
+void peers_may_move(struct peers *p);	/* may_move() says yes now: who waits for that goes on */
+/*
+ * Its provisioning ATR gets a new key, as soon as it is there: rotate.h. Fine if that is under way already. @reason: who
+ * wants it, at most 63 bytes.
+ */
+int peers_rotate(struct peers *p, const uint8_t id[AKM_ID_LEN], const char *reason, struct akm_error *err);
+/* The command, whole: of one, or of "all"; answered when those that are there have a new key. */
+void peers_ctl_rotate(struct peers *p, struct ctl_request *req, struct json_object *args);
+#define PEERS_ROTATE_ARGS { { "node", CTL_STRING, true } }
+#define PEERS_ROTATE_WAIT_MS	60000	/* a TPM that stalls for 30 s, at either end */
+void peer_rotation_report(const struct peer *p, struct json_object *o);	/* adds what is under way */
 const struct sockaddr_storage *peers_address(const struct peers *p);	/* where it listens */
 
 /* Return: 0 or -ENOTCONN, …; then @fn is not called. */

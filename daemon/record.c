@@ -11,6 +11,42 @@ void record_free(struct record *r)
 	akm_blob_free(&r->key);
 	akm_blob_free(&r->domain);
 	akm_blob_free(&r->ak);
+	akm_blob_free(&r->next_key);
+}
+
+int record_offer(struct record *r, const struct akm_blob *key, uint64_t term, record_save_fn save, void *ctx)
+{
+	struct record next = *r;	/* a view, but for what changes */
+	int err;
+
+	next.next_key = (struct akm_blob) {};
+	next.next_term = key ? term : 0;
+	err = key ? akm_blob_dup(key->data, key->len, &next.next_key) : 0;
+	err = err ?: save(&next, ctx);
+	if (err < 0) {
+		akm_blob_free(&next.next_key);
+		return err;
+	}
+	akm_blob_free(&r->next_key);
+	*r = next;
+	return 0;
+}
+
+int record_rotate(struct record *r, uint64_t n, record_save_fn save, void *ctx)
+{
+	struct record next = *r;	/* likewise */
+	int err;
+
+	next.key = r->next_key;
+	next.next_key = (struct akm_blob) {};
+	next.next_term = 0;
+	next.link_n = n;
+	err = save(&next, ctx);
+	if (err < 0)
+		return err;
+	akm_blob_free(&r->key);
+	*r = next;
+	return 0;
 }
 
 int record_from_grant(const struct provision_grant *g, struct record *ret)
@@ -66,7 +102,7 @@ int record_encode(const struct record *r, struct akm_blob *ret)
 	int err;
 
 	wr_init(&w, RECORD_MAX - SHA256_DIGEST_LENGTH);
-	wr_map(&w, 11 + !!r->ak.len);
+	wr_map(&w, 11 + !!r->ak.len + 2 * !!r->next_key.len);
 	wr_key_uint(&w, 1, RECORD_VERSION);
 	wr_key_bytes(&w, 2, r->id, AKM_ID_LEN);
 	wr_key_text(&w, 3, r->label);
@@ -82,6 +118,10 @@ int record_encode(const struct record *r, struct akm_blob *ret)
 	wr_key_blob(&w, 11, &r->domain);
 	if (r->ak.len)
 		wr_key_blob(&w, 12, &r->ak);
+	if (r->next_key.len) {
+		wr_key_blob(&w, 13, &r->next_key);
+		wr_key_uint(&w, 14, r->next_term);
+	}
 	err = wr_finish(&w, &s);
 	wr_free(&w);
 	return err < 0 ? err : add_digest(&s, ret);
@@ -103,6 +143,14 @@ static int get_addresses(struct wire_reader *c, struct record *r)
 static int get_ak(struct wire_reader *c, struct record *r)
 {
 	return rd_has(c, 12) ? rd_key_blob(c, 12, "ak", 1, BLOB_MAX, &r->ak) : 0;
+}
+
+static int get_next(struct wire_reader *c, struct record *r)
+{
+	if (!rd_has(c, 13))
+		return 0;
+	return rd_key_blob(c, 13, "next-key", 1, BLOB_MAX, &r->next_key) ?:
+	       rd_key_u64(c, 14, "next-term", 0, UINT64_MAX, &r->next_term);
 }
 
 int record_decode(const uint8_t *data, size_t len, struct record *ret, struct akm_error *err)
@@ -129,6 +177,7 @@ int record_decode(const uint8_t *data, size_t len, struct record *ret, struct ak
 	    rd_key_blob(&c, 10, "key", 1, BLOB_MAX, &r.key) ?:
 	    rd_key_blob(&c, 11, "domain", 0, BLOB_MAX, &r.domain) ?:
 	    get_ak(&c, &r) ?:
+	    get_next(&c, &r) ?:
 	    rd_leave(&c) ?:
 	    rd_end(&c);
 	if (e < 0) {

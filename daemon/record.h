@@ -24,9 +24,18 @@ struct record {
 	struct akm_blob key;			/* K */
 	struct akm_blob domain;			/* manager: the domain storage key; else empty */
 	struct akm_blob ak;			/* node: its attestation key; empty: it has none */
+	struct akm_blob next_key;		/* offered: K from link key n + 1 on, beside @key; empty: there is none */
+	uint64_t next_term;			/* of the manager that offered it */
 };
 
 void record_free(struct record *r);
+/*
+ * Steps of a rotation (superior.h): @key is offered (NULL: not any more); it is the key, and n is @n. @save makes a record
+ * durable; if that fails, @r is what it was.
+ */
+typedef int (*record_save_fn)(const struct record *r, void *ctx);
+int record_offer(struct record *r, const struct akm_blob *key, uint64_t term, record_save_fn save, void *ctx);
+int record_rotate(struct record *r, uint64_t n, record_save_fn save, void *ctx);
 int record_from_grant(const struct provision_grant *g, struct record *ret);
 int record_encode(const struct record *r, struct akm_blob *ret);
 int record_decode(const uint8_t *data, size_t len, struct record *ret, struct akm_error *err);

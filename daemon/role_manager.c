@@ -69,6 +69,8 @@ static void on_inventory_answer(void *ctx, int r, const struct akm_error *err)
 	if (r < 0)
 		m->inventory_sent = false;
 	m->inventory_known = !r && m->inventory_sent;
+	if (m->inventory_known && m->peers)
+		peers_may_move(m->peers);
 }
 
 /* All of it, whenever something has changed: the root keeps the last. */
@@ -164,6 +166,25 @@ static int on_next(uint64_t n, void *ctx)
 	return r;
 }
 
+static int save_changed(const struct record *r, void *ctx)
+{
+	return save_record(ctx, r);
+}
+
+static int on_offered(const struct akm_blob *key, uint64_t offered_term, void *ctx)
+{
+	struct manager *m = ctx;
+
+	return record_offer(&m->record, key, offered_term, save_changed, m);
+}
+
+static int on_rotated(uint64_t n, void *ctx)
+{
+	struct manager *m = ctx;
+
+	return record_rotate(&m->record, n, save_changed, m);
+}
+
 static void on_hardware(void *ctx)
 {
 	struct manager *m = ctx;
@@ -175,12 +196,14 @@ static void on_hardware(void *ctx)
 		.role = ROLE_MANAGER,
 		.key = &m->record.key,
 		.n = m->record.link_n,
+		.next_key = &m->record.next_key,
+		.next_term = m->record.next_term,
 		.n_addresses = m->record.n_addresses,
 		.heartbeat_ms = m->env->config->heartbeat_ms,
 		.heartbeat_missed = m->env->config->heartbeat_missed,
 		.evidence = m->evidence,
 		.ops = { on_hello, on_accept, on_superior_up, on_superior_down, on_superior_message,
-			 on_superior_heartbeat, on_next },
+			 on_superior_heartbeat, on_next, on_offered, on_rotated },
 		.ctx = m,
 	};
 	int r;
@@ -264,6 +287,23 @@ static void on_peer_two_places(struct peer *p, const char *text, void *ctx)
 	fleet_peer_two_places(m->fleet, p, text);
 }
 
+static void on_fleet_changed(void *ctx);
+
+/* With a database of before, who has a link key of before would be let in again. */
+static int on_peer_rotate(void *ctx)
+{
+	const struct manager *m = ctx;
+
+	return fence_count(m->store);
+}
+
+/* Who replaces us must know of it: until then the node keeps the key before it. */
+static void on_peer_rotated(struct peer *p, void *ctx)
+{
+	(void)p;
+	on_fleet_changed(ctx);
+}
+
 static int on_peer_message(struct peer *p, struct msg *msg, void *ctx)
 {
 	struct manager *m = ctx;
@@ -296,7 +336,7 @@ static int start_serving(struct manager *m, struct akm_error *err)
 		.config = m->env->config, .name = m->env->config->name, .role = ROLE_MANAGER,
 		.domain = &m->record.domain, .own_events_only = true,
 		.ops = { on_peer_hello, on_peer_up, on_peer_down, on_peer_heartbeat, on_peer_message, on_peer_may_move,
-			 on_peer_moved, on_peer_two_places }, .ctx = m,
+			 on_peer_moved, on_peer_two_places, on_peer_rotate, on_peer_rotated }, .ctx = m,
 	};
 	int r;
 
@@ -472,6 +512,14 @@ static void ctl_##name(struct ctl_request *req, struct json_object *args, void *
 		fleet_ctl_##name(f, req, args); \
 }
 
+static void ctl_node_rotate(struct ctl_request *req, struct json_object *args, void *ctx)
+{
+	struct manager *m = ctx;
+
+	if (fleet_of(m, req))
+		peers_ctl_rotate(m->peers, req, args);
+}
+
 FLEET_COMMAND(node_list)
 FLEET_COMMAND(node_show)
 FLEET_COMMAND(node_evict)
@@ -507,6 +555,7 @@ static const struct ctl_command commands[] = {
 	{ "node-move", { { "node", CTL_STRING, true }, { "from", CTL_STRING, true }, { "to", CTL_STRING, true }, DRY_RUN },
 	  ctl_node_move },
 	{ "node-rename", { { "node", CTL_STRING, true }, { "name", CTL_STRING, true }, DRY_RUN }, ctl_node_rename },
+	{ "node-rotate", PEERS_ROTATE_ARGS, ctl_node_rotate },
 	{ "node-accept-pcrs", { { "node", CTL_STRING, true }, { "digest", CTL_STRING, false } }, ctl_node_accept_pcrs },
 	{ "atr-create", { { "members", CTL_STRINGS, true }, { "id", CTL_INT, false }, { "subnet4", CTL_STRING, false },
 			  { "subnet6", CTL_STRING, false }, ATR_SETTINGS, DRY_RUN }, ctl_atr_create },

@@ -120,6 +120,27 @@ static int on_next(uint64_t next, void *ctx)
 	return r;
 }
 
+static int save_record(const struct record *r, void *ctx)
+{
+	const struct node *n = ctx;
+
+	return record_save(n->record_path, r);
+}
+
+static int on_offered(const struct akm_blob *key, uint64_t term, void *ctx)
+{
+	struct node *n = ctx;
+
+	return record_offer(&n->record, key, term, save_record, n);
+}
+
+static int on_rotated(uint64_t next, void *ctx)
+{
+	struct node *n = ctx;
+
+	return record_rotate(&n->record, next, save_record, n);
+}
+
 static void on_hardware(void *ctx)
 {
 	struct node *n = ctx;
@@ -131,11 +152,14 @@ static void on_hardware(void *ctx)
 		.role = ROLE_NODE,
 		.key = &n->record.key,
 		.n = n->record.link_n,
+		.next_key = &n->record.next_key,
+		.next_term = n->record.next_term,
 		.n_addresses = n->record.n_addresses,
 		.heartbeat_ms = n->env->config->heartbeat_ms,
 		.heartbeat_missed = n->env->config->heartbeat_missed,
 		.evidence = n->evidence,
-		.ops = { on_hello, on_accept, on_up, on_down, on_message, on_heartbeat, on_next },
+		.ops = { on_hello, on_accept, on_up, on_down, on_message, on_heartbeat, on_next, on_offered,
+			 on_rotated },
 		.ctx = n,
 	};
 	int r;

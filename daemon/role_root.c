@@ -224,7 +224,7 @@ static int replace(struct root *r, const struct store_node *n, const char *name)
 	}
 	lost.state = NODE_EVICTED;
 	lost.since_ms = wall_ms();
-	e = e ?: store_node_put(r->store, &lost);
+	e = e ?: store_node_put(r->store, &lost) ?: store_rotation_delete(r->store, lost.id);
 	r->replaced = !e;
 	memcpy(r->replaced_id, lost.id, AKM_ID_LEN);
 	return e;
@@ -356,6 +356,8 @@ static struct json_object *report_manager(const struct store_node *n, void *ctx)
 	if (!keystore_key_name(&n->key, &key_name))
 		json_object_object_add(o, "key_name", json_object_new_string(key_name));
 	free(key_name);
+	if (p)
+		peer_rotation_report(p, o);
 	return o;
 }
 
@@ -538,6 +540,14 @@ static void ctl_provision(struct ctl_request *req, struct json_object *args, voi
 }
 
 /* Provisioning of a new one that takes the place of a lost one, and all that it had. */
+static void ctl_rotate(struct ctl_request *req, struct json_object *args, void *ctx)
+{
+	struct root *r = ctx;
+
+	if (is_running(r, req))
+		peers_ctl_rotate(r->peers, req, args);
+}
+
 static void ctl_replace(struct ctl_request *req, struct json_object *args, void *ctx)
 {
 	struct root *r = ctx;
@@ -623,6 +633,7 @@ static const struct ctl_command commands[] = {
 	{ "acknowledge", EVIDENCE_ACKNOWLEDGE_ARGS, ctl_acknowledge },
 	{ "node-provision", ISSUER_CTL_ARGS, ctl_provision },
 	{ "manager-replace", ISSUER_REPLACE_ARGS, ctl_replace },
+	{ "manager-rotate", PEERS_ROTATE_ARGS, ctl_rotate },
 	{ "node-list", { { .name = NULL } }, ctl_list },
 	{ "node-show", { { "node", CTL_STRING, true } }, ctl_show },
 	{ "policy-show", { { .name = NULL } }, ctl_policy_show },

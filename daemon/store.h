@@ -64,6 +64,23 @@ int store_node_each(struct store *s, int (*fn)(const struct store_node *n, void 
 int store_attest_put(struct store *s, const uint8_t id[AKM_ID_LEN], const struct quote_baseline *b);
 int store_attest_get(struct store *s, const uint8_t id[AKM_ID_LEN], struct quote_baseline *ret);
 
+/*
+ * A key of a provisioning ATR that is to be replaced, or has been (peers_rotate.c). It goes with the node; -ENOENT: there is
+ * none, or (put) no such node.
+ */
+enum store_rotation_state { ROTATION_WANTED = 1, ROTATION_OFFERED = 2, ROTATION_SETTLING = 3 };
+struct store_rotation {
+	enum store_rotation_state state;
+	struct akm_blob key;		/* OFFERED: the new one, of link key n + 1; else empty */
+	uint64_t n;			/* SETTLING: its first link key; else 0 */
+	uint64_t since_ms;		/* CLOCK_REALTIME, when it was asked for */
+	char reason[64];
+};
+void store_rotation_free(struct store_rotation *r);
+int store_rotation_put(struct store *s, const uint8_t id[AKM_ID_LEN], const struct store_rotation *r);
+int store_rotation_get(struct store *s, const uint8_t id[AKM_ID_LEN], struct store_rotation *ret);
+int store_rotation_delete(struct store *s, const uint8_t id[AKM_ID_LEN]);	/* 0 also if there is none */
+
 struct store_member {
 	uint16_t index;			/* never reused inside an ATR */
 	uint8_t node[AKM_ID_LEN];

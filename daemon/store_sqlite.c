@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #define APPLICATION_ID	0x414b4d31	/* "AKM1" */
-#define SCHEMA_VERSION	7
+#define SCHEMA_VERSION	8
 #define PAGE_MIN	512		/* the SQLite file format's smallest page */
 
 /* What came later, by version: written as it changes a database of before, so that both end up the same to the letter. */
@@ -34,6 +34,15 @@
 #define SCHEMA_7 \
 	"ALTER TABLE event ADD COLUMN packet_len INTEGER NOT NULL DEFAULT 0 CHECK (packet_len BETWEEN 0 AND 65535);" \
 	"ALTER TABLE event ADD COLUMN packet BLOB NOT NULL DEFAULT x'' CHECK (length(packet) <= min(64, packet_len));"
+#define SCHEMA_8 \
+	"CREATE TABLE rotation (" \
+	" node BLOB NOT NULL PRIMARY KEY REFERENCES node (id) ON DELETE CASCADE," \
+	" state INTEGER NOT NULL CHECK (state BETWEEN 1 AND 3)," \
+	" key BLOB NOT NULL CHECK ((state = 2) = (length(key) > 0))," \
+	" n INTEGER NOT NULL CHECK (n >= 0 AND (state = 3) = (n > 0))," \
+	" since_ms INTEGER NOT NULL CHECK (since_ms >= 0)," \
+	" reason TEXT NOT NULL" \
+	") STRICT, WITHOUT ROWID;"
 
 /* All of it in STRICT tables with CHECKs: what does not fit is refused by the database as well. */
 static const char schema[] =
@@ -122,7 +131,7 @@ static const char schema[] =
 	" text TEXT NOT NULL,"
 	" UNIQUE (source, source_seq, time_ms)"
 	") STRICT;"
-	SCHEMA_2 SCHEMA_3 SCHEMA_4 SCHEMA_5 SCHEMA_6 SCHEMA_7;
+	SCHEMA_2 SCHEMA_3 SCHEMA_4 SCHEMA_5 SCHEMA_6 SCHEMA_7 SCHEMA_8;
 
 static int run(struct store *s, const char *sql)
 {
@@ -280,17 +289,18 @@ static int make_wal(struct store *s)
 
 /* What turns a database of this version into one of today's */
 static const char *const changes_since[SCHEMA_VERSION] = {
-	[1] = SCHEMA_2 SCHEMA_3 SCHEMA_4 SCHEMA_5 SCHEMA_6 SCHEMA_7,
-	[2] = SCHEMA_3 SCHEMA_4 SCHEMA_5 SCHEMA_6 SCHEMA_7,
-	[3] = SCHEMA_4 SCHEMA_5 SCHEMA_6 SCHEMA_7,
-	[4] = SCHEMA_5 SCHEMA_6 SCHEMA_7,
-	[5] = SCHEMA_6 SCHEMA_7,
-	[6] = SCHEMA_7,
+	[1] = SCHEMA_2 SCHEMA_3 SCHEMA_4 SCHEMA_5 SCHEMA_6 SCHEMA_7 SCHEMA_8,
+	[2] = SCHEMA_3 SCHEMA_4 SCHEMA_5 SCHEMA_6 SCHEMA_7 SCHEMA_8,
+	[3] = SCHEMA_4 SCHEMA_5 SCHEMA_6 SCHEMA_7 SCHEMA_8,
+	[4] = SCHEMA_5 SCHEMA_6 SCHEMA_7 SCHEMA_8,
+	[5] = SCHEMA_6 SCHEMA_7 SCHEMA_8,
+	[6] = SCHEMA_7 SCHEMA_8,
+	[7] = SCHEMA_8,
 };
 
 static int change_schema(struct store *s, const char *sql)
 {
-	static const char ids[] = "PRAGMA application_id = 0x414b4d31; PRAGMA user_version = 7";
+	static const char ids[] = "PRAGMA application_id = 0x414b4d31; PRAGMA user_version = 8";
 	int r = store_begin(s);
 
 	if (r < 0)

@@ -184,3 +184,59 @@ int store_attest_get(struct store *s, const uint8_t id[AKM_ID_LEN], struct quote
 	*ret = b;
 	return 0;
 }
+
+void store_rotation_free(struct store_rotation *r)
+{
+	akm_blob_free(&r->key);
+}
+
+int store_rotation_put(struct store *s, const uint8_t id[AKM_ID_LEN], const struct store_rotation *r)
+{
+	_cleanup_query_ struct query q = query_start(s,
+		"INSERT INTO rotation (node, state, key, n, since_ms, reason) VALUES (?, ?, ?, ?, ?, ?)"
+		" ON CONFLICT (node) DO UPDATE SET state = excluded.state, key = excluded.key, n = excluded.n,"
+		" since_ms = excluded.since_ms, reason = excluded.reason");
+
+	query_bind_bytes(&q, id, AKM_ID_LEN);
+	query_bind_u64(&q, r->state);
+	query_bind_blob(&q, &r->key);
+	query_bind_u64(&q, r->n);
+	query_bind_u64(&q, r->since_ms);
+	query_bind_text(&q, r->reason);
+	/* The key before this one is overwritten in the same transaction. */
+	s->erasing = s->erasing || r->state == ROTATION_SETTLING;
+	return query_run(&q);
+}
+
+int store_rotation_get(struct store *s, const uint8_t id[AKM_ID_LEN], struct store_rotation *ret)
+{
+	_cleanup_query_ struct query q =
+		query_start(s, "SELECT state, key, n, since_ms, reason FROM rotation WHERE node = ?");
+	struct store_rotation o = {};
+	int r;
+
+	query_bind_bytes(&q, id, AKM_ID_LEN);
+	r = query_step(&q);
+	if (r <= 0)
+		return r ?: -ENOENT;
+	o.state = (enum store_rotation_state)query_i64(&q, ROTATION_WANTED, ROTATION_SETTLING);
+	query_blob(&q, &o.key);
+	o.n = query_u64(&q, UINT64_MAX);
+	o.since_ms = query_u64(&q, UINT64_MAX);
+	query_text(&q, o.reason, sizeof(o.reason));
+	r = query_check(&q);
+	if (r < 0) {
+		store_rotation_free(&o);
+		return r;
+	}
+	*ret = o;
+	return 0;
+}
+
+int store_rotation_delete(struct store *s, const uint8_t id[AKM_ID_LEN])
+{
+	_cleanup_query_ struct query q = query_start(s, "DELETE FROM rotation WHERE node = ?");
+
+	query_bind_bytes(&q, id, AKM_ID_LEN);
+	return query_run(&q);
+}

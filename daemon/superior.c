@@ -7,6 +7,7 @@
 #include "linkkeys.h"
 #include "log.h"
 #include "outbox.h"
+#include "rotate_subject.h"
 
 struct superior {
 	struct superior_config c;
@@ -18,6 +19,13 @@ struct superior {
 	bool proven;			/* who is at the other end of the link has the key */
 	bool up;			/* hello was exchanged */
 	bool key_ready;
+	bool next_held;			/* a key was offered, for the n after the current one: rotate.h */
+	bool prefer_next;		/* the next attempt is with it */
+	bool on_next;			/* so is, or was, this link */
+	bool going;			/* as soon as its link key is there, from this link to one with it */
+	uint64_t next_term, term;	/* of who offered it; of the superior that we follow */
+	struct rotate_job *taking;	/* what was offered is being taken in */
+	uint32_t taking_request;
 	struct calls calls;
 	struct outbox outbox;
 	size_t address;			/* the next to try */
@@ -131,6 +139,22 @@ static int check_hello(const struct superior *s, const struct msg_hello *h, stru
 	return s->c.ops.accept(h, err, s->c.ctx);
 }
 
+/* What a superior has offered that was replaced, by one who knows nothing of it: it will never be. */
+static void forget_void(struct superior *s)
+{
+	int r;
+
+	if (!s->next_held || s->on_next || s->term <= s->next_term)
+		return;
+	r = s->c.ops.offered(NULL, 0, s->c.ctx);
+	if (r < 0) {
+		log_err("cannot store that a new key is void error=%s", strerror(-r));
+		return;
+	}
+	(void)linkkey_offer(s->key, NULL);	/* of which nothing can fail */
+	s->next_held = s->prefer_next = s->going = false;
+}
+
 static void take_hello(struct superior *s, const struct msg_hello *h)
 {
 	struct akm_error err = {};
@@ -139,6 +163,8 @@ static void take_hello(struct superior *s, const struct msg_hello *h)
 		refuse(s, &err);
 		return;
 	}
+	s->term = h->term;
+	forget_void(s);
 	s->up = true;
 	s->backoff_ms = SUPERIOR_BACKOFF_MIN_MS;
 	s->status.up = true;
@@ -154,20 +180,86 @@ static void take_hello(struct superior *s, const struct msg_hello *h)
 /* Persisted before it is acknowledged, computed in the background. */
 static int take_next(struct superior *s, uint64_t n, struct akm_error *err)
 {
-	uint64_t have = linkkey_n(s->key);
+	uint64_t have = linkkey_n(s->key) + s->on_next;
 	int r;
 
+	if (s->next_held && !s->on_next)
+		return akm_error_set(err, -ESTALE, "n", "%llu is of another key, which waits for a link", (unsigned long long)have + 1);
 	if (n == have)
 		return 0;
 	if (n != have + 1)
 		return akm_error_set(err, -ESTALE, "n", "%llu does not follow %llu", (unsigned long long)n,
 				     (unsigned long long)have);
-	r = s->c.ops.next(n, s->c.ctx);
+	r = s->on_next ? s->c.ops.rotated(n, s->c.ctx) : s->c.ops.next(n, s->c.ctx);
 	if (r < 0)
 		return akm_error_set(err, r, "n", "cannot be stored: %s", strerror(-r));
 	s->key_ready = false;
 	linkkey_advance(s->key, n);
+	if (s->on_next)
+		evidence_add(s->c.evidence, EVIDENCE_NOTE("rotated", SEV_INFO),
+			     "%s and we have a new key; the one before is erased here", s->issuer);
+	s->on_next = s->next_held = s->prefer_next = false;
 	return 0;
+}
+
+/* ---- a key is offered ---- */
+
+static void refuse_offer(struct superior *s, int r, const struct akm_error *err)
+{
+	if (r == -EKEYREJECTED && !strcmp(err->field, "offer"))
+		evidence_add(s->c.evidence, EVIDENCE_NOTE("impostor", SEV_ALERT, .limit = "rotate"),
+			     "Who offers a new key as %s does not have the present one, or repeats an offer", s->issuer);
+	log_warning("a new key was not taken field=%s reason=%s", err->field, err->reason);
+	(void)reply_error(s->link, s->taking_request, r, err);	/* a dead link says so itself */
+}
+
+/* Durable before it is acknowledged. Then it is used: by that the superior knows that we have it. */
+static int keep_offer(struct superior *s, const struct akm_blob *key, struct akm_error *err)
+{
+	int r = s->c.ops.offered(key, s->term, s->c.ctx) ?: linkkey_offer(s->key, key);
+
+	if (r < 0)
+		return akm_error_set(err, r, "key", "cannot be stored: %s", strerror(-r));
+	s->next_held = s->prefer_next = s->going = true;
+	s->next_term = s->term;
+	return 0;
+}
+
+static void on_taken(void *ctx, int r, const struct akm_blob *key, const struct akm_error *err)
+{
+	struct superior *s = ctx;
+	struct akm_error e = *err;
+
+	s->taking = NULL;
+	r = r ?: keep_offer(s, key, &e);
+	if (r < 0)
+		refuse_offer(s, r, &e);
+	else
+		(void)reply_ok(s->link, s->taking_request);
+}
+
+static void take_offer(struct superior *s, const struct msg *m)
+{
+	struct rotate_context c = { .n = m->rotate.n };
+	struct akm_error err = {};
+	int r = 0;
+
+	if (s->taking || s->on_next)
+		r = akm_error_set(&err, -EBUSY, "rotate", "the one before is not over");
+	else if (c.n != linkkey_n(s->key) + 1)
+		r = akm_error_set(&err, -ESTALE, "n", "does not follow %llu", (unsigned long long)linkkey_n(s->key));
+	memcpy(c.id, s->c.id, AKM_ID_LEN);
+	memcpy(c.hardware, s->c.hardware, AKM_DIGEST_LEN);
+	memcpy(c.nonce, m->rotate.nonce, sizeof(c.nonce));
+	r = r ?: link_binding(s->link, c.binding) ?:
+	    rotate_take(s->c.q, linkkey_key(s->key), &c, &m->rotate.wrapped, on_taken, s, &s->taking);
+	if (r < 0) {
+		if (!err.field[0])
+			akm_error_set(&err, r, "rotate", "%s", strerror(-r));
+		(void)reply_error(s->link, m->request, r, &err);
+		return;
+	}
+	s->taking_request = m->request;
 }
 
 static void on_message(struct link *l, struct msg *m, void *ctx)
@@ -187,6 +279,8 @@ static void on_message(struct link *l, struct msg *m, void *ctx)
 	else if (m->type == MSG_LINK_NEXT)
 		r = take_next(s, m->next.n, &err) < 0 ? reply_error(l, m->request, -ESTALE, &err) :
 							reply_ok(l, m->request);
+	else if (m->type == MSG_ROTATE)
+		take_offer(s, m);
 	else
 		r = s->c.ops.message(l, m, s->c.ctx);
 	if (r < 0) {
@@ -201,7 +295,8 @@ static void on_message(struct link *l, struct msg *m, void *ctx)
  */
 static void record_impostor(struct superior *s, enum link_down why, const char *reason)
 {
-	if (why == LINK_DOWN_PSK || why == LINK_DOWN_PROTOCOL)
+	/* A key that was only offered may be one that the superior, or who replaced it, has never heard of. */
+	if ((why == LINK_DOWN_PSK && !s->on_next) || why == LINK_DOWN_PROTOCOL)
 		evidence_add(s->c.evidence, EVIDENCE_NOTE("impostor", SEV_ALERT, .limit = s->status.address),
 			     "Who answers at %s does not prove to be %s: %s", s->status.address, s->issuer, reason);
 }
@@ -218,6 +313,8 @@ static void on_down(struct link *l, enum link_down why, const struct akm_error *
 	event_del(s->beat);
 	outbox_down(&s->outbox);
 	calls_abort(&s->calls);
+	rotate_drop(s->taking);
+	s->taking = NULL;
 	if (was_up) {
 		s->status.up = false;
 		s->status.since_ms = wall_ms();
@@ -228,7 +325,14 @@ static void on_down(struct link *l, enum link_down why, const struct akm_error *
 			   err ? err->reason : "");
 	if (!s->proven)
 		record_impostor(s, why, err ? err->reason : "");
-	retry_later(s);
+	if (!s->proven && s->next_held && (why == LINK_DOWN_PSK || why == LINK_DOWN_UNKNOWN))
+		s->prefer_next = !s->prefer_next;	/* one of the two it is */
+	s->on_next = false;
+	if (was_up && s->going)
+		timer_set(s->retry, 0);
+	else
+		retry_later(s);
+	s->going = false;
 }
 
 static void attempt(struct superior *s)
@@ -244,6 +348,8 @@ static void attempt(struct superior *s)
 
 	if (s->link || !s->key_ready || !s->c.n_addresses)
 		return;
+	s->on_next = s->next_held && s->prefer_next && linkkey_has(s->key, cfg.n + 1);
+	cfg.n += s->on_next;
 	cfg.address = s->c.addresses[s->address];
 	s->address = (s->address + 1) % s->c.n_addresses;
 	snprintf(s->status.address, sizeof(s->status.address), "%s", cfg.address);
@@ -266,7 +372,9 @@ static void on_key(void *ctx, int r)
 {
 	struct superior *s = ctx;
 
-	s->key_ready = !r;
+	s->key_ready = linkkey_has(s->key, linkkey_n(s->key));
+	if (!r && s->up && s->going && linkkey_has(s->key, linkkey_n(s->key) + 1))
+		link_close(s->link);
 	if (!r) {
 		attempt(s);
 		return;
@@ -309,6 +417,11 @@ int superior_new(const struct superior_config *cfg, struct superior **ret)
 		r = linkkeys_new(cfg->base, cfg->q, false, &s->keys);
 	if (!r)
 		r = linkkey_add(s->keys, NULL, cfg->key, cfg->hardware, cfg->n, on_key, s, &s->key);
+	if (!r && cfg->next_key && cfg->next_key->len) {
+		r = linkkey_offer(s->key, cfg->next_key);
+		s->next_held = s->prefer_next = true;
+		s->next_term = cfg->next_term;
+	}
 	if (r < 0) {
 		superior_free(s);
 		return r;
@@ -323,6 +436,7 @@ void superior_free(struct superior *s)
 		return;
 	evidence_on_new(s->c.evidence, NULL, NULL);
 	calls_drop(&s->calls);
+	rotate_drop(s->taking);
 	link_free(s->link);
 	if (s->retry)
 		event_free(s->retry);

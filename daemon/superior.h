@@ -26,6 +26,13 @@ struct superior_ops {
 	int (*heartbeat)(struct msg_heartbeat *h, void *ctx);
 	/* Make it durable that the link key's n is now @n. */
 	int (*next)(uint64_t n, void *ctx);
+	/*
+	 * A rotation (protocol.rst). Make it durable, beside the present key, that from the n after the current one on the
+	 * key is @key, as a superior of @term says (NULL: not after all).
+	 */
+	int (*offered)(const struct akm_blob *key, uint64_t term, void *ctx);
+	/* Make it durable that this is the key, that the one before is gone, and that n is now @n. */
+	int (*rotated)(uint64_t n, void *ctx);
 };
 
 struct superior_config {
@@ -38,6 +45,8 @@ struct superior_config {
 	const struct akm_blob *key;
 	uint8_t hardware[AKM_DIGEST_LEN];	/* of this machine, now */
 	uint64_t n;
+	const struct akm_blob *next_key;	/* offered before; NULL or empty: there is none */
+	uint64_t next_term;
 	char addresses[ENDPOINTS_MAX][64];
 	size_t n_addresses;
 	uint32_t heartbeat_ms, heartbeat_missed;

@@ -129,6 +129,9 @@ static const struct akm_arg replace[] = {
 
 static const struct akm_arg node_show[] = { { POS("node", "NODE", AKM_ARG_NAME), .json = "node" }, {} };
 
+static const struct akm_arg node_rotate[] = { { POS("node", "NODE|all", AKM_ARG_NAME), .json = "node" }, {} };
+static const struct akm_arg manager_rotate[] = { { POS("node", "MANAGER|all", AKM_ARG_NAME), .json = "node" }, {} };
+
 static const struct akm_arg node_evict[] = {
 	{ POS("node", "NODE", AKM_ARG_NAME), .json = "node" },
 	{ .word = "reason", .meta = "TEXT", .kind = AKM_ARG_TEXT, .max = 200, .json = "reason" },
@@ -269,11 +272,14 @@ const struct akm_command akm_commands[] = {
 	{ "node", "list", "list nodes", akm_run_ctl, NULL, 0, "node-list" },
 	{ "node", "show", "show a node", akm_run_ctl, node_show, 0, "node-show" },
 	{ "node", "accept-pcrs", "what a node runs now is what it should", akm_run_ctl, accept_pcrs, 0, "node-accept-pcrs" },
+	{ "node", "rotate", "replace the key shared with a node, or with all", akm_run_ctl, node_rotate, 0, "node-rotate" },
 	{ "node", "evict", "throw a node out of every ATR", akm_run_ctl, node_evict, 0, "node-evict" },
 	{ "node", "move", "move a node from one ATR to another", akm_run_ctl, node_move, 0, "node-move" },
 	{ "node", "rename", "give a node another name", akm_run_ctl, node_rename, 0, "node-rename" },
 	{ "manager", "provision", "provision a manager, on the root", akm_run_ctl, provision, 0, "node-provision" },
 	{ "manager", "replace", "replace a lost manager, on the root", akm_run_ctl, replace, 0, "manager-replace" },
+	{ "manager", "rotate", "replace the key shared with a manager, on the root", akm_run_ctl, manager_rotate, 0,
+	  "manager-rotate" },
 	{ "atr", "create", "create an operational ATR", akm_run_ctl, atr_create, 0, "atr-create" },
 	{ "atr", "list", "list operational ATRs", akm_run_ctl, NULL, 0, "atr-list" },
 	{ "atr", "show", "show an operational ATR", akm_run_ctl, atr_name, 0, "atr-show" },

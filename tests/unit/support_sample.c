@@ -84,6 +84,7 @@ static void sample_inventory(struct msg_inventory *v)
 		must(akm_blob_dup("name", i ? 0 : 4, &n[i].ek_name));
 	}
 	n[0].attest = sample_baseline();
+	must(akm_blob_dup("parent", 6, &n[0].parent_public));
 	a.n_members = 2;
 	a.members = copy(m, sizeof(m));
 	*v = (struct msg_inventory) { .version = 5, .n_nodes = 2, .nodes = copy(n, sizeof(n)), .n_atrs = 1,
@@ -161,6 +162,10 @@ struct msg sample_msg(enum msg_type type)
 		break;
 	case MSG_POLICY_HELD:
 		m.held = (struct msg_policy_held) { 3, { 9 } };
+		break;
+	case MSG_ROTATE:
+		m.rotate = (struct msg_rotate) { .n = 2, .nonce = { 9 } };
+		must(akm_blob_dup("wrapped", 7, &m.rotate.wrapped));
 		break;
 	}
 	return m;

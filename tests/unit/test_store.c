@@ -257,8 +257,8 @@ static void test_other_program(void **state)
 static void test_versions(void **state)
 {
 	(void)state;
-	tamper("PRAGMA user_version = 8");
-	refuse_open(-EBADMSG, "has schema version 8, this akmd knows 7: use the newer akmd");
+	tamper("PRAGMA user_version = 9");
+	refuse_open(-EBADMSG, "has schema version 9, this akmd knows 8: use the newer akmd");
 	tamper("PRAGMA user_version = 0");
 	refuse_open(-EBADMSG, "damaged: schema version 0");
 	tamper("PRAGMA user_version = -1");
@@ -630,6 +630,46 @@ static void three_nodes(void)
 	assert_int_equal(put_node(3, "C", NODE_PROVISIONED), 0);
 }
 
+/* A rotation goes with its node; what its states need to have, and must not, the database knows as well. */
+static void test_rotation(void **state)
+{
+	static uint8_t key[] = "wrapped";
+	struct store_rotation r = { .state = ROTATION_WANTED, .since_ms = 5, .reason = "operator" }, got = {};
+	uint8_t id[AKM_ID_LEN], stranger[AKM_ID_LEN] = { 0xee };
+
+	(void)state;
+	three_nodes();
+	memset(id, 1, sizeof(id));
+	assert_int_equal(store_rotation_get(st, id, &got), -ENOENT);
+	assert_int_equal(store_rotation_put(st, stranger, &r), -ENOENT);
+	assert_int_equal(store_rotation_put(st, id, &r), 0);
+	r.state = ROTATION_OFFERED;
+	assert_int_equal(store_rotation_put(st, id, &r), -EINVAL);
+	r.key = (struct akm_blob) { key, sizeof(key) };
+	assert_int_equal(store_rotation_put(st, id, &r), 0);
+	reopen();
+	assert_int_equal(store_rotation_get(st, id, &got), 0);
+	assert_int_equal(got.state, ROTATION_OFFERED);
+	assert_int_equal(got.key.len, sizeof(key));
+	assert_memory_equal(got.key.data, key, sizeof(key));
+	assert_int_equal(got.since_ms, 5);
+	assert_string_equal(got.reason, "operator");
+	store_rotation_free(&got);
+	r.state = ROTATION_SETTLING;
+	r.n = 7;
+	assert_int_equal(store_rotation_put(st, id, &r), -EINVAL);
+	r.key = (struct akm_blob) {};
+	assert_int_equal(store_rotation_put(st, id, &r), 0);
+	assert_int_equal(store_rotation_get(st, id, &got), 0);
+	assert_int_equal(got.n, 7);
+	store_rotation_free(&got);
+	r.n = 0;
+	assert_int_equal(store_rotation_put(st, id, &r), -EINVAL);
+	assert_int_equal(store_node_delete(st, id), 0);
+	assert_int_equal(store_rotation_get(st, id, &got), -ENOENT);
+	assert_int_equal(store_rotation_delete(st, id), 0);
+}
+
 /* What a node attests to is kept to the last bit, and goes with it. */
 static void test_attest(void **state)
 {
@@ -717,6 +757,7 @@ static void test_upgrade(void **state)
 	static const char *const to_version[] = {
 		NULL, "PRAGMA user_version = 1", "PRAGMA user_version = 2", "PRAGMA user_version = 3", "PRAGMA user_version = 4",
 		"PRAGMA user_version = 5", "PRAGMA user_version = 6", "PRAGMA user_version = 7",
+		"PRAGMA user_version = 8",
 	};
 	struct store_member m[1] = { member(0, 1) };
 	struct store_atr a = atr(1, m, 1), got;
@@ -727,7 +768,9 @@ static void test_upgrade(void **state)
 	memset(a_node, 1, sizeof(a_node));
 	three_nodes();
 	assert_int_equal(store_atr_put(st, &a), 0);
-	for (int version = 1; version <= 7; version++) {
+	for (int version = 1; version <= 8; version++) {
+		if (version <= 7)
+			tamper("DROP TABLE rotation");
 		if (version <= 6)
 			tamper("ALTER TABLE event DROP COLUMN packet; ALTER TABLE event DROP COLUMN packet_len");
 		if (version <= 5)
@@ -1175,7 +1218,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_new_file), T(test_settings_of_the_file), T(test_file_mode), T(test_no_directory), T(test_not_a_database),
-		T(test_other_program), T(test_versions), T(test_upgrade), T(test_attest), T(test_other_tables), T(test_statistics_are_fine), T(test_second_process),
+		T(test_other_program), T(test_versions), T(test_upgrade), T(test_attest), T(test_rotation), T(test_other_tables), T(test_statistics_are_fine), T(test_second_process),
 		T(test_damage), T(test_settings), T(test_transaction), T(test_failed_change_in_transaction),
 		T(test_node), T(test_node_out_of_range), T(test_node_names), T(test_node_by_ek), T(test_node_delete), T(test_node_each),
 		T(test_atr), T(test_atr_members), T(test_atr_labels_and_each),

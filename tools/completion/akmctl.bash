@@ -11,8 +11,8 @@ _akmctl_verbs() { # OBJECT
 	generation) echo "install activate retire show" ;;
 	pair) echo "set" ;;
 	epoch) echo "roll" ;;
-	node) echo "provision list show accept-pcrs evict move rename" ;;
-	manager) echo "provision replace" ;;
+	node) echo "provision list show accept-pcrs rotate evict move rename" ;;
+	manager) echo "provision replace rotate" ;;
 	atr) echo "create list show add remove rekey set delete" ;;
 	provision) echo "allow" ;;
 	policy) echo "check test show reload" ;;
