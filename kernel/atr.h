@@ -40,8 +40,10 @@ struct akm_member {
 	struct akm_bucket answers;	/* hellos of this member that may be answered; likewise */
 	struct akm_bucket notices;	/* that may be sent to it; likewise */
 	struct akm_cold *cold;		/* akm_warm.lock; NULL: nothing waits for its keys */
-	struct akm_line line;		/* of what is sealed for it; while the device spreads */
-	struct rcu_head rcu;
+	union {
+		struct akm_line line;	/* of what is sealed for it; while a key holds it */
+		struct rcu_head rcu;	/* once the last hold is gone */
+	};
 };
 
 /* What a member shall be; nothing of it is kept */
