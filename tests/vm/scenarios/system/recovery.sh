@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# P9, P10, P12: changes while parties are away, or move. A member that was cut off gets the new generation when it returns;
+# P9, P10, P12: changes under traffic, while parties are away, or move. A member that was cut off gets the new generation when it returns;
 # a manager that is killed in the midst of a change finishes it after its restart; an evicted member that was
 # away stays out; a member that is added reads nothing older.
 # shellcheck source=tests/vm/world.sh
@@ -43,6 +43,14 @@ lists() { # PATTERN
 	akm MgmtMod atr show '#1' | grep -E "$1"
 }
 
+has() { # LETTER SETTING VALUE: its kernel
+	equal "$(on "EdgeNode$1" akmctl -j dev show akm1 | field "$2")" "$3"
+}
+
+says_cost() { # PATTERN WORDS…: what such a change would interrupt
+	akm MgmtMod atr set "${@:2}" --dry-run | grep -E "interrupted: *$1"
+}
+
 refused_link() { # the manager has seen C try
 	akm MgmtMod events | grep 'link-unknown.*10\.10\.0\.13'
 }
@@ -70,6 +78,27 @@ claim "A follows B, with nobody's help" within 20 reaches A B
 need "B gets its old address again" moves B 112 12
 claim "B reaches A" within 20 reaches B A
 claim "A follows B" within 20 reaches A B
+
+ping_start settings A B
+claim "another epoch interval costs nothing" says_cost nothing '#1' epoch-interval 1h
+claim "it changes, and the label with it" akm MgmtMod atr set '#1' epoch-interval 1h label plant
+claim "A's kernel has it" has A epoch_interval 3600000
+claim "C's kernel has it" has C epoch_interval 3600000
+claim "B may use a network behind it" akm MgmtMod atr set plant member EdgeNodeB prefix 172.16.9.0/24
+claim "B gets another name" akm MgmtMod node rename EdgeNodeB Pump3
+evidence=1 claim "A and B lose nothing" lossless settings
+need "B has an address there" on EdgeNodeB ip addr add 172.16.9.1/32 dev lo
+need "A has a route there" on EdgeNodeA ip route add 172.16.9.0/24 dev akm1
+claim "A reaches what is behind B" on EdgeNodeA ping -q -c 3 -i 0.2 -W 2 172.16.9.1
+need "B gets its old name again" akm MgmtMod node rename Pump3 EdgeNodeB
+claim "another suite and port are not changed by the way" refused 'word interrupt' \
+	akm MgmtMod atr set plant suite aes-128-gcm port 7700
+claim "what they would cost is said" says_cost 'all traffic' plant suite aes-128-gcm port 7700 interrupt
+claim "they change" akm MgmtMod atr set plant suite aes-128-gcm port 7700 interrupt
+claim "A's kernel has them" has A suite aes-128-gcm
+claim "B's kernel has them" has B port 7700
+claim "A reaches B with them" within 20 reaches A B
+claim "C reaches A with them" within 20 reaches C A
 
 cut_off C
 before=$(generation A)
