@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # P9, P10, P12: changes under traffic, while parties are away, or move. A member that was cut off gets the new generation when it returns;
 # a manager that is killed in the midst of a change finishes it after its restart; an evicted member that was
-# away stays out; a member that is added reads nothing older.
+# away stays out; a member that is added reads nothing older; the root's policy outlives the root.
 # shellcheck source=tests/vm/world.sh
 . "$(dirname "$0")/../../world.sh"
 trap scenario_end EXIT
@@ -131,3 +131,29 @@ back C
 evidence=1 claim "it is refused when it returns" within 60 refused_link
 claim "that changes nothing" silent C A
 claim "A and B are well" reaches A B
+
+root_policy() { # STATEMENTS: the root has them as its policy from now on, and starts with it
+	printf '%b' "$1" >"$world/conf/policy"
+	printf '[policy]\nfile = %s\n' "$world/conf/policy" >>"$world/conf/Root.conf"
+	daemon_stop Root
+	daemon_up Root
+}
+
+root_says() { # PATTERN
+	akm Root policy show | grep -E "$1"
+}
+
+has_rule() { # PATTERN: at the manager
+	akm MgmtMod policy show | grep -E "$1"
+}
+
+need "the root is given a policy" root_policy 'rule cloned locked\n when clone rate 1/60\n then rekey hold-down 77\n'
+claim "the manager is under it" within 60 has_rule 'cloned +root-locked .*hold-down 77'
+daemon_stop Root KILL
+daemon_stop MgmtMod KILL
+need "the management module is back, the root is not" daemon_up MgmtMod
+claim "the root's policy is still in force" within 60 has_rule 'cloned +root-locked .*hold-down 77'
+printf 'rule cloned\n when clone rate 1/60\n then alert hold-down 78\n' >"$world/conf/policy"
+need "the root is back, with another one" daemon_up Root
+claim "it gets to the manager by itself" within 60 has_rule 'cloned +root .*hold-down 78'
+claim "the root says that it is in force there" within 20 root_says 'MgmtMod.* 2 .*in force'
