@@ -26,6 +26,12 @@ forge() { # MODE COUNTER COUNT
 	claim "b delivered none" equal "$(counter b rx_packets)" "$delivered"
 }
 
+shows_bytes() { # EVENT DIGITS: hexadecimal, in each such event
+	grep "\"$1\"" "$scratch/events" | shows '"packet":' &&
+		! grep "\"$1\"" "$scratch/events" | grep -qvE "\"packet_len\":[0-9]+,\"packet\":\"([0-9a-f]{2})+\"" &&
+		! grep "\"$1\"" "$scratch/events" | grep -qvE "\"packet\":\"[0-9a-f]{$2}\""
+}
+
 forge number rx_auth_fail 200
 forge random rx_auth_fail 200
 forge version rx_malformed 100
@@ -35,6 +41,9 @@ forge sender rx_unknown_key 100
 claim "x sends 100 packets under a key_id that nobody has" on x inject -d 192.0.2.2 -n 100 key eth0 "$scratch/wire.pcap"
 claim "an event says auth-fail" within 10 grep -qE 'auth[-_]fail' "$scratch/events"
 claim "an event says malformed" within 10 grep -q 'malformed' "$scratch/events"
+claim "of what did not verify the header is shown, and nothing behind it" shows_bytes auth-fail 32
+claim "of what no key was found for, the beginning" shows_bytes unknown-key 64,128
+claim "and of what is none, all there is" shows_bytes malformed 2,128
 claim "events are rate limited: far fewer than packets" at_most "$(wc -l <"$scratch/events")" 200
 claim "a and b still talk" pings a "$(overlay b)"
 
