@@ -269,6 +269,7 @@ int fleet_new(const struct fleet_config *cfg, struct fleet **ret, struct akm_err
 		if (r < 0)
 			akm_error_set(err, r, "database", "the ATRs cannot be loaded: %s", store_strerror(cfg->store));
 	}
+	r = r ?: fleet_lock_load(f);
 	if (r < 0) {
 		fleet_free(f);
 		return r;
@@ -864,6 +865,10 @@ int fleet_node_replace(struct fleet *f, const struct store_node *n, const struct
 		struct store_atr def;
 		bool concerned = false;
 
+		if (a->def.locked_ms) {
+			r = fleet_lock_leave_out(a, n, old);
+			continue;
+		}
 		r = fleet_atr_copy(&a->def, &def);
 		for (size_t i = 0; !r && i < def.n_members; i++) {
 			if (memcmp(def.members[i].node, old->id, AKM_ID_LEN))
@@ -882,6 +887,10 @@ void fleet_node_replaced(struct fleet *f, const struct store_node *n, const stru
 {
 	fleet_attest_forget(f, old->id);
 	for (struct fleet_atr *a = f->first; a; a = a->next) {
+		if (a->def.locked_ms) {
+			fleet_lock_left_out(a, n);
+			continue;
+		}
 		for (size_t i = 0; i < a->def.n_members; i++)
 			if (!memcmp(a->def.members[i].node, old->id, AKM_ID_LEN))
 				memcpy(a->def.members[i].node, n->id, AKM_ID_LEN);

@@ -47,6 +47,10 @@ void fleet_peer_quote(struct fleet *f, struct peer *p, const struct keystore_quo
 int fleet_node_replace(struct fleet *f, const struct store_node *n, const struct store_node *old);
 void fleet_node_replaced(struct fleet *f, const struct store_node *n, const struct store_node *old);
 
+/* Are nodes taken on? Else the request is refused; and -EPERM, for an exchange under way. */
+bool fleet_admits(struct fleet *f, struct ctl_request *req);
+int fleet_admits_node(const struct fleet *f);
+
 int fleet_inventory(struct fleet *f, struct msg *ret);		/* MSG_INVENTORY; msg_free() it */
 /*
  * The nodes and ATRs of a manager that we replace, in one transaction; each ATR moves to a generation of ours.
@@ -77,6 +81,10 @@ void fleet_ctl_atr_remove(struct fleet *f, struct ctl_request *req, struct json_
 void fleet_ctl_atr_rekey(struct fleet *f, struct ctl_request *req, struct json_object *args);
 void fleet_ctl_atr_set(struct fleet *f, struct ctl_request *req, struct json_object *args);
 void fleet_ctl_atr_delete(struct fleet *f, struct ctl_request *req, struct json_object *args);
+void fleet_ctl_atr_lock(struct fleet *f, struct ctl_request *req, struct json_object *args);
+void fleet_ctl_atr_unlock(struct fleet *f, struct ctl_request *req, struct json_object *args);
+void fleet_ctl_lock(struct fleet *f, struct ctl_request *req, struct json_object *args);
+void fleet_ctl_unlock(struct fleet *f, struct ctl_request *req, struct json_object *args);
 void fleet_ctl_policy_show(struct fleet *f, struct ctl_request *req, struct json_object *args);
 void fleet_ctl_policy_reload(struct fleet *f, struct ctl_request *req, struct json_object *args);
 struct json_object *fleet_report_node(struct fleet *f, const struct store_node *n);	/* NULL: no memory */

@@ -58,6 +58,11 @@ static int retire_all(struct fleet_atr *a)
 
 /* ---- a change ---- */
 
+void fleet_adopt(struct fleet_atr *a, struct store_atr *def)
+{
+	adopt(a, def);
+}
+
 uint32_t fleet_step_number(const struct fleet_step *s)
 {
 	return s->number ?: s->reason ? s->def.last_generation + 1 : 0;

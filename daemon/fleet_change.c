@@ -139,7 +139,7 @@ int fleet_plan_add(struct fleet_atr *a, const struct store_node *n, struct fleet
 		return akm_error_set(err, -EEXIST, "node", "%s is a member of #%u already", n->name, a->def.id);
 	c->fleet = a->fleet;
 	c->node = *n;
-	r = fleet_step_new(c, &a->def, "add", &s, err) ?: append_member(&s->def, n, err);
+	r = fleet_lock_check(a, err) ?: fleet_step_new(c, &a->def, "add", &s, err) ?: append_member(&s->def, n, err);
 	if (!r)
 		s->joins = true;
 	return r;
@@ -310,7 +310,7 @@ int fleet_plan_create(struct fleet *f, const struct fleet_create *create, struct
 	int r;
 
 	c->fleet = f;
-	r = define(f, create, &def, err) ?: fleet_step_new(c, &def, "create", &s, err);
+	r = fleet_lock_check_new(f, err) ?: define(f, create, &def, err) ?: fleet_step_new(c, &def, "create", &s, err);
 	if (!r)
 		s->creates = true;
 	return r;

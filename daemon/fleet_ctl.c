@@ -451,6 +451,29 @@ void fleet_ctl_atr_rekey(struct fleet *f, struct ctl_request *req, struct json_o
 		  fleet_step_number(first(&o)), reason ?: "rekey");
 }
 
+void fleet_ctl_atr_lock(struct fleet *f, struct ctl_request *req, struct json_object *args)
+{
+	struct order o = { f, req, args, false, {}, {} };
+	struct fleet_atr *a;
+	int r = find_atr(f, args, &a, &o.err);
+
+	r = r ?: fleet_plan_lock(a, "command", &o.change, &o.err);
+	carry_out(&o, r, EVIDENCE_NOTE("lockdown", SEV_ALERT, .atr_id = first(&o)->atr_id),
+		  "#%u %s is locked by command and moves to generation %u", first(&o)->atr_id, first(&o)->def.label,
+		  fleet_step_number(first(&o)));
+}
+
+void fleet_ctl_atr_unlock(struct fleet *f, struct ctl_request *req, struct json_object *args)
+{
+	struct order o = { f, req, args, false, {}, {} };
+	struct fleet_atr *a;
+	int r = find_atr(f, args, &a, &o.err);
+
+	r = r ?: fleet_plan_unlock(a, &o.change, &o.err);
+	carry_out(&o, r, EVIDENCE_NOTE("unlocked", SEV_INFO, .atr_id = first(&o)->atr_id), "#%u %s was unlocked",
+		  first(&o)->atr_id, first(&o)->def.label);
+}
+
 /* The words that were given, as they were */
 static void put_said(struct json_object *args, char *ret, size_t size)
 {

@@ -101,6 +101,8 @@ struct fleet {
 	struct event *wait_timer;
 	uint64_t inventory;		/* version */
 	struct fleet_root_policy root_policy;
+	uint64_t locked_ms;		/* CLOCK_REALTIME, since when the fleet is locked; 0: it is not; fleet_lock.c */
+	char locked_why[64];
 	struct policy policy;
 	uint64_t policy_ms;		/* CLOCK_REALTIME, since when it is in force */
 	struct policy_state *policy_whole;	/* of what concerns no single ATR */
@@ -220,6 +222,7 @@ int fleet_give_addresses(const struct store_atr *def, struct store_member *m, st
 
 /* fleet_apply.c: one transaction, then it goes on by itself */
 int fleet_apply(struct fleet_change *c, struct akm_error *err);
+void fleet_adopt(struct fleet_atr *a, struct store_atr *def);	/* which the database has; *def is the old one then */
 uint32_t fleet_step_number(const struct fleet_step *s);	/* of the generation it makes (made); 0: none */
 int fleet_rekey(struct fleet_atr *a, const char *reason, uint32_t *ret_number);
 int fleet_remove(struct fleet_atr *a, const struct store_node *n, uint32_t *ret_number, struct akm_error *err);
@@ -234,6 +237,20 @@ void fleet_outrun(struct fleet_atr *a, size_t m, uint32_t number);
 
 /* fleet_plan.c: what fleet_apply() would do with @c. NULL: no memory */
 struct json_object *fleet_plan_report(const struct fleet_change *c);
+
+/* fleet_lock.c */
+int fleet_lock_load(struct fleet *f);
+int fleet_plan_lock(struct fleet_atr *a, const char *why, struct fleet_change *c, struct akm_error *err);
+int fleet_plan_unlock(struct fleet_atr *a, struct fleet_change *c, struct akm_error *err);
+/* By policy, because of evidence of the kind @what; @a NULL: the fleet, and all its ATRs */
+int fleet_lockdown(struct fleet *f, struct fleet_atr *a, const char *what, struct akm_error *err);
+int fleet_lock_check(const struct fleet_atr *a, struct akm_error *err);		/* -EPERM: members and definition stay */
+int fleet_lock_check_new(const struct fleet *f, struct akm_error *err);		/* -EPERM: no new nodes and ATRs */
+/* @old was provisioned anew as @n: no member of a locked one any more. Inside a transaction; then after it. */
+int fleet_lock_leave_out(struct fleet_atr *a, const struct store_node *n, const struct store_node *old);
+void fleet_lock_left_out(struct fleet_atr *a, const struct store_node *n);
+void fleet_lock_report(const struct store_atr *def, struct json_object *o);
+void fleet_lock_health(const struct fleet *f, struct health *h);
 
 /* fleet_watch.c */
 /* A record of @note about a node in each of its ATRs, for their policies to judge; of one that is in none, once. */

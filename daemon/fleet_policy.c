@@ -69,6 +69,11 @@ static int rekey(const struct deciding *in, const struct policy_decision *d, str
 	return 0;
 }
 
+static int lockdown(const struct deciding *in, const struct policy_decision *d, struct akm_error *err)
+{
+	return fleet_lockdown(in->fleet, in->atr, policy_kind_name(d->kind), err);
+}
+
 static int named(const struct fleet *f, const char *name, struct store_node *ret, struct akm_error *err)
 {
 	int r = name[0] ? store_node_by_name(f->c.store, name, ret) : -ENOENT;
@@ -116,6 +121,8 @@ static int act(const struct deciding *in, const struct policy_decision *d, struc
 		break;				/* refused when the policy was loaded */
 	case POLICY_DO_REKEY:
 		return rekey(in, d, err);
+	case POLICY_DO_LOCKDOWN:
+		return lockdown(in, d, err);
 	case POLICY_DO_QUARANTINE:
 		return quarantine(in, d, err);
 	case POLICY_DO_EVICT:

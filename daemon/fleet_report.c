@@ -92,6 +92,7 @@ static struct json_object *report_definition(struct fleet_atr *a)
 		report_put_int(o, "ttl", a->def.group.ttl);
 	}
 	json_object_object_add(o, "definition", json_object_new_uint64(a->def.definition));
+	fleet_lock_report(&a->def, o);
 	return o;
 }
 

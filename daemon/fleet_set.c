@@ -173,7 +173,7 @@ int fleet_plan_set(struct fleet_atr *a, const struct fleet_set *set, struct flee
 
 	if (set->member && !m)
 		return akm_error_set(err, -ENOENT, "member", "%s is not a member of #%u", set->member->name, a->def.id);
-	r = m ? check_prefixes(a, m, set, err) : 0;
+	r = fleet_lock_check(a, err) ?: m ? check_prefixes(a, m, set, err) : 0;
 	if (r < 0)
 		return r;
 	to = a->def;			/* the members are borrowed */

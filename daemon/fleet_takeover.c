@@ -8,6 +8,7 @@
 #include "log.h"
 #include "report.h"
 #include "tpmpub.h"
+#include "wire.h"
 
 /* ---- nodes ---- */
 
@@ -131,6 +132,20 @@ static int group_of(struct json_object *o, struct msg_group *ret, struct akm_err
 		    akm_error_set(err, -EBADMSG, "group", "is no multicast group") : 0;
 }
 
+/* What was locked stays so with another manager. */
+static int lock_of(struct json_object *o, struct store_atr *def, struct akm_error *err)
+{
+	const char *why = json_object_get_string(json_object_object_get(o, "locked"));
+
+	if (!why)
+		return 0;
+	if (!wire_name_ok(why, strlen(why)))
+		return akm_error_set(err, -EBADMSG, "locked", "is not a word");
+	def->locked_ms = wall_ms();
+	snprintf(def->locked_why, sizeof(def->locked_why), "%s", why);
+	return 0;
+}
+
 static int parse_definition(const struct msg_inventory_atr *a, struct store_atr *def, struct akm_error *err)
 {
 	struct json_object *o = json_tokener_parse(a->json);
@@ -145,6 +160,7 @@ static int parse_definition(const struct msg_inventory_atr *a, struct store_atr 
 	    freshness_of(o, &def->freshness, err) ?:
 	    fallback_of(o, &def->fallback, err) ?:
 	    group_of(o, &def->group, err) ?:
+	    lock_of(o, def, err) ?:
 	    number_of(o, "port", 1, UINT16_MAX, &port, err) ?:
 	    number_of(o, "epoch_interval", 0, INT32_MAX, &interval, err) ?:
 	    number_of(o, "epoch_grace", 0, 3600000, &grace, err) ?:

@@ -40,6 +40,7 @@ static const struct { const char *kind, *id; } ids[] = {
 	{ "link-psk", "d6c6626592394d00b4a49226abf685c4" },
 	{ "link-stale", "daca410be03c4d11b7f02277f94fc0c3" },
 	{ "link-unknown", "6689291a799d4a24bd317779c845c434" },
+	{ "lockdown", "bb3024fa2a8d455c8fb847c824585f04" },
 	{ "malformed", "72f6c182f8594c389437c9dc2c71421c" },
 	{ "manager-replaced", "aa72585143a34e22ab4c6ea48d350096" },
 	{ "module", "729fce6ca5754da7899f7cd1859e281f" },
@@ -78,6 +79,7 @@ static const struct { const char *kind, *id; } ids[] = {
 	{ "tpm-reset", "84d062196b364060b15fbac2b58e46ce" },
 	{ "two-places", "f01e6e016cc545b482e643710304d237" },
 	{ "unknown-key", "65214cef7de9467db4d7efac6c89ee9f" },
+	{ "unlocked", "f37a146996e646eda8500841b743c20a" },
 };
 
 const char *logid_of_kind(const char *kind)

@@ -354,6 +354,10 @@ static int on_node_commit(const struct store_node *n, const struct store_node *o
 {
 	struct manager *m = ctx;
 
+	int r = fleet_admits_node(m->fleet);	/* it may have been locked meanwhile */
+
+	if (r < 0)
+		return r;
 	return old ? fleet_node_replace(m->fleet, n, old) ?: fence_count(m->store) : 0;
 }
 
@@ -499,7 +503,7 @@ static void ctl_node_provision(struct ctl_request *req, struct json_object *args
 {
 	struct manager *m = ctx;
 
-	if (fleet_of(m, req))
+	if (fleet_of(m, req) && fleet_admits(m->fleet, req))
 		issuer_ctl(m->issuer, req, args);
 }
 
@@ -534,6 +538,10 @@ FLEET_COMMAND(atr_remove)
 FLEET_COMMAND(atr_rekey)
 FLEET_COMMAND(atr_set)
 FLEET_COMMAND(atr_delete)
+FLEET_COMMAND(atr_lock)
+FLEET_COMMAND(atr_unlock)
+FLEET_COMMAND(lock)
+FLEET_COMMAND(unlock)
 FLEET_COMMAND(policy_show)
 FLEET_COMMAND(policy_reload)
 
@@ -567,6 +575,10 @@ static const struct ctl_command commands[] = {
 	{ "atr-set", { { "atr", CTL_STRING, true }, ATR_SETTINGS, { "interrupt", CTL_BOOL, false },
 		       { "member", CTL_STRING, false }, { "prefixes", CTL_STRINGS, false }, DRY_RUN }, ctl_atr_set },
 	{ "atr-delete", { { "atr", CTL_STRING, true }, DRY_RUN }, ctl_atr_delete },
+	{ "atr-lock", { { "atr", CTL_STRING, true }, DRY_RUN }, ctl_atr_lock },
+	{ "atr-unlock", { { "atr", CTL_STRING, true }, DRY_RUN }, ctl_atr_unlock },
+	{ "lock", { { .name = NULL } }, ctl_lock },
+	{ "unlock", { { .name = NULL } }, ctl_unlock },
 	{ "policy-show", { { .name = NULL } }, ctl_policy_show },
 	{ "policy-reload", { { .name = NULL } }, ctl_policy_reload },
 	{ .name = NULL }

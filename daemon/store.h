@@ -104,6 +104,8 @@ struct store_atr {
 	uint64_t definition;		/* version, monotonic */
 	uint32_t last_generation;	/* highest number ever handed out: durable before use */
 	bool deleted;			/* the row stays: numbers are never reused */
+	uint64_t locked_ms;		/* CLOCK_REALTIME, since when it is locked; 0: it is not */
+	char locked_why[64];		/* a kind of evidence, or "command" */
 	size_t n_members;
 	struct store_member *members;	/* owned */
 };

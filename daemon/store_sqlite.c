@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #define APPLICATION_ID	0x414b4d31	/* "AKM1" */
-#define SCHEMA_VERSION	8
+#define SCHEMA_VERSION	9
 #define PAGE_MIN	512		/* the SQLite file format's smallest page */
 
 /* What came later, by version: written as it changes a database of before, so that both end up the same to the letter. */
@@ -43,6 +43,10 @@
 	" since_ms INTEGER NOT NULL CHECK (since_ms >= 0)," \
 	" reason TEXT NOT NULL" \
 	") STRICT, WITHOUT ROWID;"
+#define SCHEMA_9 \
+	"ALTER TABLE atr ADD COLUMN locked_ms INTEGER NOT NULL DEFAULT 0 CHECK (locked_ms >= 0);" \
+	"ALTER TABLE atr ADD COLUMN locked_why TEXT NOT NULL DEFAULT ''" \
+	" CHECK (length(locked_why) <= 63 AND (locked_ms > 0) = (length(locked_why) > 0));"
 
 /* All of it in STRICT tables with CHECKs: what does not fit is refused by the database as well. */
 static const char schema[] =
@@ -131,7 +135,7 @@ static const char schema[] =
 	" text TEXT NOT NULL,"
 	" UNIQUE (source, source_seq, time_ms)"
 	") STRICT;"
-	SCHEMA_2 SCHEMA_3 SCHEMA_4 SCHEMA_5 SCHEMA_6 SCHEMA_7 SCHEMA_8;
+	SCHEMA_2 SCHEMA_3 SCHEMA_4 SCHEMA_5 SCHEMA_6 SCHEMA_7 SCHEMA_8 SCHEMA_9;
 
 static int run(struct store *s, const char *sql)
 {
@@ -289,18 +293,19 @@ static int make_wal(struct store *s)
 
 /* What turns a database of this version into one of today's */
 static const char *const changes_since[SCHEMA_VERSION] = {
-	[1] = SCHEMA_2 SCHEMA_3 SCHEMA_4 SCHEMA_5 SCHEMA_6 SCHEMA_7 SCHEMA_8,
-	[2] = SCHEMA_3 SCHEMA_4 SCHEMA_5 SCHEMA_6 SCHEMA_7 SCHEMA_8,
-	[3] = SCHEMA_4 SCHEMA_5 SCHEMA_6 SCHEMA_7 SCHEMA_8,
-	[4] = SCHEMA_5 SCHEMA_6 SCHEMA_7 SCHEMA_8,
-	[5] = SCHEMA_6 SCHEMA_7 SCHEMA_8,
-	[6] = SCHEMA_7 SCHEMA_8,
-	[7] = SCHEMA_8,
+	[1] = SCHEMA_2 SCHEMA_3 SCHEMA_4 SCHEMA_5 SCHEMA_6 SCHEMA_7 SCHEMA_8 SCHEMA_9,
+	[2] = SCHEMA_3 SCHEMA_4 SCHEMA_5 SCHEMA_6 SCHEMA_7 SCHEMA_8 SCHEMA_9,
+	[3] = SCHEMA_4 SCHEMA_5 SCHEMA_6 SCHEMA_7 SCHEMA_8 SCHEMA_9,
+	[4] = SCHEMA_5 SCHEMA_6 SCHEMA_7 SCHEMA_8 SCHEMA_9,
+	[5] = SCHEMA_6 SCHEMA_7 SCHEMA_8 SCHEMA_9,
+	[6] = SCHEMA_7 SCHEMA_8 SCHEMA_9,
+	[7] = SCHEMA_8 SCHEMA_9,
+	[8] = SCHEMA_9,
 };
 
 static int change_schema(struct store *s, const char *sql)
 {
-	static const char ids[] = "PRAGMA application_id = 0x414b4d31; PRAGMA user_version = 8";
+	static const char ids[] = "PRAGMA application_id = 0x414b4d31; PRAGMA user_version = 9";
 	int r = store_begin(s);
 
 	if (r < 0)

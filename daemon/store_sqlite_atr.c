@@ -3,7 +3,8 @@
 #include "store_sqlite.h"
 
 #define ATR_COLUMNS "id, label, suite, port, subnet4, subnet4_len, subnet6, subnet6_len, epoch_interval_ms, epoch_grace_ms," \
-		    " definition, last_generation, deleted, freshness, fallback, group_addr, group_ttl"
+		    " definition, last_generation, deleted, freshness, fallback, group_addr, group_ttl," \
+		    " locked_ms, locked_why"
 #define GENERATION_COLUMNS "atr_id, number, key_id, state, epoch, secret, created_ms, reason"
 #define ADDRESS_LEN 18	/* one address in a member's row: length | prefix length | 16 bytes */
 
@@ -19,13 +20,14 @@ void store_atr_free(struct store_atr *a)
 static int atr_write(struct store *s, const struct store_atr *a)
 {
 	_cleanup_query_ struct query q = query_start(s,
-		"INSERT INTO atr (" ATR_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+		"INSERT INTO atr (" ATR_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 		" ON CONFLICT (id) DO UPDATE SET label = excluded.label, suite = excluded.suite, port = excluded.port,"
 		" subnet4 = excluded.subnet4, subnet4_len = excluded.subnet4_len, subnet6 = excluded.subnet6,"
 		" subnet6_len = excluded.subnet6_len, epoch_interval_ms = excluded.epoch_interval_ms,"
 		" epoch_grace_ms = excluded.epoch_grace_ms, definition = excluded.definition,"
 		" last_generation = excluded.last_generation, deleted = excluded.deleted, freshness = excluded.freshness,"
-		" fallback = excluded.fallback, group_addr = excluded.group_addr, group_ttl = excluded.group_ttl");
+		" fallback = excluded.fallback, group_addr = excluded.group_addr, group_ttl = excluded.group_ttl,"
+		" locked_ms = excluded.locked_ms, locked_why = excluded.locked_why");
 
 	query_bind_u64(&q, a->id);
 	query_bind_text(&q, a->label);
@@ -44,6 +46,8 @@ static int atr_write(struct store *s, const struct store_atr *a)
 	query_bind_u64(&q, a->fallback);
 	query_bind_bytes(&q, a->group.addr, a->group.addr_len);
 	query_bind_u64(&q, a->group.ttl);
+	query_bind_u64(&q, a->locked_ms);
+	query_bind_text(&q, a->locked_why);
 	return query_run(&q);
 }
 
@@ -166,6 +170,8 @@ static int atr_read(struct query *q, struct store_atr *ret)
 	a.fallback = query_u64(q, 1);
 	a.group.addr_len = (uint8_t)query_upto(q, a.group.addr, sizeof(a.group.addr));
 	a.group.ttl = (uint8_t)query_u64(q, UINT8_MAX);
+	a.locked_ms = query_u64(q, UINT64_MAX);
+	query_text(q, a.locked_why, sizeof(a.locked_why));
 	*ret = a;
 	return query_check(q);
 }

@@ -33,12 +33,13 @@
  *             (each of these changes, and node-evict: dry_run? → {dry_run, node?, steps: [{atr, label, change,
  *             generation?, definition?, reason?, joins?, leaves?, now: [name…], at_return: [name…], until_return?,
  *             interrupted}]})
+ *             atr-lock {atr} → atr   atr-unlock {atr} → atr   lock {} → {locked, atrs, atrs_locked}   unlock {} → likewise
  *             (each atr-* change answers when every reachable member is done, or with what is still missing)
  *   root      manager-replace {replaces, name, via, hardware?} → node     (progress lines)
  *   node      provision-allow {via?, seconds?} → {}
  *
  *   node      {name, id, label, state: provisioned|evicted, link: up|down, last_seen, hardware, ek_name, key_name, endpoint, atrs: […]}
- *   atr       {id, label, suite, port, subnet4, subnet6, freshness: strict|epoch, fallback: armed|off, group?, ttl?, generation, key_id, state: stable|preparing|activating|retiring,
+ *   atr       {id, label, suite, port, subnet4, subnet6, freshness: strict|epoch, fallback: armed|off, group?, ttl?, locked? (why), locked_since?, generation, key_id, state: stable|preparing|activating|retiring,
  *              fallback_state: none|arming|armed|in use, fallback_generation,
  *              members: [{index, node, addresses: […], endpoint, generation, state: current|behind|absent}]}
  *

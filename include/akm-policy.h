@@ -51,7 +51,9 @@ enum policy_severity { POLICY_INFO = 1, POLICY_WARNING = 2, POLICY_ALERT = 3 };	
 enum policy_action {
 	POLICY_NOTHING, POLICY_DO_ALERT,
 	POLICY_DO_FALLBACK,		/* a node's; the others are a manager's */
-	POLICY_DO_REKEY, POLICY_DO_QUARANTINE, POLICY_DO_EVICT,
+	POLICY_DO_REKEY,
+	POLICY_DO_LOCKDOWN,		/* a rekey, and nobody is added until a person unlocks it */
+	POLICY_DO_QUARANTINE, POLICY_DO_EVICT,
 };
 #define POLICY_ACTIONS		(POLICY_DO_EVICT + 1)
 

@@ -43,6 +43,7 @@ static void over(const uint8_t *data, size_t len, const struct policy *root)
 static void on_decision(const struct policy_decision *d, void *ctx)
 {
 	(void)ctx;
+	must(d->action != POLICY_DO_LOCKDOWN || d->outcome != POLICY_DUE || policy_kind_origin(d->kind) != POLICY_WIRE);
 	must(d->action < POLICY_DO_QUARANTINE || d->outcome != POLICY_DUE || policy_kind_origin(d->kind) == POLICY_SELF);
 }
 

@@ -113,7 +113,7 @@ static struct store_atr atr(uint32_t id, struct store_member *members, size_t n)
 {
 	struct store_atr a = {
 		.id = id, .suite = 1, .port = 7645, .epoch_interval_ms = UINT32_MAX, .epoch_grace_ms = 5000,
-		.freshness = 2, .fallback = false, .group = { { 239, 7, 6, 45 }, 4, 3 }, .definition = 9, .last_generation = 4, .n_members = n, .members = members,
+		.freshness = 2, .fallback = false, .group = { { 239, 7, 6, 45 }, 4, 3 }, .locked_ms = 77, .locked_why = "clone", .definition = 9, .last_generation = 4, .n_members = n, .members = members,
 		.subnet4 = { .addr = { 10, 77, 0, 0 }, .addr_len = 4, .prefix_len = 16 },
 		.subnet6 = { .addr = { 0xfd, 1 }, .addr_len = 16, .prefix_len = 64 },
 	};
@@ -257,8 +257,8 @@ static void test_other_program(void **state)
 static void test_versions(void **state)
 {
 	(void)state;
-	tamper("PRAGMA user_version = 9");
-	refuse_open(-EBADMSG, "has schema version 9, this akmd knows 8: use the newer akmd");
+	tamper("PRAGMA user_version = 10");
+	refuse_open(-EBADMSG, "has schema version 10, this akmd knows 9: use the newer akmd");
 	tamper("PRAGMA user_version = 0");
 	refuse_open(-EBADMSG, "damaged: schema version 0");
 	tamper("PRAGMA user_version = -1");
@@ -769,6 +769,7 @@ static void test_upgrade(void **state)
 	three_nodes();
 	assert_int_equal(store_atr_put(st, &a), 0);
 	for (int version = 1; version <= 8; version++) {
+		tamper("ALTER TABLE atr DROP COLUMN locked_why; ALTER TABLE atr DROP COLUMN locked_ms");
 		if (version <= 7)
 			tamper("DROP TABLE rotation");
 		if (version <= 6)
@@ -791,6 +792,7 @@ static void test_upgrade(void **state)
 		assert_true(got.fallback);		/* as every new one has it */
 		assert_int_equal(got.group.addr_len, 0);
 		assert_int_equal(got.members[0].n_prefixes, 0);
+		assert_true(!got.locked_ms && !got.locked_why[0]);
 		assert_int_equal(store_attest_get(st, a_node, &attest), -ENOENT);	/* nodes of before have none */
 		store_atr_free(&got);
 	}

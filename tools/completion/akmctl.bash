@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # Bash completion for akmctl(8). tests/unit/test_akmctl_docs.c holds it against the table of commands.
 
-_akmctl_objects="dev member generation pair epoch show stats monitor status acknowledge node manager atr events provision policy doctor help"
+_akmctl_objects="dev member generation pair epoch show stats monitor status acknowledge node manager atr lock unlock events provision policy doctor help"
 
 _akmctl_verbs() { # OBJECT
 	case $1 in
@@ -13,7 +13,7 @@ _akmctl_verbs() { # OBJECT
 	epoch) echo "roll" ;;
 	node) echo "provision list show accept-pcrs rotate evict move rename" ;;
 	manager) echo "provision replace rotate" ;;
-	atr) echo "create list show add remove rekey set delete" ;;
+	atr) echo "create list show add remove rekey set delete lock unlock" ;;
 	provision) echo "allow" ;;
 	policy) echo "check test show reload" ;;
 	esac
@@ -45,6 +45,8 @@ _akmctl_words() { # "OBJECT VERB" or OBJECT
 	"atr rekey") echo "reason --dry-run" ;;
 	"atr set") echo "label epoch-interval epoch-grace freshness fallback group ttl suite port interrupt member prefix --dry-run" ;;
 	"atr delete") echo "--dry-run" ;;
+	"atr lock") echo "--dry-run" ;;
+	"atr unlock") echo "--dry-run" ;;
 	"acknowledge") echo "until" ;;
 	"events") echo "-f since limit" ;;
 	"provision allow") echo "via for" ;;
