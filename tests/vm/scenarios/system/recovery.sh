@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # P9, P10, P12: changes under traffic, while parties are away, or move. A member that was cut off gets the new generation when it returns;
 # a manager that is killed in the midst of a change finishes it after its restart; an evicted member that was
-# away stays out; a member that is added reads nothing older; the root's policy outlives the root.
+# away stays out; a member that is added reads nothing older; the root's policy outlives the root. Keys of
+# provisioning ATRs are replaced over the link.
 # shellcheck source=tests/vm/world.sh
 . "$(dirname "$0")/../../world.sh"
 trap scenario_end EXIT
@@ -49,6 +50,22 @@ has() { # LETTER SETTING VALUE: its kernel
 
 says_cost() { # PATTERN WORDS…: what such a change would interrupt
 	akm MgmtMod atr set "${@:2}" --dry-run | grep -E "interrupted: *$1"
+}
+
+rotates() { # PARTY COMMAND NAME: the key is another one, by TPMs, and the old one is erased at both ends
+	local before after
+	before=$(akm "$1" -j node show "$3" | field key_name)
+	akm "$1" -j "$2" rotate "$3" | shows '"rotation": *"done"' || return
+	after=$(akm "$1" -j node show "$3" | field key_name)
+	not equal "$after" "$before"
+}
+
+rotated() { # SOURCE: it has recorded that
+	akm MgmtMod events | grep -E "$1 +rotated"
+}
+
+queued() { # NAME: it is away, as its link will show sooner or later
+	akm MgmtMod node rotate "$1" | shows 'queued|waiting'
 }
 
 refused_link() { # the manager has seen C try
@@ -100,6 +117,11 @@ claim "B's kernel has them" has B port 7700
 claim "A reaches B with them" within 20 reaches A B
 claim "C reaches A with them" within 20 reaches C A
 
+ping_start rotate A B
+claim "B's provisioning ATR gets another key over the link" rotates MgmtMod node EdgeNodeB
+claim "and the management module's, from the root" rotates Root manager MgmtMod
+claim "nobody has lost a packet to that" lossless rotate
+
 cut_off C
 before=$(generation A)
 ping_start rekey A B
@@ -107,9 +129,11 @@ claim "a rekey while C cannot be reached comes through" akm MgmtMod atr rekey '#
 evidence=1 claim "A and B move on" within 60 all_past "$before" "A B"
 evidence=1 claim "and lose nothing" lossless rekey
 evidence=1 claim "the manager says that C is absent" lists 'EdgeNodeC.*absent'
+claim "another key for C waits for it" queued EdgeNodeC
 back C
 evidence=1 claim "C returns, and gets it" within 90 all_at "A B C"
 claim "C talks" within 60 reaches C A
+claim "C has its new key" within 60 rotated EdgeNodeC
 
 for round in 1 2 3; do
 	before=$(generation A)
