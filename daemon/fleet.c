@@ -13,6 +13,7 @@ struct fleet_request {			/* one under way, or answered with success */
 	enum msg_type type;
 	uint32_t atr_id, generation;
 	uint64_t definition;
+	uint64_t sent_ms, took_ms;	/* monotonic; until the answer came */
 	uint8_t node[AKM_ID_LEN];
 };
 
@@ -404,6 +405,22 @@ static void take_failure(struct fleet_atr *a, size_t m, const struct fleet_reque
 			(void)journal_step(a, g, m, STEP_NONE);	/* logged; its next heartbeat says it again */
 }
 
+/*
+ * The others have gone on without it where the generation was urgent, and it heard them, but was not heard by all. Who
+ * delays a link can cause this, as can a slow TPM. Of many at once the record names one.
+ */
+static void note_late(const struct fleet_atr *a, size_t m, const struct fleet_request *q)
+{
+	const struct fleet_member *f = &a->members[m];
+
+	if (q->took_ms <= a->plan.prepare_timeout_ms)
+		return;
+	evidence_add(a->fleet->c.evidence,
+		     EVIDENCE_ABOUT("ack-late", SEV_WARNING, f->index, .atr_id = a->def.id, .limit = a->def.label),
+		     "%s took %llu ms to %s generation %u of #%u", f->name, (unsigned long long)q->took_ms,
+		     msg_type_name(q->type), q->generation, a->def.id);
+}
+
 static void take_answer(struct fleet_request *q, int r, const struct akm_error *err)
 {
 	struct fleet_atr *a = fleet_find(q->fleet, q->atr_id);
@@ -412,10 +429,12 @@ static void take_answer(struct fleet_request *q, int r, const struct akm_error *
 	if (m < 0)
 		return;
 	a->members[m].in_flight = false;
-	if (!r)
+	if (!r) {
+		note_late(a, (size_t)m, q);
 		take_success(a, (size_t)m, q);
-	else if (r != -ENOTCONN)
+	} else if (r != -ENOTCONN) {
 		take_failure(a, (size_t)m, q, r, err);
+	}
 	fleet_kick_soon(a, 0);
 }
 
@@ -462,6 +481,7 @@ static void on_answer(void *ctx, int r, const struct akm_error *err)
 		return;
 	}
 	q->next = NULL;
+	q->took_ms = now_ms() - q->sent_ms;
 	*q->fleet->answered_tail = q;
 	q->fleet->answered_tail = &q->next;
 	a = fleet_find(q->fleet, q->atr_id);
@@ -512,7 +532,7 @@ static int send_action(struct fleet_atr *a, const struct rekey_action *action)
 		return -ENOMEM;
 	*q = (struct fleet_request){ .fleet = a->fleet, .type = m.type, .atr_id = a->def.id,
 			       .generation = a->generations[action->generation].number,
-			       .definition = a->def.definition };
+			       .definition = a->def.definition, .sent_ms = now_ms() };
 	memcpy(q->node, f->node, AKM_ID_LEN);
 	r = peer_call(peer, &m, 0, on_answer, q);
 	if (r < 0) {

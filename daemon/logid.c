@@ -7,6 +7,7 @@
 
 /* Random UUIDs (RFC 9562, version 4). One that was published is never given to something else. */
 static const struct { const char *kind, *id; } ids[] = {
+	{ "ack-late", "e129d24ac7f24c4eb1d21524b476f570" },
 	{ "acknowledged", "2d8e9aeb05b44728a740bf88ec9c6884" },
 	{ "alert", "5f6781308e7f47bfab6a1f63be179b7c" },
 	{ "atr-add", "daff8f4f2df640f3be5842f0b44c2539" },

@@ -42,6 +42,8 @@ static const struct kind kinds[] = {
 	[POLICY_PCR_CHANGED] = { "pcr-changed", POLICY_SELF, POLICY_ALERT, true, false, true },
 	[POLICY_QUOTE_BAD] = { "quote-bad", POLICY_SELF, POLICY_ALERT, true, false, true },
 	[POLICY_QUOTE_MISSED] = { "quote-missed", POLICY_SELF, POLICY_WARNING, true, false, true },
+	/* Who delays a link delays answers. */
+	[POLICY_ACK_LATE] = { "ack-late", POLICY_WIRE, POLICY_WARNING, true, false, true },
 	[POLICY_TWO_PLACES] = { "two-places", POLICY_SELF, POLICY_ALERT, true, false, true },
 };
 _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == POLICY_KINDS, "a kind without a line");

@@ -24,6 +24,9 @@ struct fake_tpm {
 	unsigned int calls;
 	unsigned int fail_after;
 	int fail;
+	bool held;
+	pthread_mutex_t held_lock;
+	pthread_cond_t released;
 	bool cutting;
 	unsigned int cut_after;
 	EVP_PKEY *ak, *forger;		/* made when they are needed */
@@ -122,6 +125,8 @@ struct fake_tpm *fake_tpm_new(bool rsa_ek)
 
 	if (!t || RAND_bytes(t->seed, sizeof(t->seed)) != 1)
 		abort();
+	pthread_mutex_init(&t->held_lock, NULL);
+	pthread_cond_init(&t->released, NULL);
 	t->ek = rsa_ek ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
 	t->parent = EVP_EC_gen("P-256");
 	make_public(t->ek, 0x000300b2, &t->ek_public, &t->ek_name);
@@ -154,6 +159,8 @@ struct fake_tpm *fake_tpm_copy(struct fake_tpm *t)
 	if (!copy)
 		abort();
 	*copy = *t;
+	pthread_mutex_init(&copy->held_lock, NULL);
+	pthread_cond_init(&copy->released, NULL);
 	copy->ek = same_key(t->ek);
 	copy->parent = same_key(t->parent);
 	copy->ak = same_key(t->ak);
@@ -223,6 +230,14 @@ void fake_tpm_fail_after(struct fake_tpm *t, unsigned int n, int r)
 {
 	t->fail = r;
 	t->fail_after = n;
+}
+
+void fake_tpm_hold(struct fake_tpm *t, bool held)
+{
+	pthread_mutex_lock(&t->held_lock);
+	t->held = held;
+	pthread_cond_broadcast(&t->released);
+	pthread_mutex_unlock(&t->held_lock);
 }
 
 void fake_tpm_cut_after(struct fake_tpm *t, unsigned int n)
@@ -303,10 +318,20 @@ static struct fake_tpm *chip_of(const struct akm_blob *name, bool ek)
 	return t;
 }
 
+static void await_release(struct fake_tpm *t)
+{
+	pthread_mutex_lock(&t->held_lock);
+	while (t->held)
+		pthread_cond_wait(&t->released, &t->held_lock);
+	pthread_mutex_unlock(&t->held_lock);
+}
+
 static int call(struct keystore *ks)
 {
-	int r = ks->t->fail;
+	int r;
 
+	await_release(ks->t);
+	r = ks->t->fail;
 	if (ks->t->cutting && !ks->t->cut_after)
 		return -EIO;
 	if (ks->t->cutting)

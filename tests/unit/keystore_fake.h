@@ -18,6 +18,7 @@ struct keystore *fake_keystore(struct fake_tpm *t);	/* for tpmq_new(); keystore_
 void fake_tpm_set_cert(struct fake_tpm *t, const struct akm_blob *der);
 void fake_tpm_lie_about_parent(struct fake_tpm *t, struct fake_tpm *other);	/* shows other's storage parent */
 void fake_tpm_fail_after(struct fake_tpm *t, unsigned int n, int r);	/* the call after the next @n returns @r, once */
+void fake_tpm_hold(struct fake_tpm *t, bool held);	/* its calls last until it is let go. At any time */
 /* Power: the calls after the next @n do nothing and fail, until it is mended. While no call runs, as the others. */
 void fake_tpm_cut_after(struct fake_tpm *t, unsigned int n);
 bool fake_tpm_is_cut(const struct fake_tpm *t);	/* nothing more goes through */

@@ -845,6 +845,24 @@ static void test_slow_tpm_hears_the_others(void **state)
 	until(all_only_on(2, 2));
 }
 
+/* One that stands still for as long as the others wait for it */
+static void test_late_answers_are_evidence(void **state)
+{
+	struct asked *q;
+
+	(void)state;
+	create_abc();
+	assert_int_equal(events_of(M, "ack-late"), 0);
+	fake_tpm_hold(A->tpm, true);
+	q = ask_begin(M, "node-evict", "{\"node\":\"EdgeNodeC\"}");
+	until(fake_kernel_active(B->kernel, "akm1") == 2);
+	fake_tpm_hold(A->tpm, false);
+	json_object_put(ask_end(q));
+	until(all_only_on(2, 2));
+	until(events_of(M, "ack-late") == 1);		/* B was not late */
+	until(events_of(R, "ack-late") == 1);
+}
+
 static void test_evidence_while_the_link_was_down(void **state)
 {
 	(void)state;
@@ -1046,6 +1064,7 @@ int main(int argc, char **argv)
 		story(test_tpm_fails),
 		story(test_leaver_is_refused_at_once),
 		story(test_slow_tpm_hears_the_others),
+		story(test_late_answers_are_evidence),
 		story(test_kernel_events_become_evidence),
 		story(test_heartbeats_missed),
 		story(test_refusals),
