@@ -85,6 +85,15 @@ static int named(const struct fleet *f, const char *name, struct store_node *ret
 	return akm_error_set(err, -EINVAL, "node", "%s is not provisioned any more", name);
 }
 
+/* As soon as it is there; the record of its end is that of any rotation. */
+static int rotate(const struct deciding *in, const struct policy_decision *d, struct akm_error *err)
+{
+	_cleanup_(store_node_free) struct store_node n = {};
+	int r = named(in->fleet, d->subject, &n, err);
+
+	return r ?: peers_rotate(in->fleet->peers, n.id, policy_kind_name(d->kind), err);
+}
+
 /* Out of this ATR; it stays provisioned, and "atr add" brings it back. */
 static int quarantine(const struct deciding *in, const struct policy_decision *d, struct akm_error *err)
 {
@@ -121,6 +130,8 @@ static int act(const struct deciding *in, const struct policy_decision *d, struc
 		break;				/* refused when the policy was loaded */
 	case POLICY_DO_REKEY:
 		return rekey(in, d, err);
+	case POLICY_DO_ROTATE:
+		return rotate(in, d, err);
 	case POLICY_DO_LOCKDOWN:
 		return lockdown(in, d, err);
 	case POLICY_DO_QUARANTINE:

@@ -145,8 +145,8 @@ static struct subject *subject_of(struct rule_state *r, const char *name)
 	s = calloc(1, sizeof(*s));
 	/* No memory: with somebody else's, who may act too early, but never too often. Nobody is evicted for another. */
 	if (!s)
-		return r->rule.action >= POLICY_DO_QUARANTINE || r->rule.escalate_action >= POLICY_DO_QUARANTINE ?
-		       NULL : r->subjects;
+		return policy_action_of_member((enum policy_action)r->rule.action) ||
+		       policy_action_of_member((enum policy_action)r->rule.escalate_action) ? NULL : r->subjects;
 	memcpy(s->name, name, strnlen(name, sizeof(s->name) - 1));
 	s->next = r->subjects;
 	r->subjects = s;

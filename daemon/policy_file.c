@@ -246,7 +246,7 @@ static int action(struct parse *p, const char *field, const struct word *w, uint
 	enum policy_action a;
 
 	if (!policy_action_parse(w->text, &a))
-		return refuse(p, here(p, w), field, "\"%s\" is none of alert, fallback, rekey, lockdown, quarantine, evict", w->text);
+		return refuse(p, here(p, w), field, "\"%s\" is none of alert, fallback, rekey, rotate, lockdown, quarantine, evict", w->text);
 	*ret = a;
 	return 0;
 }
@@ -338,7 +338,7 @@ static int check_action(struct parse *p, struct place at, const char *field, uin
 		if (why)
 			return refuse(p, at, field, "%s %s", policy_kind_name((enum policy_kind)k), why);
 	}
-	if (wanted >= POLICY_DO_QUARANTINE && !p->rule->by_member)
+	if (policy_action_of_member((enum policy_action)wanted) && !p->rule->by_member)
 		return refuse(p, at, field, "%s concerns one member: when … scope member must say which one is meant",
 			      policy_action_name((enum policy_action)wanted));
 	return 0;
@@ -466,7 +466,7 @@ static int do_then(struct parse *p, struct place at)
 	struct word w;
 	int r = need_rule(p, at, "then", p->then.line);
 
-	r = r ? r : value(p, "then", "alert, fallback, rekey, lockdown, quarantine or evict", &w);
+	r = r ? r : value(p, "then", "alert, fallback, rekey, rotate, lockdown, quarantine or evict", &w);
 	r = r ? r : action(p, "then", &w, &p->rule->action);
 	if (r < 0)
 		return r;
@@ -482,7 +482,7 @@ static int do_escalate(struct parse *p, struct place at)
 
 	r = r ? r : value(p, "escalate", "COUNT/SECONDS", &w);
 	r = r ? r : rate(p, "escalate", &w, POLICY_ESCALATE_MAX, &p->rule->escalate_count, &p->rule->escalate_s);
-	r = r ? r : value(p, "escalate", "fallback, rekey, lockdown, quarantine or evict", &w);
+	r = r ? r : value(p, "escalate", "fallback, rekey, rotate, lockdown, quarantine or evict", &w);
 	r = r ? r : action(p, "escalate", &w, &p->rule->escalate_action);
 	p->escalate = (struct place){ p->line, w.column };
 	return r ? r : line_end(p, "escalate");
@@ -768,7 +768,7 @@ static int do_limit(struct parse *p, struct place at)
 		int (*set)(struct parse *p, const struct word *w);
 		uint32_t *line;
 	} limits[] = {
-		{ "action", "alert, fallback, rekey, lockdown, quarantine or evict", limit_action, &l->action_line },
+		{ "action", "alert, fallback, rekey, rotate, lockdown, quarantine or evict", limit_action, &l->action_line },
 		{ "budget", "how many in an hour", limit_budget, &l->budget_line },
 		{ "hold-down", "a number of seconds", limit_hold_down, &l->hold_line },
 		{ "atr", "the number of an ATR, or none,", limit_atr, &l->atr_line },

@@ -50,7 +50,7 @@ _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == POLICY_KINDS, "a kind without
 
 static const char *const actions[] = {
 	[POLICY_NOTHING] = "nothing", [POLICY_DO_ALERT] = "alert", [POLICY_DO_FALLBACK] = "fallback",
-	[POLICY_DO_REKEY] = "rekey", [POLICY_DO_LOCKDOWN] = "lockdown",
+	[POLICY_DO_REKEY] = "rekey", [POLICY_DO_ROTATE] = "rotate", [POLICY_DO_LOCKDOWN] = "lockdown",
 	[POLICY_DO_QUARANTINE] = "quarantine", [POLICY_DO_EVICT] = "evict",
 };
 
@@ -125,6 +125,11 @@ bool policy_action_parse(const char *name, enum policy_action *ret)
 	return true;
 }
 
+bool policy_action_of_member(enum policy_action action)
+{
+	return action == POLICY_DO_ROTATE || action >= POLICY_DO_QUARANTINE;
+}
+
 const char *policy_severity_name(enum policy_severity severity)
 {
 	return severities[severity];
@@ -169,13 +174,15 @@ const char *policy_forbids(enum policy_kind kind, enum policy_action action)
 
 	if (action == POLICY_DO_FALLBACK && k->origin == POLICY_WIRE)
 		return "can be caused by anybody on the wire: it must not use up the fallback";
+	if (action == POLICY_DO_ROTATE && k->origin == POLICY_WIRE)
+		return "can be caused by anybody on the wire: it must not cost calls of two TPMs";
 	if (action == POLICY_DO_LOCKDOWN && k->origin == POLICY_WIRE)
 		return "can be caused by anybody on the wire: it must not lock what only a person unlocks";
 	if (action >= POLICY_DO_QUARANTINE && k->origin == POLICY_WIRE)
 		return "can be caused by anybody on the wire: it must not cost a member its place";
 	if (action >= POLICY_DO_QUARANTINE && k->origin == POLICY_MEMBER)
 		return "can be forged by one member in the name of another: it must not cost a member its place";
-	if (action > POLICY_DO_ALERT && action < POLICY_DO_EVICT && action != POLICY_DO_LOCKDOWN && !k->of_atr)
-		return "concerns no single ATR: alert, lockdown and evict are all there is to do";
+	if ((action == POLICY_DO_FALLBACK || action == POLICY_DO_REKEY || action == POLICY_DO_QUARANTINE) && !k->of_atr)
+		return "concerns no single ATR: alert, rotate, lockdown and evict are all there is to do";
 	return NULL;
 }

@@ -52,6 +52,7 @@ enum policy_action {
 	POLICY_NOTHING, POLICY_DO_ALERT,
 	POLICY_DO_FALLBACK,		/* a node's; the others are a manager's */
 	POLICY_DO_REKEY,
+	POLICY_DO_ROTATE,		/* a member's provisioning ATR gets another key */
 	POLICY_DO_LOCKDOWN,		/* a rekey, and nobody is added until a person unlocks it */
 	POLICY_DO_QUARANTINE, POLICY_DO_EVICT,
 };
@@ -74,6 +75,7 @@ bool policy_kind_counted(enum policy_kind kind);	/* told by heartbeats' counters
 bool policy_kind_index(enum policy_kind kind);		/* records name the member by its index, else by their source */
 const char *policy_action_name(enum policy_action action);
 bool policy_action_parse(const char *name, enum policy_action *ret);
+bool policy_action_of_member(enum policy_action action);	/* it is done to one, who has to be named */
 const char *policy_severity_name(enum policy_severity severity);
 bool policy_severity_parse(const char *name, enum policy_severity *ret);
 /* Return: NULL if evidence of @kind may cost @action, else why not. */

@@ -15,7 +15,7 @@
 #define WIRE		" can be caused by anybody on the wire: it must not cost a member its place"
 #define LOCK		" can be caused by anybody on the wire: it must not lock what only a person unlocks"
 #define FORGED		" can be forged by one member in the name of another: it must not cost a member its place"
-#define NO_ATR		" concerns no single ATR: alert, lockdown and evict are all there is to do"
+#define NO_ATR		" concerns no single ATR: alert, rotate, lockdown and evict are all there is to do"
 #define WORD		"abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz0"	/* 63 bytes */
 
 static const struct refusal {
@@ -108,9 +108,9 @@ static const struct refusal {
 	{ WHEN("replay between 08:00-08:00"), 2, 22, "between", "08:00-08:00 is no time at all: leave it out for the whole day" },
 	{ WHEN("replay between"), 2, 21, "between", "HH:MM-HH:MM must follow" },
 	/* then and escalate */
-	{ THEN("replay", ""), 3, 7, "then", "alert, fallback, rekey, lockdown, quarantine or evict must follow" },
-	{ THEN("replay", "reboot"), 3, 7, "then", "\"reboot\" is none of alert, fallback, rekey, lockdown, quarantine, evict" },
-	{ THEN("replay", "nothing"), 3, 7, "then", "\"nothing\" is none of alert, fallback, rekey, lockdown, quarantine, evict" },
+	{ THEN("replay", ""), 3, 7, "then", "alert, fallback, rekey, rotate, lockdown, quarantine or evict must follow" },
+	{ THEN("replay", "reboot"), 3, 7, "then", "\"reboot\" is none of alert, fallback, rekey, rotate, lockdown, quarantine, evict" },
+	{ THEN("replay", "nothing"), 3, 7, "then", "\"nothing\" is none of alert, fallback, rekey, rotate, lockdown, quarantine, evict" },
 	{ THEN("auth-fail", "fallback"), 3, 7, "then",
 	  "auth-fail can be caused by anybody on the wire: it must not use up the fallback" },
 	{ THEN("clone,epoch-stale", "fallback"), 3, 7, "then",
@@ -118,7 +118,7 @@ static const struct refusal {
 	{ THEN("clone,replay", "fallback"), 3, 7, "then",
 	  "replay can be caused by anybody on the wire: it must not use up the fallback" },
 	{ THEN("hardware-mismatch", "fallback"), 3, 7, "then",
-	  "hardware-mismatch concerns no single ATR: alert, lockdown and evict are all there is to do" },
+	  "hardware-mismatch concerns no single ATR: alert, rotate, lockdown and evict are all there is to do" },
 	{ THEN("replay", "alert now"), 3, 13, "then", "\"now\" is none of hold-down, budget" },
 	{ THEN("replay", "alert hold-down"), 3, 22, "hold-down", "a number of seconds must follow" },
 	{ THEN("replay", "alert hold-down x"), 3, 23, "hold-down", "\"x\" is not a whole number" },
@@ -129,8 +129,8 @@ static const struct refusal {
 	{ THEN("replay", "alert budget 61"), 3, 20, "budget", "61 is not within 1 … 60" },
 	{ RULE "escalate\n", 4, 9, "escalate", "COUNT/SECONDS must follow" },
 	{ RULE "escalate 17/60 rekey\n", 4, 10, "escalate", "17/60 is not within 1 … 16 times in 1 … 86400 s" },
-	{ RULE "escalate 3/60\n", 4, 14, "escalate", "fallback, rekey, lockdown, quarantine or evict must follow" },
-	{ RULE "escalate 3/60 reboot\n", 4, 15, "escalate", "\"reboot\" is none of alert, fallback, rekey, lockdown, quarantine, evict" },
+	{ RULE "escalate 3/60\n", 4, 14, "escalate", "fallback, rekey, rotate, lockdown, quarantine or evict must follow" },
+	{ RULE "escalate 3/60 reboot\n", 4, 15, "escalate", "\"reboot\" is none of alert, fallback, rekey, rotate, lockdown, quarantine, evict" },
 	{ RULE "escalate 3/60 alert\n", 4, 15, "escalate", "alert is not stronger than alert" },
 	{ RULE "escalate 3/60 rekey now\n", 4, 21, "escalate", "\"now\" is not expected here" },
 	/* hook */
@@ -338,6 +338,7 @@ static void test_what_evidence_may_cost(void **state)
 		assert_null(policy_forbids(kind, POLICY_DO_ALERT));
 		assert_int_equal(!policy_forbids(kind, POLICY_DO_EVICT), self);
 		assert_int_equal(!policy_forbids(kind, POLICY_DO_REKEY), policy_kind_of_atr(kind));
+		assert_int_equal(!policy_forbids(kind, POLICY_DO_ROTATE), policy_kind_origin(kind) != POLICY_WIRE);
 		assert_int_equal(!policy_forbids(kind, POLICY_DO_LOCKDOWN), policy_kind_origin(kind) != POLICY_WIRE);
 		assert_int_equal(!policy_forbids(kind, POLICY_DO_FALLBACK),
 				 policy_kind_origin(kind) != POLICY_WIRE && policy_kind_of_atr(kind));

@@ -219,8 +219,8 @@ static const struct refusal refusals[] = {
 	/* the root's own file */
 	{ NULL, "limit\n", 1, 6, "limit", "action, budget, hold-down or atr must follow" },
 	{ NULL, "limit rate 3\n", 1, 7, "limit", "\"rate\" is none of action, budget, hold-down, atr" },
-	{ NULL, "limit action\n", 1, 13, "action", "alert, fallback, rekey, lockdown, quarantine or evict must follow" },
-	{ NULL, "limit action none\n", 1, 14, "action", "\"none\" is none of alert, fallback, rekey, lockdown, quarantine, evict" },
+	{ NULL, "limit action\n", 1, 13, "action", "alert, fallback, rekey, rotate, lockdown, quarantine or evict must follow" },
+	{ NULL, "limit action none\n", 1, 14, "action", "\"none\" is none of alert, fallback, rekey, rotate, lockdown, quarantine, evict" },
 	{ NULL, "limit budget 0\n", 1, 14, "budget", "0 is not within 1 … 60" },
 	{ NULL, "limit hold-down 86401\n", 1, 17, "hold-down", "86401 is not within 0 … 86400" },
 	{ NULL, "limit atr\n", 1, 10, "atr", "the number of an ATR, or none, must follow" },

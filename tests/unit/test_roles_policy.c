@@ -164,6 +164,18 @@ static void test_quarantine(void **state)
 	until(hears_all(3));
 }
 
+static void test_rotate(void **state)
+{
+	(void)state;
+	begin_with("rule failing\nwhen node-refused rate 1/60 scope member\nthen rotate\n");
+	world_watch(NULL, 0);
+	fake_tpm_fail_after(B->tpm, 0, -EIO);
+	json_object_put(ask(M, "atr-rekey", "{\"atr\":\"1\"}"));
+	until(events_of(M, "rotated") == 2);		/* there is another key, and the old one is gone */
+	assert_int_equal(members(), 3);
+	until(hears_all(3));
+}
+
 static void forge(struct actor *a, const char *kind, int32_t member)
 {
 	struct msg_event e = { .time_ms = wall_ms(), .severity = SEV_ALERT, .atr_id = 1, .member = member, .count = 1000 };
@@ -284,6 +296,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_who_is_behind_costs_nothing, world_setup, end_with_built_in),
 		cmocka_unit_test_setup_teardown(test_a_node_speaks_of_itself, world_setup, end_with_built_in),
 		cmocka_unit_test_setup_teardown(test_quarantine, world_setup, end_with_built_in),
+		cmocka_unit_test_setup_teardown(test_rotate, world_setup, end_with_built_in),
 		cmocka_unit_test_setup_teardown(test_an_accusation_is_not_believed, world_setup, end_with_built_in),
 		cmocka_unit_test_setup_teardown(test_a_stranger_to_the_atr, world_setup, end_with_built_in),
 		cmocka_unit_test_setup_teardown(test_reload, world_setup, end_with_built_in),
