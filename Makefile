@@ -83,7 +83,7 @@ $(U)/akmd $(U)/akmctl:
 
 $(U)/libakmd.a: $(DAEMON_OBJ)
 # The policy's file and engine are pure, and akmctl has them as well.
-$(U)/libakmctl.a: $(TOOLS_OBJ) $(addprefix $(U)/daemon/policy,.o _kind.o _file.o _limit.o _merge.o) $(U)/daemon/hookfile.o
+$(U)/libakmctl.a: $(TOOLS_OBJ) $(addprefix $(U)/daemon/policy,.o _kind.o _file.o _limit.o _merge.o _text.o) $(U)/daemon/hookfile.o
 $(U)/libsupport.a: $(SUPPORT_OBJ)
 $(U)/lib%.a:
 	@rm -f $@

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A rule as text, in the words of its file. */
+#include "../include/akm-policy.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+struct text { char *buf; size_t n; };
+
+__attribute__((format(printf, 2, 3)))
+static void put(struct text *t, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(t->buf + t->n, POLICY_TEXT_MAX - t->n, fmt, ap);
+	va_end(ap);
+	if (n > 0 && (t->n += (size_t)n) >= POLICY_TEXT_MAX)
+		t->n = POLICY_TEXT_MAX - 1;
+}
+
+static void put_kinds(struct text *t, const struct policy_rule *r)
+{
+	const char *before = "";
+
+	for (int k = 0; k < POLICY_KINDS; k++) {
+		if (!(r->kinds & 1ull << k))
+			continue;
+		put(t, "%s%s", before, policy_kind_name((enum policy_kind)k));
+		before = ",";
+	}
+}
+
+static void put_hours(struct text *t, const struct policy_rule *r)
+{
+	if (r->from != r->to)
+		put(t, " between %02u:%02u-%02u:%02u", r->from / 60, r->from % 60, r->to / 60, r->to % 60);
+}
+
+void policy_rule_text(const struct policy_rule *r, char ret[POLICY_TEXT_MAX])
+{
+	struct text t = { .buf = ret };
+
+	ret[0] = '\0';
+	put(&t, "when ");
+	put_kinds(&t, r);
+	put(&t, " rate %u/%u scope %s severity %s", r->count, r->seconds, r->by_member ? "member" : "atr",
+	    policy_severity_name((enum policy_severity)r->severity));
+	put_hours(&t, r);
+	put(&t, "\nthen %s hold-down %u budget %u", policy_action_name((enum policy_action)r->action),
+	    r->action == POLICY_DO_ALERT ? r->alert_hold_s : r->hold_s, r->budget);
+	if (r->escalate_count)
+		put(&t, "\nescalate %u/%u %s", r->escalate_count, r->escalate_s,
+		    policy_action_name((enum policy_action)r->escalate_action));
+	if (r->hook[0])
+		put(&t, "\nhook %s hold-down %u budget %u", r->hook, r->hook_hold_s, r->hook_budget);
+}
