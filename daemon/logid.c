@@ -16,6 +16,7 @@ static const struct { const char *kind, *id; } ids[] = {
 	{ "atr-remove", "51695f0f87a44aa99d6a6d723fe4497f" },
 	{ "atr-set", "601e4f5e6e96424390f0845bee33807e" },
 	{ "auth-fail", "b134fcfe4d654e8b9d8ebf7495431c5f" },
+	{ "backup", "63f6c7150d144b4880032fa894420102" },
 	{ "clone", "3c322de02eea453a9d3e177ea8b6c53e" },
 	{ "device-gone", "6a087e15222045a3b9b4a8ece96e8df6" },
 	{ "domain", "ec63ea9f9e284d9e8723f8bbaf9572a8" },

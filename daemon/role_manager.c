@@ -3,6 +3,7 @@
 
 #include <limits.h>
 
+#include "backup.h"
 #include "enroll.h"
 #include "evidence_db.h"
 #include "fence.h"
@@ -472,6 +473,13 @@ static void ctl_events(struct ctl_request *req, struct json_object *args, void *
 	evidence_ctl(m->evidence, req, args);
 }
 
+static void ctl_backup(struct ctl_request *req, struct json_object *args, void *ctx)
+{
+	struct manager *m = ctx;
+
+	backup_ctl(m->store, m->evidence, req, args);
+}
+
 static void ctl_acknowledge(struct ctl_request *req, struct json_object *args, void *ctx)
 {
 	struct manager *m = ctx;
@@ -555,6 +563,7 @@ static const struct ctl_command commands[] = {
 	{ "status", { { .name = NULL } }, ctl_status },
 	{ "events", EVIDENCE_CTL_ARGS, ctl_events },
 	{ "acknowledge", EVIDENCE_ACKNOWLEDGE_ARGS, ctl_acknowledge },
+	{ "backup", BACKUP_ARGS, ctl_backup },
 	{ "provision-allow", SUBJECT_CTL_ARGS, ctl_allow },
 	{ "node-provision", ISSUER_CTL_ARGS, ctl_node_provision },
 	{ "node-list", { { .name = NULL } }, ctl_node_list },

@@ -3,6 +3,7 @@
 
 #include <limits.h>
 
+#include "backup.h"
 #include "clock.h"
 #include "enroll.h"
 #include "evidence_db.h"
@@ -524,6 +525,13 @@ static void ctl_events(struct ctl_request *req, struct json_object *args, void *
 	evidence_ctl(r->evidence, req, args);
 }
 
+static void ctl_backup(struct ctl_request *req, struct json_object *args, void *ctx)
+{
+	struct root *r = ctx;
+
+	backup_ctl(r->store, r->evidence, req, args);
+}
+
 static void ctl_acknowledge(struct ctl_request *req, struct json_object *args, void *ctx)
 {
 	struct root *r = ctx;
@@ -631,6 +639,7 @@ static const struct ctl_command commands[] = {
 	{ "status", { { .name = NULL } }, ctl_status },
 	{ "events", EVIDENCE_CTL_ARGS, ctl_events },
 	{ "acknowledge", EVIDENCE_ACKNOWLEDGE_ARGS, ctl_acknowledge },
+	{ "backup", BACKUP_ARGS, ctl_backup },
 	{ "node-provision", ISSUER_CTL_ARGS, ctl_provision },
 	{ "manager-replace", ISSUER_REPLACE_ARGS, ctl_replace },
 	{ "manager-rotate", PEERS_ROTATE_ARGS, ctl_rotate },

@@ -19,6 +19,7 @@
  *                          health{state: healthy|warning|alert, alerts, warnings,
  *                                 findings[{severity, check, subject?, since?, text, remedy}]}}
  *             acknowledge {until?: seq} → {acknowledged, left}
+ *             backup {path} → {path, bytes} (root, manager)
  *             events {since?: seq, limit?: n, follow?: bool} → items {seq, time, source, severity, kind, atr?, member?, text, data{}}
  *   manager   node-provision {name, via, endpoint?, hardware?} → node     (progress lines; the short
  *             fingerprint to compare; on the root the same command provisions a manager)

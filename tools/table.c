@@ -217,6 +217,8 @@ static const struct akm_arg acknowledge[] = {
 	{}
 };
 
+static const struct akm_arg backup[] = { { POS("path", "FILE", AKM_ARG_PATH), .json = "path" }, {} };
+
 static const struct akm_arg provision_allow[] = {
 	{ .word = "via", .meta = "VIA", .kind = AKM_ARG_VIA, .json = "via" },
 	{ .word = "for", .meta = "SECONDS", .kind = AKM_ARG_SECONDS, .min = 1, .max = ALLOW_MAX_S, .json = "seconds" },
@@ -268,6 +270,7 @@ const struct akm_command akm_commands[] = {
 	{ "monitor", NULL, "the kernel's events as they come", akm_run_monitor, monitor_args, 0, NULL },
 	{ "status", NULL, "is all well, and if not, what to do", akm_run_ctl, NULL, 0, "status" },
 	{ "acknowledge", NULL, "alerts were seen", akm_run_ctl, acknowledge, 0, "acknowledge" },
+	{ "backup", NULL, "copy the database of root or manager", akm_run_ctl, backup, 0, "backup" },
 	{ "node", "provision", "provision a node over a direct connection", akm_run_ctl, provision, 0, "node-provision" },
 	{ "node", "list", "list nodes", akm_run_ctl, NULL, 0, "node-list" },
 	{ "node", "show", "show a node", akm_run_ctl, node_show, 0, "node-show" },

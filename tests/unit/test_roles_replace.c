@@ -244,6 +244,37 @@ static void test_set_back(void **state)
 	until(all_only_on(3, 3) && atr_is("stable"));
 }
 
+/* The drill of operations.rst: the root's disk is lost, its TPM is not. It knows all that a manager can tell. */
+static void test_root_from_backup(void **state)
+{
+	char backup[sizeof(R->dir) + 8], cmd[512];
+
+	(void)state;
+	snprintf(backup, sizeof(backup), "%s.backup", R->dir);
+	until(root_generation() == 1);
+	ask_refused(R, "EINVAL", "path", "backup", "{\"path\":\"akm.db\"}");
+	ask_ok(R, "backup", "{\"path\":\"%s\"}", backup);
+	ask_refused(R, "EEXIST", "backup", "backup", "{\"path\":\"%s\"}", backup);
+	assert_int_equal(events_of(R, "backup"), 1);
+	ask_ok(M, "atr-rekey", "{\"atr\":\"1\"}");
+	until(root_generation() == 2);
+	world_watch("akm1", 3);
+
+	actor_stop(R);
+	actor_forget(R);
+	snprintf(cmd, sizeof(cmd), "mkdir -p '%s' && mv '%s' '%s/akm.db'", R->dir, backup, R->dir);
+	assert_int_equal(system(cmd), 0);
+	assert_int_equal(actor_start(R), 0);
+	until(R->ready && !is_down(M));
+	until(root_generation() == 2 && root_knows("EdgeNodeC", "MgmtMod", "provisioned"));
+
+	/* And it is the root of the domain still: it replaces the manager. */
+	actor_stop(M);
+	world_new_manager(&old, "MgmtMod2");
+	replace("MgmtMod", "MgmtMod2");
+	until(all_only_on(3, 3) && atr_is("stable"));
+}
+
 static void evict_c(void)
 {
 	ask_ok(M, "node-evict", "{\"node\":\"EdgeNodeC\"}");
@@ -496,6 +527,7 @@ int main(int argc, char **argv)
 		story(test_old_one_is_fenced_off),
 		story(test_old_inventory),
 		story(test_set_back),
+		story(test_root_from_backup),
 		story(test_set_back_before_eviction),
 		story(test_sealed_later),
 		story(test_node_away),

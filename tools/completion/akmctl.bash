@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # Bash completion for akmctl(8). tests/unit/test_akmctl_docs.c holds it against the table of commands.
 
-_akmctl_objects="dev member generation pair epoch show stats monitor status acknowledge node manager atr lock unlock events provision policy doctor help"
+_akmctl_objects="dev member generation pair epoch show stats monitor status acknowledge backup node manager atr lock unlock events provision policy doctor help"
 
 _akmctl_verbs() { # OBJECT
 	case $1 in
