@@ -247,7 +247,8 @@ vxlan_group() { # N COUNT
 up_group() {
 	underlay 10 && ip route add 10.10.1.0/24 via 10.10.0.2 && b ip route add local 10.10.1.0/24 dev lo &&
 		b ip addr add "$underlay_group/32" dev w10 autojoin &&
-		b bash -c 'for port in 7700 7701 7702; do echo sink "$port" >/proc/ubench || exit; done' || return
+		b bash -c 'echo sink 7700 >/proc/ubench && echo sink 7701 >/proc/ubench && echo sink 7702 >/proc/ubench' ||
+		return
 	if tested group4; then vxlan_group 14 4 || return; fi
 	if tested group64; then vxlan_group 24 64 || return; fi
 }
