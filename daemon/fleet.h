@@ -86,6 +86,7 @@ void fleet_ctl_atr_unlock(struct fleet *f, struct ctl_request *req, struct json_
 void fleet_ctl_lock(struct fleet *f, struct ctl_request *req, struct json_object *args);
 void fleet_ctl_unlock(struct fleet *f, struct ctl_request *req, struct json_object *args);
 void fleet_ctl_policy_show(struct fleet *f, struct ctl_request *req, struct json_object *args);
+void fleet_ctl_policy_trigger(struct fleet *f, struct ctl_request *req, struct json_object *args);
 void fleet_ctl_policy_reload(struct fleet *f, struct ctl_request *req, struct json_object *args);
 struct json_object *fleet_report_node(struct fleet *f, const struct store_node *n);	/* NULL: no memory */
 void fleet_status(struct fleet *f, struct json_object *o);	/* adds nodes, atrs, alerts */

@@ -541,3 +541,36 @@ void fleet_ctl_atr_delete(struct fleet *f, struct ctl_request *req, struct json_
 	carry_out(&o, r, EVIDENCE_NOTE("atr-delete", SEV_INFO, .atr_id = first(&o)->atr_id), "#%u was deleted",
 		  first(&o)->atr_id);
 }
+
+/* ---- the policy, by hand ---- */
+
+static int find_member(const struct fleet_atr *a, const char *name, struct akm_error *err)
+{
+	for (size_t i = 0; i < a->plan.n_members; i++)
+		if (!strcmp(a->members[i].name, name))
+			return (int)i;
+	return akm_error_set(err, -ENOENT, "node", "%.63s is no member of #%u", name, a->def.id);
+}
+
+/* A record like any other, which the rules are fed with: hold-downs and budgets are what they are for the rest. */
+void fleet_ctl_policy_trigger(struct fleet *f, struct ctl_request *req, struct json_object *args)
+{
+	const char *node = ctl_str(args, "node"), *reason = ctl_str(args, "reason");
+	struct fleet_atr *a = NULL;
+	struct akm_error err = {};
+	char who[CTL_WHO_MAX];
+	int m = -1, r = find_atr(f, args, &a, &err);
+
+	if (!r && node)
+		r = m = find_member(a, node, &err);
+	if (r < 0) {
+		fail(req, r, &err);
+		return;
+	}
+	ctl_who(req, who);
+	evidence_add(f->c.evidence,
+		     EVIDENCE_ABOUT("manual", SEV_WARNING, m < 0 ? -1 : a->members[m].index, .atr_id = a->def.id),
+		     "The policy of #%u was called for by %s%s%s%s%.100s", a->def.id, who, node ? ", about " : "", node ?: "",
+		     reason ? ": " : "", reason ?: "");
+	ctl_ok(req, NULL);
+}

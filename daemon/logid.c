@@ -45,6 +45,7 @@ static const struct { const char *kind, *id; } ids[] = {
 	{ "lockdown", "bb3024fa2a8d455c8fb847c824585f04" },
 	{ "malformed", "72f6c182f8594c389437c9dc2c71421c" },
 	{ "manager-replaced", "aa72585143a34e22ab4c6ea48d350096" },
+	{ "manual", "5f4dfa9adadc40beae1dfca69ccdc65c" },
 	{ "module", "729fce6ca5754da7899f7cd1859e281f" },
 	{ "monitor-back", "fc7f683e3176403192e08073510f1552" },
 	{ "monitor-blind", "3952c9b367aa49cab174fea67e529840" },

@@ -44,6 +44,8 @@ static const struct kind kinds[] = {
 	[POLICY_QUOTE_MISSED] = { "quote-missed", POLICY_SELF, POLICY_WARNING, true, false, true },
 	/* Who delays a link delays answers. */
 	[POLICY_ACK_LATE] = { "ack-late", POLICY_WIRE, POLICY_WARNING, true, false, true },
+	/* Who may do each of the actions anyway, by hand */
+	[POLICY_MANUAL] = { "manual", POLICY_SELF, POLICY_WARNING, true, false, true },
 	[POLICY_TWO_PLACES] = { "two-places", POLICY_SELF, POLICY_ALERT, true, false, true },
 };
 _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == POLICY_KINDS, "a kind without a line");

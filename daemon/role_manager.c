@@ -551,6 +551,7 @@ FLEET_COMMAND(atr_unlock)
 FLEET_COMMAND(lock)
 FLEET_COMMAND(unlock)
 FLEET_COMMAND(policy_show)
+FLEET_COMMAND(policy_trigger)
 FLEET_COMMAND(policy_reload)
 
 #define DRY_RUN	{ "dry_run", CTL_BOOL, false }
@@ -589,6 +590,8 @@ static const struct ctl_command commands[] = {
 	{ "lock", { { .name = NULL } }, ctl_lock },
 	{ "unlock", { { .name = NULL } }, ctl_unlock },
 	{ "policy-show", { { .name = NULL } }, ctl_policy_show },
+	{ "policy-trigger", { { "atr", CTL_STRING, true }, { "node", CTL_STRING, false }, { "reason", CTL_STRING, false } },
+	  ctl_policy_trigger },
 	{ "policy-reload", { { .name = NULL } }, ctl_policy_reload },
 	{ .name = NULL }
 };

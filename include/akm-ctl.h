@@ -34,6 +34,7 @@
  *             (each of these changes, and node-evict: dry_run? → {dry_run, node?, steps: [{atr, label, change,
  *             generation?, definition?, reason?, joins?, leaves?, now: [name…], at_return: [name…], until_return?,
  *             interrupted}]})
+ *             policy-trigger {atr, node?, reason?} → {} (manager)
  *             atr-lock {atr} → atr   atr-unlock {atr} → atr   lock {} → {locked, atrs, atrs_locked}   unlock {} → likewise
  *             (each atr-* change answers when every reachable member is done, or with what is still missing)
  *   root      manager-replace {replaces, name, via, hardware?} → node     (progress lines)

@@ -189,6 +189,12 @@ static const struct akm_arg atr_create[] = {
 static const struct akm_arg atr_name[] = { ATR, {} };
 static const struct akm_arg atr_delete[] = { ATR, DRY_RUN, {} };
 static const struct akm_arg atr_node[] = { ATR, { POS("node", "NODE", AKM_ARG_NAME), .json = "node" }, DRY_RUN, {} };
+static const struct akm_arg policy_trigger[] = {
+	ATR,
+	{ .word = "node", .meta = "NODE", .kind = AKM_ARG_NAME, .json = "node" },
+	{ .word = "reason", .meta = "TEXT", .kind = AKM_ARG_TEXT, .max = 200, .json = "reason" },
+	{}
+};
 static const struct akm_arg atr_rekey[] = {
 	ATR, { .word = "reason", .meta = "WORD", .kind = AKM_ARG_NAME, .json = "reason" }, DRY_RUN, {}
 };
@@ -300,6 +306,7 @@ const struct akm_command akm_commands[] = {
 	{ "policy", "check", "check a policy file, without a daemon", akm_run_policy_check, policy_check, 0, NULL },
 	{ "policy", "test", "what a policy file would do on recorded events", akm_run_policy_test, policy_test, 0, NULL },
 	{ "policy", "show", "the rules in force and what they did", akm_run_ctl, NULL, 0, "policy-show" },
+	{ "policy", "trigger", "have the policy act by hand", akm_run_ctl, policy_trigger, 0, "policy-trigger" },
 	{ "policy", "reload", "read the policy file again", akm_run_ctl, NULL, 0, "policy-reload" },
 	{ "doctor", NULL, "what is missing on this machine", akm_run_doctor, doctor_args, 0, NULL },
 	{ "help", NULL, "this text, or that of one object", akm_run_help, help_args, 0, NULL },

@@ -176,6 +176,23 @@ static void test_rotate(void **state)
 	until(hears_all(3));
 }
 
+static void test_by_hand(void **state)
+{
+	(void)state;
+	begin_with("rule by-hand\nwhen manual rate 1/60 scope member\nthen quarantine\n");
+	world_watch(NULL, 0);
+	ask_refused(M, "ENOENT", "node", "policy-trigger", "{\"atr\":\"1\",\"node\":\"EdgeNodeX\"}");
+	ask_refused(M, "ENOENT", "atr", "policy-trigger", "{\"atr\":\"7\"}");
+	ask_ok(M, "policy-trigger", "{\"atr\":\"1\"}");			/* about nobody: the rule is about members */
+	turn(50);
+	assert_int_equal(members(), 3);
+	ask_ok(M, "policy-trigger", "{\"atr\":\"1\",\"node\":\"EdgeNodeB\",\"reason\":\"found open\"}");
+	until(events_of(M, "atr-remove") == 1);
+	assert_int_equal(members(), 2);
+	assert_int_equal(events_of(M, "manual"), 2);
+	until(!fake_kernel_active(B->kernel, "akm1"));
+}
+
 static void forge(struct actor *a, const char *kind, int32_t member)
 {
 	struct msg_event e = { .time_ms = wall_ms(), .severity = SEV_ALERT, .atr_id = 1, .member = member, .count = 1000 };
@@ -297,6 +314,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_node_speaks_of_itself, world_setup, end_with_built_in),
 		cmocka_unit_test_setup_teardown(test_quarantine, world_setup, end_with_built_in),
 		cmocka_unit_test_setup_teardown(test_rotate, world_setup, end_with_built_in),
+		cmocka_unit_test_setup_teardown(test_by_hand, world_setup, end_with_built_in),
 		cmocka_unit_test_setup_teardown(test_an_accusation_is_not_believed, world_setup, end_with_built_in),
 		cmocka_unit_test_setup_teardown(test_a_stranger_to_the_atr, world_setup, end_with_built_in),
 		cmocka_unit_test_setup_teardown(test_reload, world_setup, end_with_built_in),

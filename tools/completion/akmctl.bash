@@ -15,7 +15,7 @@ _akmctl_verbs() { # OBJECT
 	manager) echo "provision replace rotate" ;;
 	atr) echo "create list show add remove rekey set delete lock unlock" ;;
 	provision) echo "allow" ;;
-	policy) echo "check test show reload" ;;
+	policy) echo "check test show trigger reload" ;;
 	esac
 }
 
@@ -52,6 +52,7 @@ _akmctl_words() { # "OBJECT VERB" or OBJECT
 	"provision allow") echo "via for" ;;
 	"policy check") echo "hooks --root" ;;
 	"policy test") echo "--events --root" ;;
+	"policy trigger") echo "node reason" ;;
 	"doctor") echo "port tpm hooks" ;;
 	esac
 }
