@@ -17,7 +17,7 @@ static const struct layout {
 	const char *list;
 	const char *columns[AKM_TABLE_COLUMNS];
 } layouts[] = {
-	{ "nodes", { "name", "state", "link", "last_seen", "endpoint", "atrs" } },
+	{ "nodes", { "name", "state", "link", "last_seen", "endpoint", "atrs", "rotation", "rotation_failure" } },
 	{ "atrs", { "label", "id", "interface", "state", "generation", "suite", "subnet4", "subnet6", "addresses",
 		    "port", "self", "members" } },
 	{ "members", { "index", "node", "state", "generation", "addresses", "prefixes", "endpoint", "failure" } },
