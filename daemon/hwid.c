@@ -316,7 +316,7 @@ int hwid_check(const char *sources, struct akm_error *err)
 {
 	const struct kind *kind;
 	const char *arg;
-	struct list l;
+	struct list l = {};
 	int r;
 
 	r = split(sources, &l, err);
@@ -355,7 +355,7 @@ int hwid_value(const char *sources, const struct akm_blob *ek_name, const char *
 	_cleanup_(md_freep) EVP_MD_CTX *md = EVP_MD_CTX_new();
 	const struct from from = { .ek_name = ek_name, .sysfs = sysfs };
 	uint8_t value[AKM_DIGEST_LEN];
-	struct list l;
+	struct list l = {};
 	int r;
 
 	if (!md || !EVP_DigestInit_ex(md, EVP_sha256(), NULL) || !EVP_DigestUpdate(md, label, sizeof(label) - 1))
