@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A rule as text, in the words of its file. */
+/* Rules and limits as text, in the words of their file. */
 #include "../include/akm-policy.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-struct text { char *buf; size_t n; };
+struct text { char *buf; size_t n, size; };
 
 __attribute__((format(printf, 2, 3)))
 static void put(struct text *t, const char *fmt, ...)
@@ -14,10 +14,10 @@ static void put(struct text *t, const char *fmt, ...)
 	int n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(t->buf + t->n, POLICY_TEXT_MAX - t->n, fmt, ap);
+	n = vsnprintf(t->buf + t->n, t->size - t->n, fmt, ap);
 	va_end(ap);
-	if (n > 0 && (t->n += (size_t)n) >= POLICY_TEXT_MAX)
-		t->n = POLICY_TEXT_MAX - 1;
+	if (n > 0 && (t->n += (size_t)n) >= t->size)
+		t->n = t->size - 1;
 }
 
 static void put_kinds(struct text *t, const struct policy_rule *r)
@@ -40,7 +40,7 @@ static void put_hours(struct text *t, const struct policy_rule *r)
 
 void policy_rule_text(const struct policy_rule *r, char ret[POLICY_TEXT_MAX])
 {
-	struct text t = { .buf = ret };
+	struct text t = { .buf = ret, .size = POLICY_TEXT_MAX };
 
 	ret[0] = '\0';
 	put(&t, "when ");
@@ -55,4 +55,28 @@ void policy_rule_text(const struct policy_rule *r, char ret[POLICY_TEXT_MAX])
 		    policy_action_name((enum policy_action)r->escalate_action));
 	if (r->hook[0])
 		put(&t, "\nhook %s hold-down %u budget %u", r->hook, r->hook_hold_s, r->hook_budget);
+}
+
+void policy_limits_text(const struct policy_limits *l, char ret[POLICY_LIMITS_TEXT])
+{
+	struct text t = { .buf = ret, .size = POLICY_LIMITS_TEXT };
+	const char *before = "";
+
+	ret[0] = '\0';
+	if (l->action_line) {
+		put(&t, "action %s", policy_action_name((enum policy_action)l->action));
+		before = ", ";
+	}
+	if (l->budget_line) {
+		put(&t, "%sbudget %u", before, l->budget);
+		before = ", ";
+	}
+	if (l->hold_line) {
+		put(&t, "%shold-down %u", before, l->hold_s);
+		before = ", ";
+	}
+	if (l->atr_line)
+		put(&t, "%satr %s", before, l->n_atrs ? "" : "none");
+	for (size_t i = 0; i < l->n_atrs; i++)
+		put(&t, "%s%u", i ? "," : "", l->atrs[i]);
 }
