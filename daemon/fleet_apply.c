@@ -25,7 +25,7 @@ static int in_transaction(struct store *s, int r)
 }
 
 /* The database has it: memory follows. */
-static void adopt(struct fleet_atr *a, struct store_atr *def)
+void fleet_adopt(struct fleet_atr *a, struct store_atr *def)
 {
 	struct store_atr old = a->def;
 
@@ -57,11 +57,6 @@ static int retire_all(struct fleet_atr *a)
 }
 
 /* ---- a change ---- */
-
-void fleet_adopt(struct fleet_atr *a, struct store_atr *def)
-{
-	adopt(a, def);
-}
 
 uint32_t fleet_step_number(const struct fleet_step *s)
 {
@@ -146,7 +141,7 @@ static void take_step(struct fleet_change *c, struct fleet_step *s)
 	else if (s->ends)
 		end_atr(a);
 	else
-		adopt(a, &s->def);
+		fleet_adopt(a, &s->def);
 	if (s->leaves)
 		tell_to_leave(c->fleet, c->node.id, s->atr_id);
 }
@@ -278,7 +273,7 @@ void fleet_outrun(struct fleet_atr *a, size_t m, uint32_t number)
 		log_err("cannot go beyond a generation atr=%u generation=%u error=%s", a->def.id, number, strerror(-r));
 		return;
 	}
-	adopt(a, &def);
+	fleet_adopt(a, &def);
 	changed(a->fleet);
 	evidence_add(a->fleet->c.evidence,
 		     EVIDENCE_ABOUT("generation-ahead", SEV_WARNING, a->members[m].index, .atr_id = a->def.id),
