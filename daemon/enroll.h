@@ -45,8 +45,8 @@ void issuer_ctl(struct issuer *i, struct ctl_request *req, struct json_object *a
 #define ISSUER_CTL_ARGS { { "name", CTL_STRING, true }, { "via", CTL_STRING, true }, \
 			  { "endpoint", CTL_STRING, false }, { "hardware", CTL_STRING, false } }
 /* The same for a party that takes the place of another: its name is the argument "replaces". */
-#define ISSUER_REPLACE_ARGS { { "replaces", CTL_STRING, true }, { "name", CTL_STRING, true }, { "via", CTL_STRING, true }, \
-			      { "hardware", CTL_STRING, false } }
+#define ISSUER_REPLACE_ARGS { "replaces", CTL_STRING, true }, { "name", CTL_STRING, true }, { "via", CTL_STRING, true }, \
+			    { "hardware", CTL_STRING, false }
 /* Whose place the party in the exchange that runs takes; "": nobody's. For commit(). */
 const char *issuer_replaces(const struct issuer *i);
 

@@ -300,6 +300,7 @@ void fleet_free(struct fleet *f)
 	}
 	if (f->wait_timer)
 		event_free(f->wait_timer);
+	fleet_replace_free(f);
 	fleet_attest_free(f);
 	fleet_policy_free(f);
 	free(f);
@@ -872,49 +873,5 @@ void fleet_peer_heartbeat(struct fleet *f, struct peer *p)
 
 		if (!a || fleet_member_of(a, p->id) < 0)
 			fleet_tell_leave(f, p, p->heartbeat.atrs[i].atr_id);
-	}
-}
-
-/* ---- a node with a new identity ---- */
-
-int fleet_node_replace(struct fleet *f, const struct store_node *n, const struct store_node *old)
-{
-	int r = 0;
-
-	for (struct fleet_atr *a = f->first; !r && a; a = a->next) {
-		struct store_atr def;
-		bool concerned = false;
-
-		if (a->def.locked_ms) {
-			r = fleet_lock_leave_out(a, n, old);
-			continue;
-		}
-		r = fleet_atr_copy(&a->def, &def);
-		for (size_t i = 0; !r && i < def.n_members; i++) {
-			if (memcmp(def.members[i].node, old->id, AKM_ID_LEN))
-				continue;
-			memcpy(def.members[i].node, n->id, AKM_ID_LEN);
-			concerned = true;
-		}
-		if (!r && concerned)
-			r = store_atr_put(f->c.store, &def);
-		store_atr_free(&def);
-	}
-	return r;
-}
-
-void fleet_node_replaced(struct fleet *f, const struct store_node *n, const struct store_node *old)
-{
-	fleet_attest_forget(f, old->id);
-	for (struct fleet_atr *a = f->first; a; a = a->next) {
-		if (a->def.locked_ms) {
-			fleet_lock_left_out(a, n);
-			continue;
-		}
-		for (size_t i = 0; i < a->def.n_members; i++)
-			if (!memcmp(a->def.members[i].node, old->id, AKM_ID_LEN))
-				memcpy(a->def.members[i].node, n->id, AKM_ID_LEN);
-		if (fleet_atr_reload(a) < 0)
-			log_err("cannot reload an ATR atr=%u: restart akmd", a->def.id);
 	}
 }

@@ -44,8 +44,16 @@ void fleet_peer_two_places(struct fleet *f, struct peer *p, const char *text);	/
 void fleet_peer_quote(struct fleet *f, struct peer *p, const struct keystore_quote *q);
 
 /* A node was provisioned again under a new ID: its memberships follow. Inside a transaction; then after it. */
-int fleet_node_replace(struct fleet *f, const struct store_node *n, const struct store_node *old);
-void fleet_node_replaced(struct fleet *f, const struct store_node *n, const struct store_node *old);
+int fleet_renew_write(struct fleet *f, const struct store_node *n, const struct store_node *old);
+void fleet_renew_take(struct fleet *f, const struct store_node *n, const struct store_node *old);
+/*
+ * @by, which was just recorded, takes the place of the node @lost: that is evicted, by new generations in which @by has
+ * its index, addresses and prefixes. Inside a transaction; then after it, of the last that was written.
+ */
+int fleet_replace_write(struct fleet *f, const char *lost, const struct store_node *by);
+void fleet_replace_take(struct fleet *f);
+/* The "node-replace" command before its exchange. Return: go on; else @req is answered. */
+bool fleet_ctl_node_replace(struct fleet *f, struct ctl_request *req, struct json_object *args);
 
 /* Are nodes taken on? Else the request is refused; and -EPERM, for an exchange under way. */
 bool fleet_admits(struct fleet *f, struct ctl_request *req);

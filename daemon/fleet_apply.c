@@ -76,7 +76,7 @@ static int write_step(struct fleet_change *c, struct fleet_step *s)
 		return store_atr_put(store, &s->def);
 	}
 	r = fleet_generation_make(c->fleet, &s->def, s->reason, &s->number);
-	return r || !s->joins || !a ? r : bar_from_older(a, c->node.id);
+	return r || !s->joins || !a ? r : bar_from_older(a, fleet_change_joiner(c)->id);
 }
 
 /* Whoever is thrown out must not be let in again by older records. */
@@ -89,22 +89,26 @@ static bool throws_out(const struct fleet_change *c)
 	return out;
 }
 
-static int write_change(struct fleet_change *c)
+int fleet_change_write(struct fleet_change *c)
 {
 	struct store *s = c->fleet->c.store;
-	int r = store_begin(s);
+	int r = 0;
 
-	if (r < 0)
-		return r;
 	if (c->puts_node)
 		r = store_node_put(s, &c->node);
 	if (!r && c->puts_node && c->node.state == NODE_EVICTED)
 		r = store_rotation_delete(s, c->node.id);
 	for (size_t i = 0; !r && i < c->n; i++)
 		r = write_step(c, &c->steps[i]);
-	if (!r && throws_out(c))
-		r = fence_count(s);
-	return in_transaction(s, r);
+	return r || !throws_out(c) ? r : fence_count(s);
+}
+
+static int write_change(struct fleet_change *c)
+{
+	struct store *s = c->fleet->c.store;
+	int r = store_begin(s);
+
+	return r < 0 ? r : in_transaction(s, fleet_change_write(c));
 }
 
 static void tell_to_leave(struct fleet *f, const uint8_t node[AKM_ID_LEN], uint32_t atr_id)
@@ -160,17 +164,22 @@ static void take_node(struct fleet_change *c)
 	}
 }
 
+void fleet_change_take(struct fleet_change *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		take_step(c, &c->steps[i]);
+	if (c->puts_node)
+		take_node(c);
+	changed(c->fleet);
+}
+
 int fleet_apply(struct fleet_change *c, struct akm_error *err)
 {
 	int r = write_change(c);
 
 	if (r < 0)
 		return akm_error_set(err, r, "database", "%s: %s", strerror(-r), store_strerror(c->fleet->c.store));
-	for (size_t i = 0; i < c->n; i++)
-		take_step(c, &c->steps[i]);
-	if (c->puts_node)
-		take_node(c);
-	changed(c->fleet);
+	fleet_change_take(c);
 	return 0;
 }
 

@@ -111,6 +111,7 @@ struct fleet {
 	size_t n_told;
 	uint64_t told_lost;
 	struct fleet_attest *attests[FLEET_ATTEST_BUCKETS];	/* by node; fleet_attest.c */
+	struct fleet_replacement *replacement;	/* written, and perhaps durable by now; fleet_replace.c */
 };
 
 /* fleet.c */
@@ -161,7 +162,8 @@ struct fleet_step {			/* what becomes of one ATR */
 struct fleet_change {
 	struct fleet *fleet;
 	struct store_node node;		/* as it is to be; its blobs are the caller's */
-	bool puts_node;			/* that changes */
+	struct store_node by;		/* whose blobs are, too: takes its place; no name: nobody does */
+	bool puts_node;			/* @node changes */
 	char before[AKM_NAME_LEN];	/* the name it has now, if that changes */
 	size_t n;
 	struct fleet_step *steps;	/* owned */
@@ -200,6 +202,9 @@ int fleet_plan_delete(struct fleet_atr *a, struct fleet_change *c, struct akm_er
 int fleet_plan_evict(struct fleet *f, const struct store_node *n, struct fleet_change *c, struct akm_error *err);
 int fleet_plan_rename(struct fleet *f, const struct store_node *n, const char *name, struct fleet_change *c,
 		      struct akm_error *err);
+/* @lost is evicted, and @by is in its ATRs in its place, but for those that are locked (fleet_replace.c). */
+int fleet_plan_replace(struct fleet *f, const struct store_node *lost, const struct store_node *by, struct fleet_change *c,
+		       struct akm_error *err);
 
 void fleet_settings_apply(const struct fleet_settings *from, struct store_atr *def);
 struct fleet_settings fleet_settings_of(const struct store_atr *def);
@@ -220,8 +225,17 @@ int fleet_step_new(struct fleet_change *c, const struct store_atr *def, const ch
 /* Overlay addresses of @m, by its index. */
 int fleet_give_addresses(const struct store_atr *def, struct store_member *m, struct akm_error *err);
 
+/* Who joins in steps that say so */
+static inline const struct store_node *fleet_change_joiner(const struct fleet_change *c)
+{
+	return c->by.name[0] ? &c->by : &c->node;
+}
+
 /* fleet_apply.c: one transaction, then it goes on by itself */
 int fleet_apply(struct fleet_change *c, struct akm_error *err);
+/* The two halves of it: inside the caller's transaction, and after that. */
+int fleet_change_write(struct fleet_change *c);
+void fleet_change_take(struct fleet_change *c);
 void fleet_adopt(struct fleet_atr *a, struct store_atr *def);	/* which the database has; *def is the old one then */
 uint32_t fleet_step_number(const struct fleet_step *s);	/* of the generation it makes (made); 0: none */
 int fleet_rekey(struct fleet_atr *a, const char *reason, uint32_t *ret_number);
@@ -237,6 +251,9 @@ void fleet_outrun(struct fleet_atr *a, size_t m, uint32_t number);
 
 /* fleet_plan.c: what fleet_apply() would do with @c. NULL: no memory */
 struct json_object *fleet_plan_report(const struct fleet_change *c);
+
+/* fleet_replace.c */
+void fleet_replace_free(struct fleet *f);
 
 /* fleet_lock.c */
 int fleet_lock_load(struct fleet *f);

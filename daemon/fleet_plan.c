@@ -13,13 +13,18 @@ static bool is_reachable(struct fleet *f, const uint8_t node[AKM_ID_LEN])
 
 struct audience { struct json_object *now, *later; };
 
-static int add_to(struct fleet *f, const uint8_t node[AKM_ID_LEN], struct audience *to)
+static int add_to(const struct fleet_change *c, const uint8_t node[AKM_ID_LEN], struct audience *to)
 {
 	_cleanup_(store_node_free) struct store_node n = {};
-	int r = store_node_get(f->c.store, node, &n);
+	int r;
 
+	if (c->by.name[0] && !memcmp(node, c->by.id, AKM_ID_LEN)) {	/* who is not provisioned yet */
+		json_object_array_add(to->later, json_object_new_string(c->by.name));
+		return 0;
+	}
+	r = store_node_get(c->fleet->c.store, node, &n);
 	if (!r)
-		json_object_array_add(is_reachable(f, node) ? to->now : to->later, json_object_new_string(n.name));
+		json_object_array_add(is_reachable(c->fleet, node) ? to->now : to->later, json_object_new_string(n.name));
 	return r;
 }
 
@@ -30,10 +35,10 @@ static int find_audience(const struct fleet_change *c, const struct fleet_step *
 	int r = 0;
 
 	for (size_t i = 0; !r && a && s->ends && i < a->plan.n_members; i++)
-		r = add_to(c->fleet, a->members[i].node, to);
+		r = add_to(c, a->members[i].node, to);
 	for (size_t i = 0; !r && i < s->def.n_members; i++)
 		if (!s->def.members[i].removed)
-			r = add_to(c->fleet, s->def.members[i].node, to);
+			r = add_to(c, s->def.members[i].node, to);
 	return r;
 }
 
@@ -112,7 +117,7 @@ static int put_step(const struct fleet_change *c, const struct fleet_step *s, st
 	if (s->leaves)
 		report_put_text(o, "leaves", c->node.name);
 	if (s->joins)
-		report_put_text(o, "joins", c->node.name);
+		report_put_text(o, "joins", fleet_change_joiner(c)->name);
 	json_object_object_add(o, "now", to.now);
 	json_object_object_add(o, "at_return", to.later);
 	if (json_object_array_length(to.later))
@@ -128,7 +133,9 @@ static void put_node(const struct fleet_change *c, struct json_object *o)
 
 	if (!c->puts_node)
 		return;
-	if (c->node.state == NODE_EVICTED)
+	if (c->by.name[0])
+		snprintf(text, sizeof(text), "%s takes the place of %s, which is refused from now on", c->by.name, c->node.name);
+	else if (c->node.state == NODE_EVICTED)
 		snprintf(text, sizeof(text), "%s is refused from now on", c->node.name);
 	else
 		snprintf(text, sizeof(text), "%s is called %s", c->before, c->node.name);

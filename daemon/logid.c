@@ -53,6 +53,7 @@ static const struct { const char *kind, *id; } ids[] = {
 	{ "no-key", "5fd0e720cd1149509a83a983b4328d7f" },
 	{ "node-move", "ce6ed19c70724e79bea48f9e9e3c7fa7" },
 	{ "node-refused", "0936473bacc34e0dbf954c5f85bc7860" },
+	{ "node-replaced", "8ee9410f7268493299b9efc32bfb4fe4" },
 	{ "pcr-changed", "925f3d84723d4c3ba39dec71958be091" },
 	{ "pcrs-accepted", "570bec9e1c8a426680b4fd846208a077" },
 	{ "policy", "faf8e6d2a183467fa2ae834fdad57db6" },

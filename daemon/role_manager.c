@@ -354,12 +354,14 @@ static int start_serving(struct manager *m, struct akm_error *err)
 static int on_node_commit(const struct store_node *n, const struct store_node *old, void *ctx)
 {
 	struct manager *m = ctx;
-
+	const char *replaces = issuer_replaces(m->issuer);
 	int r = fleet_admits_node(m->fleet);	/* it may have been locked meanwhile */
 
-	if (r < 0)
-		return r;
-	return old ? fleet_node_replace(m->fleet, n, old) ?: fence_count(m->store) : 0;
+	if (!r && replaces[0])
+		r = old ? -EEXIST : fleet_replace_write(m->fleet, replaces, n);
+	else if (!r && old)
+		r = fleet_renew_write(m->fleet, n, old) ?: fence_count(m->store);
+	return r;
 }
 
 static void fix_endpoint(struct manager *m, const struct store_node *n)
@@ -376,7 +378,9 @@ static void on_node_committed(const struct store_node *n, const struct store_nod
 	fix_endpoint(m, n);
 	if (old) {
 		peers_remove(m->peers, old->id);
-		fleet_node_replaced(m->fleet, n, old);
+		fleet_renew_take(m->fleet, n, old);
+	} else if (issuer_replaces(m->issuer)[0]) {
+		fleet_replace_take(m->fleet);
 	}
 	r = peers_add(m->peers, n);
 	if (r < 0)
@@ -515,6 +519,15 @@ static void ctl_node_provision(struct ctl_request *req, struct json_object *args
 		issuer_ctl(m->issuer, req, args);
 }
 
+/* Provisioning of one that takes the place of another, lost or broken, and is in its ATRs. */
+static void ctl_node_replace(struct ctl_request *req, struct json_object *args, void *ctx)
+{
+	struct manager *m = ctx;
+
+	if (fleet_of(m, req) && fleet_admits(m->fleet, req) && fleet_ctl_node_replace(m->fleet, req, args))
+		issuer_ctl(m->issuer, req, args);
+}
+
 #define FLEET_COMMAND(name) \
 static void ctl_##name(struct ctl_request *req, struct json_object *args, void *ctx) \
 { \
@@ -567,6 +580,7 @@ static const struct ctl_command commands[] = {
 	{ "backup", BACKUP_ARGS, ctl_backup },
 	{ "provision-allow", SUBJECT_CTL_ARGS, ctl_allow },
 	{ "node-provision", ISSUER_CTL_ARGS, ctl_node_provision },
+	{ "node-replace", { ISSUER_REPLACE_ARGS, { "endpoint", CTL_STRING, false }, DRY_RUN }, ctl_node_replace },
 	{ "node-list", { { .name = NULL } }, ctl_node_list },
 	{ "node-show", { { "node", CTL_STRING, true } }, ctl_node_show },
 	{ "node-evict", { { "node", CTL_STRING, true }, { "reason", CTL_STRING, false }, DRY_RUN }, ctl_node_evict },

@@ -547,7 +547,6 @@ static void ctl_provision(struct ctl_request *req, struct json_object *args, voi
 		issuer_ctl(r->issuer, req, args);
 }
 
-/* Provisioning of a new one that takes the place of a lost one, and all that it had. */
 static void ctl_rotate(struct ctl_request *req, struct json_object *args, void *ctx)
 {
 	struct root *r = ctx;
@@ -556,6 +555,7 @@ static void ctl_rotate(struct ctl_request *req, struct json_object *args, void *
 		peers_ctl_rotate(r->peers, req, args);
 }
 
+/* Provisioning of a new one that takes the place of a lost one, and all that it had. */
 static void ctl_replace(struct ctl_request *req, struct json_object *args, void *ctx)
 {
 	struct root *r = ctx;
@@ -641,7 +641,7 @@ static const struct ctl_command commands[] = {
 	{ "acknowledge", EVIDENCE_ACKNOWLEDGE_ARGS, ctl_acknowledge },
 	{ "backup", BACKUP_ARGS, ctl_backup },
 	{ "node-provision", ISSUER_CTL_ARGS, ctl_provision },
-	{ "manager-replace", ISSUER_REPLACE_ARGS, ctl_replace },
+	{ "manager-replace", { ISSUER_REPLACE_ARGS }, ctl_replace },
 	{ "manager-rotate", PEERS_ROTATE_ARGS, ctl_rotate },
 	{ "node-list", { { .name = NULL } }, ctl_list },
 	{ "node-show", { { "node", CTL_STRING, true } }, ctl_show },

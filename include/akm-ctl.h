@@ -23,6 +23,7 @@
  *             events {since?: seq, limit?: n, follow?: bool} → items {seq, time, source, severity, kind, atr?, member?, text, data{}}
  *   manager   node-provision {name, via, endpoint?, hardware?} → node     (progress lines; the short
  *             fingerprint to compare; on the root the same command provisions a manager)
+ *             node-replace {replaces, name, via, endpoint?, hardware?, dry_run?} → node, or what it would do (as below)
  *             node-list {} → {nodes: [node…]}    node-show {node} → node    node-evict {node, reason?} → {plans: […]}
  *             atr-create {members: [name…], id?, label?, suite?, port?, subnet4?, subnet6?, epoch_interval?,
  *                         epoch_grace?, freshness?, fallback?, group?, ttl?} → atr

@@ -127,6 +127,16 @@ static const struct akm_arg replace[] = {
 /* The last of every command that changes ATRs or nodes: say what would be done, and do nothing. */
 #define DRY_RUN		{ .word = "--dry-run", .kind = AKM_ARG_FLAG, .json = "dry_run" }
 
+static const struct akm_arg node_replace[] = {
+	{ POS("node", "NODE", AKM_ARG_NAME), .json = "replaces" },
+	{ .word = "with", .meta = "NAME", .kind = AKM_ARG_NAME, REQ, .json = "name" },
+	{ .word = "via", .meta = "VIA", .kind = AKM_ARG_VIA, REQ, .json = "via" },
+	{ .word = "endpoint", .meta = "ADDRESS:PORT", .kind = AKM_ARG_ENDPOINT, .json = "endpoint" },
+	{ .word = "hardware", .meta = "DIGEST", .kind = AKM_ARG_TEXT, .max = 64, .json = "hardware" },
+	DRY_RUN,
+	{}
+};
+
 static const struct akm_arg node_show[] = { { POS("node", "NODE", AKM_ARG_NAME), .json = "node" }, {} };
 
 static const struct akm_arg node_rotate[] = { { POS("node", "NODE|all", AKM_ARG_NAME), .json = "node" }, {} };
@@ -278,6 +288,7 @@ const struct akm_command akm_commands[] = {
 	{ "acknowledge", NULL, "alerts were seen", akm_run_ctl, acknowledge, 0, "acknowledge" },
 	{ "backup", NULL, "copy the database of root or manager", akm_run_ctl, backup, 0, "backup" },
 	{ "node", "provision", "provision a node over a direct connection", akm_run_ctl, provision, 0, "node-provision" },
+	{ "node", "replace", "replace a node, lost or broken, by another machine", akm_run_ctl, node_replace, 0, "node-replace" },
 	{ "node", "list", "list nodes", akm_run_ctl, NULL, 0, "node-list" },
 	{ "node", "show", "show a node", akm_run_ctl, node_show, 0, "node-show" },
 	{ "node", "accept-pcrs", "what a node runs now is what it should", akm_run_ctl, accept_pcrs, 0, "node-accept-pcrs" },

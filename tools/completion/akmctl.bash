@@ -11,7 +11,7 @@ _akmctl_verbs() { # OBJECT
 	generation) echo "install activate retire show" ;;
 	pair) echo "set" ;;
 	epoch) echo "roll" ;;
-	node) echo "provision list show accept-pcrs rotate evict move rename" ;;
+	node) echo "provision replace list show accept-pcrs rotate evict move rename" ;;
 	manager) echo "provision replace rotate" ;;
 	atr) echo "create list show add remove rekey set delete lock unlock" ;;
 	provision) echo "allow" ;;
@@ -33,6 +33,7 @@ _akmctl_words() { # "OBJECT VERB" or OBJECT
 	"epoch roll") echo "expect" ;;
 	"monitor") echo "count" ;;
 	"node provision") echo "via endpoint hardware" ;;
+	"node replace") echo "with via endpoint hardware --dry-run" ;;
 	"node accept-pcrs") echo "digest" ;;
 	"node evict") echo "reason --dry-run" ;;
 	"node move") echo "from to --dry-run" ;;
