@@ -647,6 +647,7 @@ void fleet_kick(struct fleet_atr *a)
 	else
 		wake = min_ms(wake, min_ms(plan.wake_ms, send_all(a, &plan, now)));
 	free(plan.actions);
+	wake = min_ms(wake, fleet_roll_due(a, now));
 	if (a->define_ms)
 		wake = min_ms(wake, a->define_ms);
 	if (wake != REKEY_NEVER)

@@ -32,6 +32,14 @@ struct fleet_member {			/* beside the rekey_member of the same position */
 	uint64_t counted_ms;
 };
 
+/* Steps to another epoch by policy; fleet_roll.c */
+struct fleet_rolls {
+	uint64_t at_ms;			/* monotonic: one is decided, and made then; 0: none */
+	char why[32];			/* of that one */
+	uint32_t paced;			/* the generation that @spent_ms is of */
+	uint64_t spent_ms;		/* monotonic: until then those that were made are worked off */
+};
+
 struct fleet_atr {
 	struct fleet_atr *next;
 	struct fleet *fleet;
@@ -46,6 +54,8 @@ struct fleet_atr {
 	uint64_t outrun_ms;		/* monotonic: the next fleet_outrun() not before that */
 	uint64_t arm_ms;		/* monotonic: the next fleet_arm() not before that; after one that failed */
 	uint32_t entered;		/* the fallback of which it was told that members entered it */
+	uint64_t stepped_ms;		/* monotonic: when most members were first known to be in the present epoch; 0: never */
+	struct fleet_rolls roll;
 };
 
 /* A node that must leave an ATR, or an ATR that is deleted: told, not yet confirmed. */
@@ -275,6 +285,14 @@ void fleet_tell(struct fleet *f, const uint8_t node[AKM_ID_LEN], const char *nam
 		const char *text);
 void fleet_watch(struct fleet_atr *a, size_t m, const struct msg_atr_state *now);
 void fleet_watch_fallback(struct fleet_atr *a);		/* have members entered one? */
+
+/* The epoch that half of the members that are up, and use generation @g, are in at least */
+uint64_t fleet_epoch(const struct fleet_atr *a, size_t g);
+
+/* fleet_roll.c */
+/* By policy, because of evidence of the kind @why. -EAGAIN: not so many in so short a time. */
+int fleet_roll(struct fleet_atr *a, const char *why, struct akm_error *err);
+uint64_t fleet_roll_due(struct fleet_atr *a, uint64_t now);	/* makes the one that is. Return: when to look again, or REKEY_NEVER */
 
 /* fleet_policy.c */
 int fleet_policy_new(struct fleet *f, struct akm_error *err);

@@ -69,6 +69,11 @@ static int rekey(const struct deciding *in, const struct policy_decision *d, str
 	return 0;
 }
 
+static int roll(const struct deciding *in, const struct policy_decision *d, struct akm_error *err)
+{
+	return fleet_roll(in->atr, policy_kind_name(d->kind), err);
+}
+
 static int lockdown(const struct deciding *in, const struct policy_decision *d, struct akm_error *err)
 {
 	return fleet_lockdown(in->fleet, in->atr, policy_kind_name(d->kind), err);
@@ -126,6 +131,8 @@ static int act(const struct deciding *in, const struct policy_decision *d, struc
 	case POLICY_NOTHING:
 	case POLICY_DO_ALERT:
 		return 0;
+	case POLICY_DO_ROLL:
+		return roll(in, d, err);
 	case POLICY_DO_FALLBACK:
 		break;				/* refused when the policy was loaded */
 	case POLICY_DO_REKEY:

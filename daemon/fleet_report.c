@@ -118,6 +118,7 @@ struct json_object *fleet_report_atr(struct fleet_atr *a)
 	report_put_int(o, "generation", g >= 0 ? a->generations[g].number : 0);
 	report_put_int(o, "key_id", g >= 0 && !a->plan.generations[g].lost ? a->generations[g].key_id : 0);
 	if (g >= 0) {
+		json_object_object_add(o, "epoch", json_object_new_uint64(a->generations[g].epoch));
 		report_put_text(o, "reason", a->generations[g].reason);
 		json_object_object_add(o, "since", report_time(a->generations[g].created_ms));
 	}

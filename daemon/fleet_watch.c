@@ -35,6 +35,22 @@ static size_t collect_epochs(const struct fleet_atr *a, uint32_t number, uint64_
 	return n;
 }
 
+/* Without memory what was known before: with the next heartbeat. */
+uint64_t fleet_epoch(const struct fleet_atr *a, size_t g)
+{
+	uint64_t *epochs = calloc(a->plan.n_members + 1, sizeof(*epochs)), there = a->generations[g].epoch;
+	size_t n;
+
+	if (!epochs)
+		return there;
+	n = collect_epochs(a, a->generations[g].number, epochs);
+	qsort(epochs, n, sizeof(*epochs), compare_epochs);
+	if (n && epochs[(n - 1) / 2] > there)
+		there = epochs[(n - 1) / 2];
+	free(epochs);
+	return there;
+}
+
 /*
  * The wrapped chain follows to where half of the members are that are up: one that slept does not hold it back, one
  * that lies does not drive it on. P4
@@ -42,21 +58,15 @@ static size_t collect_epochs(const struct fleet_atr *a, uint32_t number, uint64_
 static void follow_epochs(struct fleet_atr *a, uint64_t told)
 {
 	int current = rekey_current(&a->plan);
-	uint64_t *epochs, there;
-	size_t n;
+	uint64_t there;
 	int r;
 
 	if (current < 0 || a->plan.generations[current].state != GEN_ACTIVE || told <= a->generations[current].epoch)
 		return;
-	epochs = calloc(a->plan.n_members + 1, sizeof(*epochs));
-	if (!epochs)
-		return;				/* with the next heartbeat */
-	n = collect_epochs(a, a->generations[current].number, epochs);
-	qsort(epochs, n, sizeof(*epochs), compare_epochs);
-	there = n ? epochs[(n - 1) / 2] : 0;
-	free(epochs);
+	there = fleet_epoch(a, (size_t)current);
 	if (there <= a->generations[current].epoch)
 		return;
+	a->stepped_ms = now_ms();
 	if (there - a->generations[current].epoch > FORWARD_MAX)
 		there = a->generations[current].epoch + FORWARD_MAX;
 	r = fleet_generation_forward(a, (size_t)current, there);

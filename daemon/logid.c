@@ -72,6 +72,7 @@ static const struct { const char *kind, *id; } ids[] = {
 	{ "rekey-failed", "bd74a8fdf89840fb8ee06e17abb42f71" },
 	{ "rename", "f8916d3ea454417e86eb8ff94d73d34b" },
 	{ "replay", "8a537e323b734e0b94baa9ad19f4c9c2" },
+	{ "roll", "de2ddfb914e14c9a873a91ac3cf596fd" },
 	{ "rotate-failed", "d9f94a60f47548de926ea2fed5575da1" },
 	{ "rotated", "a77facefef724a06b3fc8d527ccedf82" },
 	{ "sealed-store", "c5332c76bd9d4513bc474ffc29421002" },

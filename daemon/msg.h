@@ -35,7 +35,8 @@ enum msg_type {
 	MSG_POLICY = 16,		/* root → manager: the fleet's policy; answered with MSG_OK once stored, or MSG_ERROR */
 	MSG_POLICY_HELD = 17,		/* manager → root: which of them it has */
 	MSG_ROTATE = 18,		/* downwards: the key of the provisioning ATR that follows */
-	MSG_TYPE_MAX = MSG_ROTATE
+	MSG_ATR_ROLL = 19,		/* manager → node: step to the next epoch now */
+	MSG_TYPE_MAX = MSG_ATR_ROLL
 };
 
 enum msg_role { ROLE_ROOT = 1, ROLE_MANAGER = 2, ROLE_NODE = 3 };
@@ -142,6 +143,7 @@ struct msg_atr_activate { uint32_t atr_id, generation; uint32_t grace_ms; };
 struct msg_atr_retire { uint32_t atr_id, generation; };
 struct msg_atr_delete { uint32_t atr_id; };
 struct msg_atr_arm { uint32_t atr_id, generation; };
+struct msg_atr_roll { uint32_t atr_id, generation; uint64_t epoch; };	/* @epoch: the one to step to */
 struct msg_link_next { uint64_t n; };
 struct msg_quote_ask { uint8_t nonce[AKM_DIGEST_LEN]; uint32_t pcrs; };
 struct msg_quote { struct keystore_quote quote; };	/* owned */
@@ -221,6 +223,7 @@ struct msg {
 		struct msg_atr_retire retire;
 		struct msg_atr_delete del;
 		struct msg_atr_arm arm;
+		struct msg_atr_roll roll;
 		struct msg_link_next next;
 		struct msg_quote_ask ask;
 		struct msg_quote quote;

@@ -295,3 +295,22 @@ static int get_arm(struct wire_reader *c, struct msg *m)
 }
 
 const struct msg_codec msg_codec_arm = { "atr-arm", put_arm, get_arm, NULL };
+
+/* ---- roll ---- */
+
+static void put_roll(struct wire_writer *w, const struct msg *m)
+{
+	wr_map(w, 3);
+	wr_key_range(w, 1, m->roll.atr_id, 1, UINT32_MAX);
+	wr_key_range(w, 2, m->roll.generation, 1, UINT32_MAX);
+	wr_key_range(w, 3, m->roll.epoch, 1, UINT64_MAX);
+}
+
+static int get_roll(struct wire_reader *c, struct msg *m)
+{
+	return rd_key_u32(c, 1, "atr-id", 1, UINT32_MAX, &m->roll.atr_id) ?:
+	       rd_key_u32(c, 2, "generation", 1, UINT32_MAX, &m->roll.generation) ?:
+	       rd_key_u64(c, 3, "epoch", 1, UINT64_MAX, &m->roll.epoch);
+}
+
+const struct msg_codec msg_codec_roll = { "atr-roll", put_roll, get_roll, NULL };

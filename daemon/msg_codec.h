@@ -24,7 +24,7 @@ extern const struct msg_codec msg_codec_hello, msg_codec_ok, msg_codec_error, ms
 extern const struct msg_codec msg_codec_heartbeat, msg_codec_events;
 /* msg_atr.c */
 extern const struct msg_codec msg_codec_prepare, msg_codec_activate, msg_codec_retire, msg_codec_delete,
-	msg_codec_arm;
+	msg_codec_arm, msg_codec_roll;
 /* msg_quote.c */
 extern const struct msg_codec msg_codec_quote_ask, msg_codec_quote;
 /* What is on record of a node's attestation, as a map */

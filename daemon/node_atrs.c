@@ -586,12 +586,38 @@ static int take_arm(struct node_atrs *a, struct link *l, const struct msg *m, st
 	return op_add(a, l, m->request, m->type, m->arm.atr_id, m->arm.generation);
 }
 
+/* The kernel at once; answered when no key of the epoch before is left on the disk. P4 */
+static int take_roll(struct node_atrs *a, struct link *l, const struct msg *m, struct akm_error *err)
+{
+	struct node_atr *atr = node_state_find(&a->state, m->roll.atr_id);
+	struct node_generation *g = atr ? node_atr_generation(atr, m->roll.generation) : NULL;
+	int r;
+
+	if (!g || !g->active)
+		return akm_error_set(err, -ENOENT, "generation", "%u is not in use here", m->roll.generation);
+	if (!atr->in_kernel)
+		return akm_error_set(err, -EAGAIN, "kernel", "the device is not there yet");
+	r = node_kernel_step(a->c.nl, atr, g->number, m->roll.epoch, err);
+	if (r < 0)
+		return r;
+	if (g->epoch < m->roll.epoch) {
+		r = node_generation_forward(atr, g, m->roll.epoch);
+		if (r < 0)
+			return akm_error_set(err, r, "epoch", "the sealed chains cannot follow: %s", strerror(-r));
+		if (r > 0)
+			timer_set(a->follow, 0);
+		touch(a);
+	}
+	return op_add(a, l, m->request, m->type, m->roll.atr_id, m->roll.generation);
+}
+
 int node_atrs_message(struct node_atrs *a, struct link *l, struct msg *m)
 {
 	struct akm_error err = {};
 	int r;
 
-	if ((m->type < MSG_ATR_PREPARE || m->type > MSG_ATR_DELETE) && m->type != MSG_ATR_ARM)
+	if ((m->type < MSG_ATR_PREPARE || m->type > MSG_ATR_DELETE) && m->type != MSG_ATR_ARM &&
+	    m->type != MSG_ATR_ROLL)
 		return -EPROTO;
 	if (!a->ready || a->n_ops >= NODE_ATRS_OPS_MAX)
 		r = akm_error_set(&err, -EBUSY, "node", "too many requests are under way");
@@ -603,6 +629,8 @@ int node_atrs_message(struct node_atrs *a, struct link *l, struct msg *m)
 		r = take_retire(a, l, m, &err);
 	else if (m->type == MSG_ATR_ARM)
 		r = take_arm(a, l, m, &err);
+	else if (m->type == MSG_ATR_ROLL)
+		r = take_roll(a, l, m, &err);
 	else
 		r = take_delete(a, l, m, &err);
 	if (r < 0) {

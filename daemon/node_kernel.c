@@ -332,6 +332,28 @@ int node_kernel_follow(struct nl *nl, struct node_atr *a, struct node_kernel_not
 	return nl_generation_each(nl, ifname, note_held, &h, err) ?: follow(nl, ifname, &h, a, ret, err);
 }
 
+int node_kernel_step(struct nl *nl, const struct node_atr *a, uint32_t number, uint64_t epoch, struct akm_error *err)
+{
+	const struct nl_generation *k;
+	char ifname[NODE_IFNAME_MAX];
+	struct held h = {};
+	int r;
+
+	node_ifname(a->def.atr_id, ifname);
+	r = nl_generation_each(nl, ifname, note_held, &h, err);
+	if (r < 0)
+		return r;
+	k = find_held(&h, number);
+	if (!k || k->state != AKM_GEN_ACTIVE)
+		return akm_error_set(err, -ENOENT, "generation", "%u is not in use here", number);
+	if (k->epoch >= epoch)
+		return 0;
+	if (epoch - k->epoch > 1)
+		return akm_error_set(err, -ERANGE, "epoch", "%llu is not the next one: this is %llu", (unsigned long long)epoch,
+				     (unsigned long long)k->epoch);
+	return nl_epoch_roll(nl, ifname, number, err);
+}
+
 static int bring(struct nl *nl, const struct held *h, const struct node_atr *a, struct node_generation *g,
 		 struct akm_error *err)
 {

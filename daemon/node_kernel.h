@@ -41,6 +41,8 @@ struct node_kernel_noted {
 int node_kernel_sync(struct nl *nl, struct node_atr *a, struct node_kernel_noted *ret, struct akm_error *err);
 /* Epochs alone. @a follows a kernel that is ahead; one that is behind (a snapshot that was put back) is stepped. */
 int node_kernel_follow(struct nl *nl, struct node_atr *a, struct node_kernel_noted *ret, struct akm_error *err);
+/* What is active steps to @epoch, the next one; its own timer, or another member, may have been first. */
+int node_kernel_step(struct nl *nl, const struct node_atr *a, uint32_t number, uint64_t epoch, struct akm_error *err);
 #define NODE_KERNEL_ROLLS	256	/* steps of a kernel at a time: a request each */
 /* Makes room by retiring the oldest that is not active, if it must. Repeating it is fine, also epochs later. */
 int node_kernel_install(struct nl *nl, const struct node_atr *a, struct node_generation *g, struct akm_error *err);

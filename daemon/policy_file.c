@@ -10,6 +10,8 @@
 
 #define WORD_MAX	63
 #define GIVEN_MAX	8
+#define STRONGER	"roll, fallback, rekey, rotate, lockdown, quarantine or evict"
+#define ALL_ACTIONS	"alert, roll, fallback, rekey, rotate, lockdown, quarantine, evict"
 #define ROOTS_OWN	"is for the root's policy, which managers get from it"
 
 struct word {
@@ -246,7 +248,7 @@ static int action(struct parse *p, const char *field, const struct word *w, uint
 	enum policy_action a;
 
 	if (!policy_action_parse(w->text, &a))
-		return refuse(p, here(p, w), field, "\"%s\" is none of alert, fallback, rekey, rotate, lockdown, quarantine, evict", w->text);
+		return refuse(p, here(p, w), field, "\"%s\" is none of " ALL_ACTIONS, w->text);
 	*ret = a;
 	return 0;
 }
@@ -466,7 +468,7 @@ static int do_then(struct parse *p, struct place at)
 	struct word w;
 	int r = need_rule(p, at, "then", p->then.line);
 
-	r = r ? r : value(p, "then", "alert, fallback, rekey, rotate, lockdown, quarantine or evict", &w);
+	r = r ? r : value(p, "then", "alert, " STRONGER, &w);
 	r = r ? r : action(p, "then", &w, &p->rule->action);
 	if (r < 0)
 		return r;
@@ -482,7 +484,7 @@ static int do_escalate(struct parse *p, struct place at)
 
 	r = r ? r : value(p, "escalate", "COUNT/SECONDS", &w);
 	r = r ? r : rate(p, "escalate", &w, POLICY_ESCALATE_MAX, &p->rule->escalate_count, &p->rule->escalate_s);
-	r = r ? r : value(p, "escalate", "fallback, rekey, rotate, lockdown, quarantine or evict", &w);
+	r = r ? r : value(p, "escalate", STRONGER, &w);
 	r = r ? r : action(p, "escalate", &w, &p->rule->escalate_action);
 	p->escalate = (struct place){ p->line, w.column };
 	return r ? r : line_end(p, "escalate");
@@ -768,7 +770,7 @@ static int do_limit(struct parse *p, struct place at)
 		int (*set)(struct parse *p, const struct word *w);
 		uint32_t *line;
 	} limits[] = {
-		{ "action", "alert, fallback, rekey, rotate, lockdown, quarantine or evict", limit_action, &l->action_line },
+		{ "action", "alert, " STRONGER, limit_action, &l->action_line },
 		{ "budget", "how many in an hour", limit_budget, &l->budget_line },
 		{ "hold-down", "a number of seconds", limit_hold_down, &l->hold_line },
 		{ "atr", "the number of an ATR, or none,", limit_atr, &l->atr_line },

@@ -51,7 +51,8 @@ static const struct kind kinds[] = {
 _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == POLICY_KINDS, "a kind without a line");
 
 static const char *const actions[] = {
-	[POLICY_NOTHING] = "nothing", [POLICY_DO_ALERT] = "alert", [POLICY_DO_FALLBACK] = "fallback",
+	[POLICY_NOTHING] = "nothing", [POLICY_DO_ALERT] = "alert", [POLICY_DO_ROLL] = "roll",
+	[POLICY_DO_FALLBACK] = "fallback",
 	[POLICY_DO_REKEY] = "rekey", [POLICY_DO_ROTATE] = "rotate", [POLICY_DO_LOCKDOWN] = "lockdown",
 	[POLICY_DO_QUARANTINE] = "quarantine", [POLICY_DO_EVICT] = "evict",
 };
@@ -184,7 +185,8 @@ const char *policy_forbids(enum policy_kind kind, enum policy_action action)
 		return "can be caused by anybody on the wire: it must not cost a member its place";
 	if (action >= POLICY_DO_QUARANTINE && k->origin == POLICY_MEMBER)
 		return "can be forged by one member in the name of another: it must not cost a member its place";
-	if ((action == POLICY_DO_FALLBACK || action == POLICY_DO_REKEY || action == POLICY_DO_QUARANTINE) && !k->of_atr)
+	if ((action == POLICY_DO_ROLL || action == POLICY_DO_FALLBACK || action == POLICY_DO_REKEY ||
+	     action == POLICY_DO_QUARANTINE) && !k->of_atr)
 		return "concerns no single ATR: alert, rotate, lockdown and evict are all there is to do";
 	return NULL;
 }

@@ -51,6 +51,7 @@ enum policy_severity { POLICY_INFO = 1, POLICY_WARNING = 2, POLICY_ALERT = 3 };	
 /* In the order of strength */
 enum policy_action {
 	POLICY_NOTHING, POLICY_DO_ALERT,
+	POLICY_DO_ROLL,			/* the members step to the next epoch */
 	POLICY_DO_FALLBACK,		/* a node's; the others are a manager's */
 	POLICY_DO_REKEY,
 	POLICY_DO_ROTATE,		/* a member's provisioning ATR gets another key */
@@ -127,7 +128,7 @@ struct policy_limits {			/* a root's, of what a manager's own file may; a line o
 };
 
 struct policy {
-	uint32_t budget;		/* of rekeys, quarantines and evictions of one ATR in any hour */
+	uint32_t budget;		/* of what is more than an alert, of one ATR in any hour */
 	size_t n;
 	struct policy_rule *rules;	/* owned */
 	size_t n_atrs;

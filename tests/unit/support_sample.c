@@ -163,6 +163,9 @@ struct msg sample_msg(enum msg_type type)
 	case MSG_POLICY_HELD:
 		m.held = (struct msg_policy_held) { 3, { 9 } };
 		break;
+	case MSG_ATR_ROLL:
+		m.roll = (struct msg_atr_roll) { 1, 3, 8 };
+		break;
 	case MSG_ROTATE:
 		m.rotate = (struct msg_rotate) { .n = 2, .nonce = { 9 } };
 		must(akm_blob_dup("wrapped", 7, &m.rotate.wrapped));

@@ -50,6 +50,7 @@ static const struct refusal {
 	{ THEN("auth-fail", "lockdown"), 3, 7, "then", "auth-fail" LOCK },
 	{ THEN("link-unknown", "lockdown"), 3, 7, "then", "link-unknown" LOCK },
 	{ THEN("clone,epoch-stale", "rekey\n  escalate 3/60 lockdown"), 4, 17, "escalate", "epoch-stale" LOCK },
+	{ THEN("link-psk", "roll"), 3, 7, "then", "link-psk" NO_ATR },
 	{ THEN("link-psk", "rekey"), 3, 7, "then", "link-psk" NO_ATR },
 	{ THEN("hardware-mismatch", "quarantine"), 3, 7, "then", "hardware-mismatch" NO_ATR },
 	{ "rule r\nwhen node-refused rate 1/1\nthen evict\n", 3, 6, "then",
@@ -108,9 +109,9 @@ static const struct refusal {
 	{ WHEN("replay between 08:00-08:00"), 2, 22, "between", "08:00-08:00 is no time at all: leave it out for the whole day" },
 	{ WHEN("replay between"), 2, 21, "between", "HH:MM-HH:MM must follow" },
 	/* then and escalate */
-	{ THEN("replay", ""), 3, 7, "then", "alert, fallback, rekey, rotate, lockdown, quarantine or evict must follow" },
-	{ THEN("replay", "reboot"), 3, 7, "then", "\"reboot\" is none of alert, fallback, rekey, rotate, lockdown, quarantine, evict" },
-	{ THEN("replay", "nothing"), 3, 7, "then", "\"nothing\" is none of alert, fallback, rekey, rotate, lockdown, quarantine, evict" },
+	{ THEN("replay", ""), 3, 7, "then", "alert, roll, fallback, rekey, rotate, lockdown, quarantine or evict must follow" },
+	{ THEN("replay", "reboot"), 3, 7, "then", "\"reboot\" is none of alert, roll, fallback, rekey, rotate, lockdown, quarantine, evict" },
+	{ THEN("replay", "nothing"), 3, 7, "then", "\"nothing\" is none of alert, roll, fallback, rekey, rotate, lockdown, quarantine, evict" },
 	{ THEN("auth-fail", "fallback"), 3, 7, "then",
 	  "auth-fail can be caused by anybody on the wire: it must not use up the fallback" },
 	{ THEN("clone,epoch-stale", "fallback"), 3, 7, "then",
@@ -129,8 +130,8 @@ static const struct refusal {
 	{ THEN("replay", "alert budget 61"), 3, 20, "budget", "61 is not within 1 … 60" },
 	{ RULE "escalate\n", 4, 9, "escalate", "COUNT/SECONDS must follow" },
 	{ RULE "escalate 17/60 rekey\n", 4, 10, "escalate", "17/60 is not within 1 … 16 times in 1 … 86400 s" },
-	{ RULE "escalate 3/60\n", 4, 14, "escalate", "fallback, rekey, rotate, lockdown, quarantine or evict must follow" },
-	{ RULE "escalate 3/60 reboot\n", 4, 15, "escalate", "\"reboot\" is none of alert, fallback, rekey, rotate, lockdown, quarantine, evict" },
+	{ RULE "escalate 3/60\n", 4, 14, "escalate", "roll, fallback, rekey, rotate, lockdown, quarantine or evict must follow" },
+	{ RULE "escalate 3/60 reboot\n", 4, 15, "escalate", "\"reboot\" is none of alert, roll, fallback, rekey, rotate, lockdown, quarantine, evict" },
 	{ RULE "escalate 3/60 alert\n", 4, 15, "escalate", "alert is not stronger than alert" },
 	{ RULE "escalate 3/60 rekey now\n", 4, 21, "escalate", "\"now\" is not expected here" },
 	/* hook */
@@ -338,6 +339,7 @@ static void test_what_evidence_may_cost(void **state)
 		assert_null(policy_forbids(kind, POLICY_DO_ALERT));
 		assert_int_equal(!policy_forbids(kind, POLICY_DO_EVICT), self);
 		assert_int_equal(!policy_forbids(kind, POLICY_DO_REKEY), policy_kind_of_atr(kind));
+		assert_int_equal(!policy_forbids(kind, POLICY_DO_ROLL), policy_kind_of_atr(kind));
 		assert_int_equal(!policy_forbids(kind, POLICY_DO_ROTATE), policy_kind_origin(kind) != POLICY_WIRE);
 		assert_int_equal(!policy_forbids(kind, POLICY_DO_LOCKDOWN), policy_kind_origin(kind) != POLICY_WIRE);
 		assert_int_equal(!policy_forbids(kind, POLICY_DO_FALLBACK),

@@ -194,6 +194,10 @@ static const struct refusal refusals[] = {
 	  "rekey is more than the root allows: limit action alert, in line 1 of its policy" },
 	{ "limit action alert\n", RULE("a", "alert\nescalate 3/60 rekey"), 4, 15, "escalate",
 	  "rekey is more than the root allows: limit action alert, in line 1 of its policy" },
+	{ "limit action roll\n", RULE("a", "rekey"), 3, 6, "then",
+	  "rekey is more than the root allows: limit action roll, in line 1 of its policy" },
+	{ "limit action alert\n", RULE("a", "roll"), 3, 6, "then",
+	  "roll is more than the root allows: limit action alert, in line 1 of its policy" },
 	{ "\nlimit action rekey\n", "atr 3\nrule a\nwhen exhausted rate 1/1 scope member\nthen evict\n", 4, 6, "then",
 	  "evict is more than the root allows: limit action rekey, in line 2 of its policy" },
 	/* budget and hold-down */
@@ -219,8 +223,8 @@ static const struct refusal refusals[] = {
 	/* the root's own file */
 	{ NULL, "limit\n", 1, 6, "limit", "action, budget, hold-down or atr must follow" },
 	{ NULL, "limit rate 3\n", 1, 7, "limit", "\"rate\" is none of action, budget, hold-down, atr" },
-	{ NULL, "limit action\n", 1, 13, "action", "alert, fallback, rekey, rotate, lockdown, quarantine or evict must follow" },
-	{ NULL, "limit action none\n", 1, 14, "action", "\"none\" is none of alert, fallback, rekey, rotate, lockdown, quarantine, evict" },
+	{ NULL, "limit action\n", 1, 13, "action", "alert, roll, fallback, rekey, rotate, lockdown, quarantine or evict must follow" },
+	{ NULL, "limit action none\n", 1, 14, "action", "\"none\" is none of alert, roll, fallback, rekey, rotate, lockdown, quarantine, evict" },
 	{ NULL, "limit budget 0\n", 1, 14, "budget", "0 is not within 1 … 60" },
 	{ NULL, "limit hold-down 86401\n", 1, 17, "hold-down", "86401 is not within 0 … 86400" },
 	{ NULL, "limit atr\n", 1, 10, "atr", "the number of an ATR, or none, must follow" },
