@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -91,6 +92,18 @@ int akm_ctl_connect(const char *path, struct akm_error *e)
 	if (code == EACCES || code == EPERM)
 		return akm_error_set(e, code, "socket", "%s is open to root and the daemon's user only", path);
 	return akm_error_set(e, code, "socket", "%s: %s", path, strerror(code));
+}
+
+int akm_ctl_hurry(int fd, struct akm_error *e)
+{
+	struct timeval limit = { .tv_sec = AKM_CTL_HURRY_S };
+	int r;
+
+	if (!setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)))
+		return fd;
+	r = akm_error_set(e, errno, "socket", "%s", strerror(errno));
+	close(fd);
+	return r;
 }
 
 /* ------------------------------------------------------------ lines */

@@ -20,6 +20,13 @@ int akm_ctl_find(const char *option, const char *env, const char *dir, char ret_
 /* Return: file descriptor, or a negative errno with the way out in @e. */
 int akm_ctl_connect(const char *path, struct akm_error *e);
 
+/*
+ * What is asked over @fd from now on is answered within AKM_CTL_HURRY_S, or -ETIMEDOUT: the daemon hangs.
+ * Return: @fd, or a negative errno, and it is closed.
+ */
+int akm_ctl_hurry(int fd, struct akm_error *e);
+#define AKM_CTL_HURRY_S		5	/* one that is alive answers at once */
+
 /* A whole progress or item line; a negative result ends the request. */
 typedef int (*akm_ctl_line_fn)(struct json_object *line, void *arg, struct akm_error *e);
 

@@ -25,6 +25,7 @@
 #include <linux/akm.h>
 
 #include "command.h"
+#include "ctl.h"
 #include "format.h"
 #include "records.h"
 
@@ -390,10 +391,60 @@ static void check_memlock(struct akm_doctor *d)
 		     "only %lu KiB may be locked here", (unsigned long)limit.rlim_cur / 1024);
 }
 
+/* What it knows of its own machine, as a TPM that is locked out; of others, status tells. */
+static bool take_findings(struct akm_doctor *d, const char *name, struct json_object *status)
+{
+	struct json_object *health = NULL, *list = NULL;
+	bool any = false;
+	size_t i;
+
+	json_object_object_get_ex(status, "health", &health);
+	json_object_object_get_ex(health, "findings", &list);
+	for (i = 0; json_object_is_type(list, json_type_array) && i < json_object_array_length(list); i++) {
+		struct json_object *o = json_object_array_get_idx(list, i);
+		const char *check = akm_json_str(o, "check"), *severity = akm_json_str(o, "severity");
+		const char *text = akm_json_str(o, "text");
+
+		if (!check || !severity || !text || akm_json_str(o, "subject"))
+			continue;
+		find(d, check, strcmp(severity, "alert") ? WARN : FAIL, akm_json_str(o, "remedy"), "%s: %s", name, text);
+		any = true;
+	}
+	return any;
+}
+
+static void ask_daemon(struct akm_doctor *d, const char *path)
+{
+	struct json_object *status = NULL;
+	struct akm_error e = {};
+	int fd = akm_ctl_connect(path, &e), r;
+	const char *name;
+
+	if (fd >= 0)
+		fd = akm_ctl_hurry(fd, &e);
+	r = fd < 0 ? fd : akm_ctl_request(fd, "status", NULL, NULL, NULL, &status, &e);
+	if (fd >= 0)
+		close(fd);
+	if (r == -EACCES || r == -EPERM) {
+		find(d, "daemon", WARN, "Run akmctl doctor as root.", "%s", e.reason);
+		return;
+	}
+	if (r < 0) {
+		find(d, "daemon", FAIL, "Look into its journal, and start it again.", "%s: %s", path,
+		     e.reason);
+		return;
+	}
+	name = akm_json_str(status, "name");
+	if (!take_findings(d, name ? name : path, status))
+		find(d, "daemon", OK, NULL, "%s finds nothing wrong with its machine", name ? name : path);
+	json_object_put(status);
+}
+
 static void check_daemon(struct akm_doctor *d)
 {
 	char pattern[PATH_MAX];
 	glob_t g = {};
+	size_t i;
 	int r;
 
 	snprintf(pattern, sizeof(pattern), "%s%s/*.sock", d->root, AKM_CTL_DIR);
@@ -404,6 +455,8 @@ static void check_daemon(struct akm_doctor *d)
 	else
 		find(d, "daemon", OK, NULL, "%zu control socket%s in %s", g.gl_pathc, g.gl_pathc == 1 ? "" : "s",
 		     AKM_CTL_DIR);
+	for (i = 0; !r && i < g.gl_pathc; i++)
+		ask_daemon(d, g.gl_pathv[i]);
 	globfree(&g);
 }
 
@@ -481,8 +534,11 @@ static void print(struct akm_ctx *ctx, struct json_object *findings)
 		fprintf(ctx->out, "%*s%-18s ", 6 - (int)strlen(state), "", akm_json_str(o, "check"));
 		akm_put_clean(ctx->out, akm_json_str(o, "text"));
 		fputc('\n', ctx->out);
-		if (mend)
-			fprintf(ctx->out, "%25s→ %s\n", "", mend);
+		if (!mend)
+			continue;
+		fprintf(ctx->out, "%25s→ ", "");
+		akm_put_clean(ctx->out, mend);
+		fputc('\n', ctx->out);
 	}
 }
 

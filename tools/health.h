@@ -7,7 +7,6 @@
 
 #include "command.h"
 
-#define AKM_STATUS_TIMEOUT_S	5	/* a daemon that is alive answers at once */
 
 /*
  * Shows the answer to "status" (as JSON where that is wanted).

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include <akm-ctl.h>
@@ -252,18 +251,12 @@ static void closep(int *fd)
 /* Return: the daemon's socket, or a negative errno. */
 static int reach_daemon(struct akm_ctx *ctx, const struct akm_command *cmd, struct akm_error *e)
 {
-	struct timeval limit = { .tv_sec = AKM_STATUS_TIMEOUT_S };
 	char path[AKM_CTL_PATH_MAX];
 	int r = akm_ctl_find(ctx->socket, getenv("AKM_SOCKET"), AKM_CTL_DIR, path, e);
 	int fd = r < 0 ? r : akm_ctl_connect(path, e);
 
 	/* Who asks how it is does not wait for one that hangs; a change may take long. */
-	if (fd >= 0 && !strcmp(cmd->ctl, "status") && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0) {
-		r = akm_error_set(e, errno, "socket", "%s", strerror(errno));
-		close(fd);
-		return r;
-	}
-	return fd;
+	return fd >= 0 && !strcmp(cmd->ctl, "status") ? akm_ctl_hurry(fd, e) : fd;
 }
 
 static int run_ctl(struct akm_ctx *ctx, const struct akm_command *cmd, const struct akm_values *v,

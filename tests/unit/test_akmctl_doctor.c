@@ -8,10 +8,13 @@
 #include <cmocka.h>
 
 #include <ftw.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <json-c/json.h>
@@ -83,7 +86,6 @@ static void put_healthy(void)
 	put("/proc/crypto", GCM_SLOW GCM_FAST CHACHA_FAST GCM_OTHER_TYPE);
 	put("/dev/tpmrm0", "");
 	put("/sys/class/tpm/tpm0/tpm_version_major", "2\n");
-	put("/run/akm/node.sock", "");
 	put("/sys/kernel/security/lockdown", "[none] integrity confidentiality\n");
 	put("/sys/module/module/parameters/sig_enforce", "N\n");
 }
@@ -133,18 +135,115 @@ static void test_bare(void **state)
 	json_object_put(d.findings);
 }
 
+/* A daemon that says @answer to who asks it; the thread ends with the connection, or with the listener. */
+struct talker { int listener; const char *answer; char asked[256]; pthread_t thread; };
+
+static void *talk(void *arg)
+{
+	struct talker *t = arg;
+	int fd = accept(t->listener, NULL, NULL);
+	size_t len = 0;
+	ssize_t n = 1;
+
+	while (fd >= 0 && n > 0 && len < sizeof(t->asked) - 1 && !strchr(t->asked, '\n')) {
+		n = read(fd, t->asked + len, sizeof(t->asked) - 1 - len);
+		len += n > 0 ? (size_t)n : 0;
+	}
+	if (fd >= 0 && n > 0 && t->answer)
+		n = send(fd, t->answer, strlen(t->answer), MSG_NOSIGNAL);
+	if (fd >= 0)
+		close(fd);
+	return NULL;
+}
+
+static void talker_start(struct talker *t, const char *name, const char *answer)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+
+	put(name, "");				/* makes the directories */
+	snprintf(un.sun_path, sizeof(un.sun_path), "%.70s%.30s", root, name);
+	assert_int_equal(unlink(un.sun_path), 0);
+	*t = (struct talker){ .listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), .answer = answer };
+	assert_int_equal(bind(t->listener, (struct sockaddr *)&un, sizeof(un)), 0);
+	assert_int_equal(listen(t->listener, 1), 0);
+	assert_int_equal(pthread_create(&t->thread, NULL, talk, t), 0);
+}
+
+static void talker_end(struct talker *t)
+{
+	shutdown(t->listener, SHUT_RDWR);
+	pthread_join(t->thread, NULL);
+	close(t->listener);
+}
+
 static void test_healthy(void **state)
 {
 	struct akm_doctor d = { .clock_synchronised = true };
+	struct talker t;
 	size_t i;
 
 	(void)state;
 	put_healthy();
+	talker_start(&t, "/run/akm/node.sock",
+		     "{\"id\":1,\"ok\":true,\"result\":{\"name\":\"EdgeNodeB\",\"health\":{\"findings\":[]}}}\n");
 	assert_int_equal(examine(&d), 0);
+	talker_end(&t);
 	for (i = 0; i < json_object_array_length(d.findings); i++)
 		assert_string_equal(akm_json_str(json_object_array_get_idx(d.findings, i), "state"), "ok");
 	expect(&d, "aes-256-gcm", "ok", "generic-gcm-aesni");
 	expect(&d, "daemon", "ok", "1 control socket in");
+	json_object_put(d.findings);
+}
+
+static struct json_object *find_text(struct akm_doctor *d, const char *text)
+{
+	size_t i;
+
+	for (i = 0; i < json_object_array_length(d->findings); i++) {
+		struct json_object *o = json_object_array_get_idx(d->findings, i);
+
+		if (strstr(akm_json_str(o, "text"), text))
+			return o;
+	}
+	return NULL;
+}
+
+/* Daemons know what can only be known from the inside; one that hangs up, or is dead, is a finding itself. */
+static void test_daemons(void **state)
+{
+	struct akm_doctor d = {};
+	struct json_object *o;
+	struct talker ill, well, mute;
+
+	(void)state;
+	talker_start(&ill, "/run/akm/node.sock",
+		     "{\"id\":1,\"ok\":true,\"result\":{\"name\":\"EdgeNodeA\",\"health\":{\"findings\":["
+		     "{\"severity\":\"alert\",\"check\":\"tpm\",\"text\":\"the TPM is locked out or busy\","
+		     "\"remedy\":\"Wait for the end of its lockout.\"},"
+		     "{\"severity\":\"warning\",\"check\":\"clock\",\"text\":\"it is early\",\"remedy\":\"Wait.\"},"
+		     "{\"severity\":\"alert\",\"check\":\"node\",\"subject\":\"Another\",\"text\":\"is far away\"}]}}}\n");
+	talker_start(&well, "/run/akm/other.sock",
+		     "{\"id\":1,\"ok\":true,\"result\":{\"name\":\"EdgeNodeB\",\"health\":{\"findings\":[]}}}\n");
+	talker_start(&mute, "/run/akm/silent.sock", NULL);
+	examine(&d);
+	assert_non_null(strstr(ill.asked, "\"status\""));
+	o = find_text(&d, "EdgeNodeA: the TPM is locked out");
+	assert_non_null(o);
+	assert_string_equal(akm_json_str(o, "check"), "tpm");
+	assert_string_equal(akm_json_str(o, "state"), "fail");
+	assert_string_equal(akm_json_str(o, "mend"), "Wait for the end of its lockout.");
+	assert_string_equal(akm_json_str(find_text(&d, "EdgeNodeA: it is early"), "state"), "warn");
+	assert_null(find_text(&d, "is far away"));
+	assert_string_equal(akm_json_str(find_text(&d, "EdgeNodeB finds nothing wrong"), "state"), "ok");
+	o = find_text(&d, "/run/akm/silent.sock");
+	assert_string_equal(akm_json_str(o, "state"), "fail");
+	assert_non_null(akm_json_str(o, "mend"));
+	json_object_put(d.findings);
+	talker_end(&ill);
+	talker_end(&well);
+	talker_end(&mute);
+	examine(&d);
+	assert_non_null(strstr(akm_json_str(find_text(&d, "/run/akm/node.sock"), "text"), "nobody listens"));
 	json_object_put(d.findings);
 }
 
@@ -278,7 +377,7 @@ static void test_hooks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_bare), TEST(test_healthy), TEST(test_module), TEST(test_kernel), TEST(test_crypto),
+		TEST(test_bare), TEST(test_healthy), TEST(test_daemons), TEST(test_module), TEST(test_kernel), TEST(test_crypto),
 		TEST(test_tpm), TEST(test_clock), TEST(test_hooks),
 	};
 
