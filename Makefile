@@ -198,6 +198,12 @@ install: daemon tools			## into PREFIX (and the module of KREL, if it is built)
 	install -Dm755 $(U)/akmctl $(DESTDIR)$(PREFIX)/bin/akmctl
 	for m in $(wildcard Documentation/man/*.[1-8]); do \
 		install -Dm644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/} || exit; done
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|@SBINDIR@|$(PREFIX)/sbin|' daemon/systemd/akmd@.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/akmd@.service
+	install -Dm644 daemon/systemd/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/akm.conf
+	install -Dm644 daemon/systemd/tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/akm.conf
+	install -Dm644 tools/completion/akmctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/akmctl
+	install -Dm644 tools/completion/_akmctl $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_akmctl
 	if [ -e build/module-$(KREL)/akm.ko ]; then \
 		install -Dm644 build/module-$(KREL)/akm.ko $(DESTDIR)/lib/modules/$(KREL)/updates/akm.ko && \
 		{ [ -n "$(DESTDIR)" ] || depmod $(KREL); }; fi

@@ -196,6 +196,24 @@ check_man_pages() {
 }
 
 # Words of the trade that the list takes for misspellings: after -L
+# What is installed is there, and systemd understands its part.
+check_install() {
+	local to=$out/installed f
+	rm -rf "$to"
+	flock build/.vm-build "${MAKE:-make}" --no-print-directory -s install "DESTDIR=$to" PREFIX=/usr KREL=none >"$out/install.log" 2>&1 ||
+		{ cat "$out/install.log"; return 1; }
+	for f in sbin/akmd bin/akmctl share/man/man8/akmd.8 share/bash-completion/completions/akmctl lib/tmpfiles.d/akm.conf; do
+		[ -s "$to/usr/$f" ] || { echo "/usr/$f is not installed"; return 1; }
+	done
+	cp "$to/usr/lib/systemd/system/akmd@.service" "$out/akmd@.service"
+	grep -qx 'ExecStart=/usr/sbin/akmd --config /etc/akm/%i.conf' "$out/akmd@.service" ||
+		{ echo "the unit does not start what is installed"; return 1; }
+	sed -i "s|^ExecStart=|&$to|" "$out/akmd@.service"
+	silent systemd-analyze verify --man=no "$out/akmd@.service" || return
+	systemd-sysusers --dry-run "--root=$to" "$to/usr/lib/sysusers.d/akm.conf" >"$out/sysusers.log" 2>&1
+	grep -q "^Creating user 'akm'" "$out/sysusers.log" || { cat "$out/sysusers.log"; return 1; }
+}
+
 check_codespell() {
 	local list
 	mapfile -t list < <(files '*' | grep -vE '^tests/(vectors/vectors.json|kunit/vectors.h|fuzz/corpus/)')
