@@ -7,6 +7,17 @@
 
 /* ---- the same machine: its keys are no secret to it ---- */
 
+/* What it must not be given under the ID of before, neither under the new one. P5 */
+static int keep_bars(struct fleet_atr *a, const struct store_node *n, const struct store_node *old)
+{
+	int m = fleet_member_of(a, old->id), r = 0;
+
+	for (size_t g = 0; m >= 0 && !r && g < a->plan.n_generations; g++)
+		if (a->plan.members[m].step[g] == STEP_RETIRED)
+			r = store_step_set(a->fleet->c.store, a->def.id, a->generations[g].number, n->id, STEP_RETIRED);
+	return r;
+}
+
 int fleet_renew_write(struct fleet *f, const struct store_node *n, const struct store_node *old)
 {
 	int r = 0;
@@ -27,7 +38,7 @@ int fleet_renew_write(struct fleet *f, const struct store_node *n, const struct 
 			concerned = true;
 		}
 		if (!r && concerned)
-			r = store_atr_put(f->c.store, &def);
+			r = store_atr_put(f->c.store, &def) ?: keep_bars(a, n, old);
 		store_atr_free(&def);
 	}
 	return r;
@@ -88,9 +99,11 @@ static int find_lost(struct fleet *f, const char *name, struct store_node *ret, 
 {
 	int r = store_node_by_name(f->c.store, name, ret);
 
+	if (!r && ret->state == NODE_EVICTED)
+		return akm_error_set(err, -ENOENT, "node", "%.63s is evicted; if somebody has its place whose exchange broke off: "
+				     "akmctl node provision", name);
 	if (r == -ENOENT || (!r && ret->state != NODE_PROVISIONED))
-		return akm_error_set(err, -ENOENT, "node", "there is no node %.63s, or it is evicted: provision the new one "
-				     "and add it to its ATRs", name);
+		return akm_error_set(err, -ENOENT, "node", "there is no node %.63s", name);
 	return r < 0 ? akm_error_set(err, r, "database", "%s", store_strerror(f->c.store)) : 0;
 }
 

@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "support_dir.h"
+#include "support_disk.h"
 
 #include "keystore_fake.c"		/* instead of keystore_tpm.c */
 #include "nl_fake.c"			/* instead of nl.c */
@@ -206,6 +207,100 @@ static void test_refused(void **state)
 	ask_refused(M, "ENOENT", "node", TO("EdgeNodeD", "EdgeNodeE"), NEW->via);
 }
 
+/* The manager has recorded it, and the new one does not know: it is provisioned again, and has its place. */
+static void test_broken_off(void **state)
+{
+	struct json_object *answer;
+	unsigned int calls = 0;
+
+	(void)state;
+	do {					/* at the last of its TPM's calls, and at each before that nothing came of it */
+		assert_true(calls < 50);
+		fake_tpm_fail_after(NEW->tpm, calls++, -EIO);
+		json_object_put(ask(M, "node-replace", REPLACE));
+	} while (!is_state(M, "EdgeNodeD", "evicted"));
+	answer = ask(NEW, "status", "{}");
+	assert_string_equal(text_at(answer, "peer.state"), "not provisioned");
+	json_object_put(answer);
+	ask_refused(M, "ENOENT", "node", "node-replace", REPLACE);
+	provision(M, NEW);
+	until(given_nothing_before(2) && all_on(3, 2));
+}
+
+static int begin_on_disk(void **state)
+{
+	disk_begin();
+	return begin(state);
+}
+
+static int end_on_disk(void **state)
+{
+	int r = end(state);
+
+	disk_end();
+	return r;
+}
+
+#define PLACES_MAX	300
+#define EVERY		29
+
+/* Return: was it done? Then nobody else is in the ATR, and else nobody is who was not. */
+static bool is_done(uint32_t *generation)
+{
+	struct json_object *answer = ask(M, "atr-show", "{\"atr\":\"1\"}");
+	bool done = !strcmp(text_at(answer, "members.2.node"), "EdgeNodeC");
+
+	assert_int_equal(json_object_array_length(at(answer, "members")), 3);
+	assert_string_equal(text_at(answer, "members.2.node"), done ? "EdgeNodeC" : "EdgeNodeD");
+	assert_true(is_state(M, "EdgeNodeD", done ? "evicted" : "provisioned"));
+	*generation = (uint32_t)number_at(answer, "generation");
+	json_object_put(answer);
+	return done;
+}
+
+/* Return: was there a place to die at? Whatever was durable by then, somebody who says it again has it done. P10 */
+static bool die_at(unsigned int place)
+{
+	struct asked *q;
+	uint32_t generation;
+	bool came, granted, done;
+
+	disk_cut_after(M->dir, place);
+	q = ask_begin(M, "node-replace", REPLACE);
+	until(disk_is_cut() || ask_done(q));
+	came = disk_is_cut();
+	granted = ask_granted(q);
+	actor_stop(M);
+	disk_mend(DISK_POWER, place);
+	ask_drop(q);
+	assert_int_equal(actor_start(M), 0);
+	until(M->ready);
+	done = is_done(&generation);
+	assert_true(done || !granted);
+	if (!done)
+		ask_ok(M, "node-replace", REPLACE);
+	else if (is_down(NEW) && !granted)
+		(void)json_object_put(ask(M, "node-provision", "{\"name\":\"EdgeNodeC\",\"via\":\"unix:%s\"}", NEW->via));
+	until(is_done(&generation) && given_nothing_before(generation) && all_only_on(3, generation));
+	assert_int_equal(events_of(M, "node-refused"), 0);
+	return came;
+}
+
+static void test_without_power(void **state)
+{
+	unsigned int place = 0;
+	bool came;
+
+	do {
+		begin_on_disk(state);
+		came = die_at(place);
+		assert_true(came || place);
+		place += EVERY;
+		assert_true(place < PLACES_MAX);
+		end_on_disk(state);
+	} while (came);
+}
+
 int main(int argc, char **argv)
 {
 #define STORY(t) cmocka_unit_test_setup_teardown(t, begin, end)
@@ -215,6 +310,8 @@ int main(int argc, char **argv)
 		STORY(test_fallback),
 		STORY(test_locked),
 		STORY(test_refused),
+		STORY(test_broken_off),
+		cmocka_unit_test(test_without_power),
 	};
 
 	if (argc > 1)
