@@ -39,8 +39,7 @@ static int find_provisioned(struct fleet *f, const char *name, const char *field
 }
 
 /* "1", "#1" or a label */
-static int find_named_atr(struct fleet *f, const char *name, const char *field, struct fleet_atr **ret,
-			  struct akm_error *err)
+int fleet_find_named(struct fleet *f, const char *name, const char *field, struct fleet_atr **ret, struct akm_error *err)
 {
 	const char *number = name + (name[0] == '#');
 	char *end;
@@ -60,7 +59,7 @@ static int find_named_atr(struct fleet *f, const char *name, const char *field, 
 
 static int find_atr(struct fleet *f, struct json_object *args, struct fleet_atr **ret, struct akm_error *err)
 {
-	return find_named_atr(f, ctl_str(args, "atr"), "atr", ret, err);
+	return fleet_find_named(f, ctl_str(args, "atr"), "atr", ret, err);
 }
 
 /* ---- nodes ---- */
@@ -367,8 +366,8 @@ void fleet_ctl_node_move(struct fleet *f, struct ctl_request *req, struct json_o
 	struct fleet_atr *from = NULL, *to = NULL;
 	int r = find_provisioned(f, ctl_str(args, "node"), "node", &n, &o.err);
 
-	r = r ?: find_named_atr(f, ctl_str(args, "from"), "from", &from, &o.err);
-	r = r ?: find_named_atr(f, ctl_str(args, "to"), "to", &to, &o.err);
+	r = r ?: fleet_find_named(f, ctl_str(args, "from"), "from", &from, &o.err);
+	r = r ?: fleet_find_named(f, ctl_str(args, "to"), "to", &to, &o.err);
 	r = r ?: fleet_plan_move(from, to, &n, &o.change, &o.err);
 	carry_out(&o, r, EVIDENCE_NOTE("node-move", SEV_INFO, .atr_id = first(&o)->atr_id), "%s was moved from #%u to #%u",
 		  n.name, from ? from->def.id : 0, to ? to->def.id : 0);

@@ -107,6 +107,7 @@ void fleet_health(struct fleet *f, struct health *h)
 	fleet_attest_health(f, h);
 	fleet_root_policy_health(f, h);
 	fleet_hook_health(f, h);
+	fleet_quarantine_health(f, h);
 	fleet_lock_health(f, h);
 	for (const struct fleet_atr *a = f->first; a; a = a->next) {
 		for (size_t m = 0; m < a->plan.n_members; m++)

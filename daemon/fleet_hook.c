@@ -26,6 +26,8 @@ void fleet_hook_run(struct fleet *f, const struct fleet_atr *a, const struct pol
 	if (d->subject[0])
 		report_put_text(o, "subject", d->subject);
 	report_put_text(o, "action", policy_action_name(d->action));
+	if (d->action == POLICY_DO_QUARANTINE && d->rule->into[0])
+		report_put_text(o, "into", d->rule->into);
 	json_object_object_add(o, "escalated", json_object_new_boolean(d->escalated));
 	report_put_text(o, "outcome", policy_outcome_name(d->outcome));
 	hooks_run(f->c.hooks, d->rule->hook, a ? a->def.id : 0, o);

@@ -310,6 +310,17 @@ void fleet_root_policy_reloaded(struct fleet *f);	/* and it is in force */
 void fleet_root_policy_health(const struct fleet *f, struct health *h);
 void fleet_root_policy_free(struct fleet *f);
 
+/* fleet_quarantine.c */
+/*
+ * @n out of @a, because of evidence of the kind @what, and into the ATR of that number or label if @into is one. If that
+ * cannot be it is taken out all the same.
+ */
+int fleet_quarantine(struct fleet_atr *a, const struct store_node *n, const char *into, const char *what,
+		     struct akm_error *err);
+/* Is there every ATR that the own file names? -ENOENT and the like, with its place. */
+int fleet_quarantine_check(struct fleet *f, const struct policy *p, struct akm_error *err);
+void fleet_quarantine_health(struct fleet *f, struct health *h);
+
 /* fleet_hook.c */
 void fleet_hook_run(struct fleet *f, const struct fleet_atr *a, const struct policy_decision *d);	/* @a NULL: the fleet */
 void fleet_hook_check(struct fleet *f);			/* once the policy is another one */
@@ -331,6 +342,10 @@ void fleet_wait_check(struct fleet *f);
 /* For what @c has made; answered when its members are done with it. */
 int fleet_wait_new(struct ctl_request *req, const struct fleet_change *c, bool plans);
 void fleet_wait_free_all(struct fleet *f);
+
+/* fleet_ctl.c */
+/* "1", "#1" or a label. -ENOENT */
+int fleet_find_named(struct fleet *f, const char *name, const char *field, struct fleet_atr **ret, struct akm_error *err);
 
 /* fleet_report.c */
 struct json_object *fleet_report_atr(struct fleet_atr *a);

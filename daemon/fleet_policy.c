@@ -99,19 +99,13 @@ static int rotate(const struct deciding *in, const struct policy_decision *d, st
 	return r ?: peers_rotate(in->fleet->peers, n.id, policy_kind_name(d->kind), err);
 }
 
-/* Out of this ATR; it stays provisioned, and "atr add" brings it back. */
+/* It stays provisioned, and a person brings it back. */
 static int quarantine(const struct deciding *in, const struct policy_decision *d, struct akm_error *err)
 {
 	_cleanup_(store_node_free) struct store_node n = {};
-	struct fleet_atr *a = in->atr;
-	uint32_t number;
-	int r = named(in->fleet, d->subject, &n, err) ?: fleet_remove(a, &n, &number, err);
+	int r = named(in->fleet, d->subject, &n, err);
 
-	if (!r)
-		evidence_add(in->fleet->c.evidence, EVIDENCE_NOTE("atr-remove", SEV_WARNING, .atr_id = a->def.id),
-			     "%s was removed from #%u %s by policy (%s)", n.name, a->def.id, a->def.label,
-			     policy_kind_name(d->kind));
-	return r;
+	return r ?: fleet_quarantine(in->atr, &n, d->rule->into, policy_kind_name(d->kind), err);
 }
 
 static int evict(const struct deciding *in, const struct policy_decision *d, struct akm_error *err)
@@ -163,14 +157,15 @@ static void put_outcome(const struct policy_decision *d, int r, const struct akm
 static void write_down(const struct deciding *in, const struct policy_decision *d, int r, const struct akm_error *err)
 {
 	char where[AKM_NAME_LEN + 32], what[160], outcome[256];
+	bool into = d->action == POLICY_DO_QUARANTINE && d->rule->into[0];
 
 	put_where(in, where);
 	put_what(d, what);
 	put_outcome(d, r, err, outcome);
 	evidence_add(in->fleet->c.evidence,
 		     EVIDENCE_NOTE("policy", r < 0 ? SEV_ALERT : SEV_INFO, .atr_id = id_of(in), .count = d->count),
-		     "Rule %s%s: %s: %s%s: %s", d->rule->name, where, what, policy_action_name(d->action),
-		     d->escalated ? " (escalated)" : "", outcome);
+		     "Rule %s%s: %s: %s%s%s%s: %s", d->rule->name, where, what, policy_action_name(d->action),
+		     into ? " into " : "", into ? d->rule->into : "", d->escalated ? " (escalated)" : "", outcome);
 }
 
 static void on_decision(const struct policy_decision *d, void *ctx)
@@ -406,10 +401,12 @@ void fleet_ctl_policy_reload(struct fleet *f, struct ctl_request *req, struct js
 	struct json_object *o;
 	struct policy next = {};
 	struct akm_error err = {};
-	int r = fleet_root_policy_reload(f, &next, &err);
+	int r = fleet_root_policy_reload(f, &next, &err) ?: fleet_quarantine_check(f, &next, &err);
 
 	(void)args;
-	if (!r) {
+	if (r < 0) {
+		policy_free(&next);
+	} else {
 		r = fleet_policy_adopt(f, &next);
 		if (r < 0)
 			(void)akm_error_set(&err, r, "policy", "no memory: some rules are the old ones, try again");

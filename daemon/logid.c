@@ -66,6 +66,7 @@ static const struct { const char *kind, *id; } ids[] = {
 	{ "provision-allowed", "e056c81b76234bfc97d37085a63281ff" },
 	{ "provision-failed", "e696aa2b9a9e488ab814927becf6d7e4" },
 	{ "provisioned", "e56c3654997544ea9fc41243d7f168e9" },
+	{ "quarantine-failed", "d3f2b5fd917d4a55aee4ab84b950fa20" },
 	{ "quote-bad", "61155cc54aaa4a75a9b849451ebea505" },
 	{ "quote-missed", "6c32d97e715744bb8d3833c64cd77892" },
 	{ "rekey", "abcc88991f784139ac80a53c7cd3cc7f" },

@@ -287,8 +287,39 @@ static const struct option when_options[] = {
 	{ "severity", "info, warning or alert", severity }, { "between", "HH:MM-HH:MM", between }, {}
 };
 
+static bool label_ok(const char *s)
+{
+	return s[0] && strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == strlen(s);
+}
+
+/* Is there such an ATR? That is for the manager to say. */
+static int into(struct parse *p, const struct word *w)
+{
+	uint32_t id = 0;		/* not said */
+	int r = 0;
+
+	if (w->text[strspn(w->text, "0123456789")] == '\0')
+		r = number(p, w, "into", 1, UINT32_MAX, &id);
+	else if (!label_ok(w->text))
+		r = refuse(p, here(p, w), "into", "\"%.40s\" is neither the number nor the label of an ATR", w->text);
+	if (!r && id && p->section && id == p->section->atr_id)
+		r = refuse(p, here(p, w), "into", "#%u is where it comes from", p->section->atr_id);
+	p->rule->into_line = p->line;
+	p->rule->into_column = w->column;
+	snprintf(p->rule->into, sizeof(p->rule->into), "%s", w->text);
+	return r;
+}
+
+static int then_into(struct parse *p, const struct word *w)
+{
+	if (p->rule->action == POLICY_DO_QUARANTINE)
+		return into(p, w);
+	return refuse(p, here(p, w), "into", "goes with quarantine, not with %s",
+		      policy_action_name((enum policy_action)p->rule->action));
+}
+
 static const struct option then_options[] = {
-	{ "hold-down", "a number of seconds", hold_down }, { "budget", "how many in an hour", rule_budget }, {}
+	{ "into", "the number or label of an ATR", then_into }, { "hold-down", "a number of seconds", hold_down }, { "budget", "how many in an hour", rule_budget }, {}
 };
 
 static const struct option hook_options[] = {
@@ -487,7 +518,13 @@ static int do_escalate(struct parse *p, struct place at)
 	r = r ? r : value(p, "escalate", STRONGER, &w);
 	r = r ? r : action(p, "escalate", &w, &p->rule->escalate_action);
 	p->escalate = (struct place){ p->line, w.column };
-	return r ? r : line_end(p, "escalate");
+	r = r ? r : next(p, &w);
+	if (!r && p->rule->escalate_action == POLICY_DO_QUARANTINE && !strcmp(w.text, "into")) {
+		r = value(p, "into", "the number or label of an ATR", &w);
+		r = r ? r : into(p, &w);
+		return r ? r : line_end(p, "escalate");
+	}
+	return r || !w.text[0] ? r : refuse(p, here(p, &w), "escalate", "\"%s\" is not expected here", w.text);
 }
 
 /* The programs that a file names, each once: somebody has to look after them. */

@@ -40,7 +40,7 @@ static int built_in(const struct config *c, struct policy *ret)
 }
 
 /* FILE:LINE:COLUMN; a long path gives way to its last part. */
-static int explain(const char *path, const struct policy_error *why, struct akm_error *err)
+int policy_explain(const char *path, const struct policy_error *why, struct akm_error *err)
 {
 	char field[sizeof_field(struct akm_error, field)];
 	const char *slash = strrchr(path, '/');
@@ -71,7 +71,7 @@ static int check_rules(enum msg_role role, const char *path, const struct policy
 		snprintf(why.field, sizeof(why.field), "rule %s", rules[i].name);
 		snprintf(why.reason, sizeof(why.reason), "%s is not for a %s", policy_action_name((enum policy_action)bad),
 			 role == ROLE_NODE ? "node: alert and fallback are" : "manager, which makes a new generation (rekey)");
-		return explain(path, &why, err);
+		return policy_explain(path, &why, err);
 	}
 	return 0;
 }
@@ -81,7 +81,7 @@ static int check_limits(enum msg_role role, const char *path, const struct polic
 	struct policy_error why = { .line = p->limits.line, .column = 1, .field = "limit",
 				    .reason = "limit and locked are for the root's policy" };
 
-	return role == ROLE_NODE && p->limits.line ? explain(path, &why, err) : 0;
+	return role == ROLE_NODE && p->limits.line ? policy_explain(path, &why, err) : 0;
 }
 
 static int check_role(enum msg_role role, const char *path, const struct policy *p, struct akm_error *err)
@@ -106,7 +106,7 @@ int policy_of_root(const struct akm_blob *text, const char *path, struct policy 
 	struct policy p = {};
 	int r = policy_parse((const char *)text->data, text->len, &p, &why);
 
-	r = r == -EINVAL ? explain(path, &why, err) : r ?: check_role(ROLE_MANAGER, path, &p, err);
+	r = r == -EINVAL ? policy_explain(path, &why, err) : r ?: check_role(ROLE_MANAGER, path, &p, err);
 	if (r < 0)
 		policy_free(&p);
 	else
@@ -137,7 +137,7 @@ static int check_hooks(const struct config *c, const struct policy *p, struct ak
 	snprintf(why.reason, sizeof(why.reason), "hook %s", c->role == ROLE_NODE ?
 		 "is not for a node: its manager hears of it" :
 		 "needs [policy] hooks in akmd.conf, the directory of the programs");
-	return explain(c->policy_file, &why, err);
+	return policy_explain(c->policy_file, &why, err);
 }
 
 /* @root NULL: there is none, or none yet */
@@ -153,7 +153,7 @@ static int read_own(const struct config *c, const struct policy *root, struct po
 	data = (const char *)text.data;
 	r = c->role == ROLE_MANAGER ? policy_parse_over(data, text.len, root, ret, &why) :
 				      policy_parse(data, text.len, ret, &why);
-	return r == -EINVAL ? explain(c->policy_file, &why, err) :
+	return r == -EINVAL ? policy_explain(c->policy_file, &why, err) :
 	       r ?: check_role(c->role, c->policy_file, ret, err) ?: check_hooks(c, ret, err);
 }
 

@@ -15,6 +15,8 @@ int policy_load_over(const struct config *c, const struct policy *root, struct p
 int policy_load_root_alone(const struct config *c, const struct policy *root, struct policy *ret);
 /* What a root sends, or is about to, checked; @path is what errors call it. */
 int policy_of_root(const struct akm_blob *text, const char *path, struct policy *ret, struct akm_error *err);
+/* @err's field says where in @path @why is about, its reason which word, and why. Return: -EINVAL */
+int policy_explain(const char *path, const struct policy_error *why, struct akm_error *err);
 /* The text of [policy] file */
 int policy_read(const struct config *c, struct akm_blob *ret, struct akm_error *err);
 

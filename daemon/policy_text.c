@@ -38,6 +38,13 @@ static void put_hours(struct text *t, const struct policy_rule *r)
 		put(t, " between %02u:%02u-%02u:%02u", r->from / 60, r->from % 60, r->to / 60, r->to % 60);
 }
 
+static void put_action(struct text *t, const struct policy_rule *r, uint32_t action)
+{
+	put(t, "%s", policy_action_name((enum policy_action)action));
+	if (action == POLICY_DO_QUARANTINE && r->into[0])
+		put(t, " into %s", r->into);
+}
+
 void policy_rule_text(const struct policy_rule *r, char ret[POLICY_TEXT_MAX])
 {
 	struct text t = { .buf = ret, .size = POLICY_TEXT_MAX };
@@ -48,11 +55,14 @@ void policy_rule_text(const struct policy_rule *r, char ret[POLICY_TEXT_MAX])
 	put(&t, " rate %u/%u scope %s severity %s", r->count, r->seconds, r->by_member ? "member" : "atr",
 	    policy_severity_name((enum policy_severity)r->severity));
 	put_hours(&t, r);
-	put(&t, "\nthen %s hold-down %u budget %u", policy_action_name((enum policy_action)r->action),
+	put(&t, "\nthen ");
+	put_action(&t, r, r->action);
+	put(&t, " hold-down %u budget %u",
 	    r->action == POLICY_DO_ALERT ? r->alert_hold_s : r->hold_s, r->budget);
-	if (r->escalate_count)
-		put(&t, "\nescalate %u/%u %s", r->escalate_count, r->escalate_s,
-		    policy_action_name((enum policy_action)r->escalate_action));
+	if (r->escalate_count) {
+		put(&t, "\nescalate %u/%u ", r->escalate_count, r->escalate_s);
+		put_action(&t, r, r->escalate_action);
+	}
 	if (r->hook[0])
 		put(&t, "\nhook %s hold-down %u budget %u", r->hook, r->hook_hold_s, r->hook_budget);
 }

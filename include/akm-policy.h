@@ -92,6 +92,7 @@ enum policy_from { POLICY_FROM_FILE, POLICY_FROM_ROOT, POLICY_FROM_DEFAULT };
 struct policy_rule {			/* compared as bytes up to @line: without padding, zero filled */
 	char name[POLICY_NAME_LEN];
 	char hook[POLICY_NAME_LEN];	/* program that gets the record of each alert; empty: none */
+	char into[POLICY_SUBJECT_LEN];	/* where who is quarantined goes: number or label of an ATR; empty: nowhere */
 	uint64_t kinds;			/* 1 << enum policy_kind */
 	uint32_t count, seconds;	/* fires at so many within so long */
 	uint32_t by_member;		/* counted for each member by itself */
@@ -104,6 +105,7 @@ struct policy_rule {			/* compared as bytes up to @line: without padding, zero f
 	uint32_t escalate_count, escalate_s, escalate_action;	/* count 0: never */
 	uint32_t hook_hold_s, hook_budget;	/* as of an alert, for its program */
 	uint32_t line;			/* of the file; 0: built in */
+	uint32_t into_line, into_column;	/* where that stands */
 	uint32_t off;			/* a word that the rule of this name is not in force: in an ATR, or not the root's */
 	uint32_t origin;		/* enum policy_from */
 	uint32_t of_atr;		/* stands in the section of this one; 0: common */

@@ -250,6 +250,11 @@ static struct policy_state *state_of(struct replay *p, uint32_t id)
 	return a->state;
 }
 
+static bool goes_into(const struct policy_decision *d)
+{
+	return d->action == POLICY_DO_QUARANTINE && d->rule->into[0];
+}
+
 static void print_json(struct replay *p, const struct policy_decision *d, const char *time)
 {
 	_cleanup_(akm_json_freep) struct json_object *o = json_object_new_object();
@@ -265,6 +270,8 @@ static void print_json(struct replay *p, const struct policy_decision *d, const 
 	put_int(o, "count", d->count);
 	put_int(o, "seconds", d->rule->seconds);
 	put_text(o, "action", policy_action_name(d->action));
+	if (goes_into(d))
+		put_text(o, "into", d->rule->into);
 	json_object_object_add(o, "alert", json_object_new_boolean(d->alert));
 	json_object_object_add(o, "escalated", json_object_new_boolean(d->escalated));
 	json_object_object_add(o, "owed", json_object_new_boolean(d->owed));
@@ -290,7 +297,10 @@ static void print_text(struct replay *p, const struct policy_decision *d, const 
 		fputs(", last at ", f);
 		akm_put_clean(f, d->subject);
 	}
-	fprintf(f, ": %s%s", policy_action_name(d->action), d->escalated ? " (escalated)" : "");
+	fprintf(f, ": %s", policy_action_name(d->action));
+	if (goes_into(d))
+		fprintf(f, " into %s", d->rule->into);
+	fputs(d->escalated ? " (escalated)" : "", f);
 	if (d->outcome != POLICY_DUE)
 		fprintf(f, ": %s for %" PRIu64 " s%s", policy_outcome_name(d->outcome), (d->wait_ms + 999) / 1000,
 			d->alert ? "; an alert instead" : "");

@@ -21,7 +21,7 @@ static const struct layout {
 	{ "atrs", { "label", "id", "interface", "state", "generation", "suite", "subnet4", "subnet6", "addresses",
 		    "port", "self", "members" } },
 	{ "members", { "index", "node", "state", "generation", "addresses", "prefixes", "endpoint", "failure" } },
-	{ "rules", { "atr", "rule", "from", "when", "then", "fired", "held", "over_budget" } },
+	{ "rules", { "atr", "rule", "from", "when", "then", "fired", "held", "over_budget", "hooked", "hook_held" } },
 	{ "holders", { "manager", "policy", "state", "since", "reason" } },
 	{ "alerts", { "time", "severity", "source", "kind", "text" } },
 };

@@ -50,6 +50,16 @@ static const struct refusal {
 	{ THEN("auth-fail", "lockdown"), 3, 7, "then", "auth-fail" LOCK },
 	{ THEN("link-unknown", "lockdown"), 3, 7, "then", "link-unknown" LOCK },
 	{ THEN("clone,epoch-stale", "rekey\n  escalate 3/60 lockdown"), 4, 17, "escalate", "epoch-stale" LOCK },
+	/* Into which ATR */
+	{ THEN("clone", "rekey into 7"), 3, 18, "into", "goes with quarantine, not with rekey" },
+	{ THEN("node-refused", "quarantine into"), 3, 22, "into", "the number or label of an ATR must follow" },
+	{ THEN("node-refused", "quarantine into 0"), 3, 23, "into", "0 is not within 1 … 4294967295" },
+	{ THEN("node-refused", "quarantine into 99999999999"), 3, 23, "into", "99999999999 is not within 1 … 4294967295" },
+	{ THEN("node-refused", "quarantine into a/b"), 3, 23, "into", "\"a/b\" is neither the number nor the label of an ATR" },
+	{ THEN("node-refused", "quarantine into 7 into 8"), 3, 25, "into", "is given twice" },
+	{ THEN("node-refused", "alert\n  escalate 3/60 quarantine into 7 7"), 4, 35, "escalate", "\"7\" is not expected here" },
+	{ THEN("node-refused", "alert\n  escalate 3/60 evict into 7"), 4, 23, "escalate", "\"into\" is not expected here" },
+	{ "atr 7\n" THEN("node-refused", "quarantine into 7"), 4, 23, "into", "#7 is where it comes from" },
 	{ THEN("link-psk", "roll"), 3, 7, "then", "link-psk" NO_ATR },
 	{ THEN("link-psk", "rekey"), 3, 7, "then", "link-psk" NO_ATR },
 	{ THEN("hardware-mismatch", "quarantine"), 3, 7, "then", "hardware-mismatch" NO_ATR },
@@ -120,7 +130,7 @@ static const struct refusal {
 	  "replay can be caused by anybody on the wire: it must not use up the fallback" },
 	{ THEN("hardware-mismatch", "fallback"), 3, 7, "then",
 	  "hardware-mismatch concerns no single ATR: alert, rotate, lockdown and evict are all there is to do" },
-	{ THEN("replay", "alert now"), 3, 13, "then", "\"now\" is none of hold-down, budget" },
+	{ THEN("replay", "alert now"), 3, 13, "then", "\"now\" is none of into, hold-down, budget" },
 	{ THEN("replay", "alert hold-down"), 3, 22, "hold-down", "a number of seconds must follow" },
 	{ THEN("replay", "alert hold-down x"), 3, 23, "hold-down", "\"x\" is not a whole number" },
 	{ THEN("replay", "alert hold-down 86401"), 3, 23, "hold-down", "86401 is not within 0 … 86400" },
@@ -259,11 +269,34 @@ static void test_defaults(void **state)
 	policy_free(&p);
 }
 
+static void same_again(const struct policy_rule *r)
+{
+	char body[POLICY_TEXT_MAX], text[POLICY_TEXT_MAX + 64];
+	struct policy p;
+
+	policy_rule_text(r, body);
+	snprintf(text, sizeof(text), "rule %s\n%s\n", r->name, body);
+	parse(text, &p);
+	assert_int_equal(p.n, 1);
+	assert_memory_equal(&p.rules[0], r, offsetof(struct policy_rule, line));
+	policy_free(&p);
+}
+
 static void test_everything_said(void **state)
 {
 	struct policy p;
 
 	(void)state;
+	parse("rule a\nwhen node-refused rate 1/1 scope member\nthen quarantine into 07 hold-down 9\n"
+	      "rule b\nwhen node-refused rate 1/1 scope member\nthen alert\nescalate 3/60 quarantine into sick.bay-1\n", &p);
+	assert_string_equal(p.rules[0].into, "07");
+	assert_int_equal(p.rules[0].into_line, 3);
+	assert_int_equal(p.rules[0].into_column, 22);
+	assert_int_equal(p.rules[0].hold_s, 9);
+	assert_string_equal(p.rules[1].into, "sick.bay-1");
+	same_again(&p.rules[0]);
+	same_again(&p.rules[1]);
+	policy_free(&p);
 	parse("budget 7\nrule a\nwhen node-refused , exhausted rate 3/7 scope member severity warning between 22:00-06:30\n"
 	      "then alert hold-down 5 budget 9\nescalate 4/99 evict\natr 12\nbudget 3\nrule a off\n", &p);
 	assert_int_equal(p.budget, 7);
@@ -286,19 +319,6 @@ static void test_everything_said(void **state)
 	assert_int_equal(p.atrs[0].budget, 3);
 	assert_int_equal(p.atrs[0].n, 1);
 	assert_int_equal(p.atrs[0].rules[0].off, 1);
-	policy_free(&p);
-}
-
-static void same_again(const struct policy_rule *r)
-{
-	char body[POLICY_TEXT_MAX], text[POLICY_TEXT_MAX + 64];
-	struct policy p;
-
-	policy_rule_text(r, body);
-	snprintf(text, sizeof(text), "rule %s\n%s\n", r->name, body);
-	parse(text, &p);
-	assert_int_equal(p.n, 1);
-	assert_memory_equal(&p.rules[0], r, offsetof(struct policy_rule, line));
 	policy_free(&p);
 }
 
