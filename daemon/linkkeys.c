@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "linkkeys.h"
 
+#include <sys/queue.h>
+
 #include "clock.h"
 
 enum { SLOT_CURRENT, SLOT_NEXT, SLOT_LAST, SLOTS };	/* in the order of urgency */
@@ -19,8 +21,13 @@ struct job {
 	struct akm_secret mac;
 };
 
+/* An entry is in one of them, or in none: it has all its keys. */
+TAILQ_HEAD(line, linkkey);
+
 struct linkkey {
-	struct linkkey *next;
+	LIST_ENTRY(linkkey) all;
+	TAILQ_ENTRY(linkkey) waiting;
+	struct line *line;		/* in which it waits; NULL */
 	struct linkkeys *set;
 	const struct akm_blob *domain;
 	struct akm_blob key;
@@ -37,7 +44,9 @@ struct linkkeys {
 	struct event *timer;
 	struct tpmq *q;
 	bool window;
-	struct linkkey *first;
+	LIST_HEAD(, linkkey) all;
+	struct line want[SLOTS];	/* who waits for a key, by its most urgent one; first come, first served */
+	struct line later;		/* whose key could not be computed: ascending by retry_ms */
 	struct job *job;		/* the one under way */
 };
 
@@ -57,6 +66,10 @@ int linkkeys_new(struct event_base *base, struct tpmq *q, bool window, struct li
 		return -ENOMEM;
 	s->q = q;
 	s->window = window;
+	LIST_INIT(&s->all);
+	TAILQ_INIT(&s->later);
+	for (size_t i = 0; i < SLOTS; i++)
+		TAILQ_INIT(&s->want[i]);
 	s->timer = evtimer_new(base, on_timer, s);
 	if (!s->timer) {
 		free(s);
@@ -70,12 +83,38 @@ void linkkeys_free(struct linkkeys *s)
 {
 	if (!s)
 		return;
-	while (s->first)
-		linkkey_free(s->first);
+	while (!LIST_EMPTY(&s->all))
+		linkkey_free(LIST_FIRST(&s->all));
 	if (s->job)
 		s->job->set = NULL;
 	event_free(s->timer);
 	free(s);
+}
+
+static void leave_line(struct linkkey *k)
+{
+	if (k->line)
+		TAILQ_REMOVE(k->line, k, waiting);
+	k->line = NULL;
+}
+
+static void join_line(struct linkkey *k, struct line *line)
+{
+	leave_line(k);
+	TAILQ_INSERT_TAIL(line, k, waiting);
+	k->line = line;
+}
+
+/* To the end of the line for what it wants most, if it wants anything. */
+static void queue_up(struct linkkey *k)
+{
+	for (size_t i = 0; i < SLOTS; i++) {
+		if (k->slot[i].n && !k->slot[i].key.data) {
+			join_line(k, &k->set->want[i]);
+			return;
+		}
+	}
+	leave_line(k);
 }
 
 static void job_free(struct job *job)
@@ -116,8 +155,10 @@ static void job_done(void *arg, int r)
 	if (slot && !r) {
 		akm_secret_free(&slot->key);
 		slot->key = akm_secret_take(&job->mac);
+		queue_up(k);
 	} else if (slot) {
 		k->retry_ms = now_ms() + LINKKEY_RETRY_MS;
+		join_line(k, &s->later);
 	}
 	job_free(job);
 	if (!s)
@@ -155,34 +196,27 @@ static int submit(struct linkkeys *s, struct linkkey *k, const struct slot *slot
 	return 0;
 }
 
-static struct linkkey *wanting(struct linkkeys *s, size_t i, uint64_t now, uint64_t *wake)
-{
-	for (struct linkkey *k = s->first; k; k = k->next) {
-		if (!k->slot[i].n || k->slot[i].key.data)
-			continue;
-		if (k->retry_ms <= now)
-			return k;
-		if (k->retry_ms < *wake)
-			*wake = k->retry_ms;
-	}
-	return NULL;
-}
-
 /* Ask for the most wanted key, if none is under way. */
 static void fill(struct linkkeys *s)
 {
-	uint64_t now = now_ms(), wake = UINT64_MAX;
+	uint64_t now = now_ms();
+	struct linkkey *k;
 
-	for (size_t i = 0; !s->job && i < SLOTS; i++) {
-		struct linkkey *k = wanting(s, i, now, &wake);
+	if (s->job)
+		return;
+	while ((k = TAILQ_FIRST(&s->later)) && k->retry_ms <= now)
+		queue_up(k);
+	for (size_t i = 0; i < SLOTS; i++) {
+		struct linkkey *next = TAILQ_FIRST(&s->want[i]);
 
-		if (k && submit(s, k, &k->slot[i]) < 0)
-			wake = now + 1000;	/* the queue is full: later */
-		if (k)
-			break;
+		if (!next)
+			continue;
+		if (submit(s, next, &next->slot[i]) < 0)
+			timer_set(s->timer, 1000);	/* the queue is full: later */
+		return;
 	}
-	if (!s->job && wake != UINT64_MAX)
-		timer_set(s->timer, wake > now ? wake - now : 0);
+	if (k)
+		timer_set(s->timer, k->retry_ms - now);
 }
 
 static void set_window(struct linkkey *k, uint64_t n)
@@ -205,6 +239,7 @@ static void set_window(struct linkkey *k, uint64_t n)
 	for (size_t j = 0; j < SLOTS; j++)
 		akm_secret_free(&old[j].key);
 	k->retry_ms = 0;
+	queue_up(k);
 	fill(k->set);
 }
 
@@ -227,8 +262,7 @@ int linkkey_add(struct linkkeys *s, const struct akm_blob *domain, const struct 
 	memcpy(k->hardware, hardware, AKM_DIGEST_LEN);
 	k->ready = ready;
 	k->ctx = ctx;
-	k->next = s->first;
-	s->first = k;
+	LIST_INSERT_HEAD(&s->all, k, all);
 	set_window(k, n);
 	*ret = k;
 	return 0;
@@ -236,13 +270,10 @@ int linkkey_add(struct linkkeys *s, const struct akm_blob *domain, const struct 
 
 void linkkey_free(struct linkkey *k)
 {
-	struct linkkey **p;
-
 	if (!k)
 		return;
-	for (p = &k->set->first; *p != k; p = &(*p)->next)
-		;
-	*p = k->next;
+	leave_line(k);
+	LIST_REMOVE(k, all);
 	if (k->set->job && k->set->job->entry == k)
 		k->set->job->entry = NULL;
 	for (size_t i = 0; i < SLOTS; i++)
