@@ -44,6 +44,17 @@ static int no_swap(void)
 	return 0;
 }
 
+/* A link each for thousands of nodes. That the soft limit is low (1,024) is for programs that use select(). */
+static int more_descriptors(void)
+{
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) < 0)
+		return -errno;
+	rl.rlim_cur = rl.rlim_max;
+	return setrlimit(RLIMIT_NOFILE, &rl) < 0 ? -errno : 0;
+}
+
 int priv_harden(struct akm_error *err)
 {
 	int r;
@@ -54,6 +65,9 @@ int priv_harden(struct akm_error *err)
 	r = no_dumps();
 	if (r < 0)
 		return akm_error_set(err, r, "core dumps", "cannot be forbidden: %s", strerror(-r));
+	r = more_descriptors();
+	if (r < 0)
+		return akm_error_set(err, r, "descriptors", "their limit cannot be raised: %s", strerror(-r));
 	if (no_swap() < 0)
 		return akm_error_set(err, 1, "memory",
 				     "only the secret memory is locked: all of it needs LimitMEMLOCK=infinity");

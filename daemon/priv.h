@@ -7,8 +7,8 @@
 
 /*
  * Before any secret exists: no core dumps, not dumpable (which also keeps debuggers of the same
- * user away), no swap for any page (mlockall), umask 077, SIGPIPE ignored. Return: 0; 1, with @err
- * for a warning, where only the secret memory can be locked (secret.h refuses less); negative errno.
+ * user away), no swap for any page (mlockall), umask 077, SIGPIPE ignored; and as many descriptors as
+ * the hard limit allows. Return: 0; 1, with @err for a warning, where only the secret memory can be locked (secret.h refuses less); negative errno.
  */
 int priv_harden(struct akm_error *err);
 /*

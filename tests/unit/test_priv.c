@@ -70,11 +70,14 @@ static int hardened(void)
 	ssize_t n;
 	int fd[2];
 	const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+	const struct rlimit few = { 256, 4096 };
 	bool lockable = setrlimit(RLIMIT_MEMLOCK, &all) == 0;
 
+	CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
 	CHECK(priv_harden(&err) == !lockable);
 	CHECK(prctl(PR_GET_DUMPABLE) == 0);
 	CHECK(getrlimit(RLIMIT_CORE, &rl) == 0 && rl.rlim_cur == 0 && rl.rlim_max == 0);
+	CHECK(getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur == 4096 && rl.rlim_max == 4096);
 	fd[0] = open(scratch_path("file"), O_CREAT | O_WRONLY | O_CLOEXEC, 0666);
 	CHECK(fd[0] >= 0 && fstat(fd[0], &st) == 0 && (st.st_mode & 07777) == 0600);
 	CHECK(pipe(fd) == 0 && close(fd[0]) == 0);
