@@ -8,7 +8,11 @@
 #define LINK_VERSION		1
 #define LINK_HANDSHAKE_MS	10000		/* an accepted connection has this long to authenticate */
 #define LINK_PENDING_MAX	256		/* unauthenticated connections at a time */
-#define LINK_PENDING_PER_IP	16		/* of one IPv4 address or IPv6 /64 */
+#define LINK_PENDING_PER_IP	16		/* of one IPv4 address or IPv6 /64; others of it wait */
+#define LINK_WAITING_MAX	32768		/* connections that wait: a descriptor each, nothing of them is read … */
+#define LINK_WAITING_PER_IP	NODES_MAX	/* … and of one address or /64: a whole fleet may be behind one */
+#define LINK_YIELD_MS		2000		/* who has not said who it is by then gives way, if others of its address wait */
+#define LINK_BACKLOG		1024		/* connections that the kernel holds until they are looked at */
 #define LINK_PER_IDENTITY	2		/* authenticated ones: the newest stay */
 #define LINK_FAILURE_BURST	64		/* failed attempts of one address at once … */
 #define LINK_FAILURE_REFILL_MS	100		/* … and then one in this time */

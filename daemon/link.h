@@ -69,7 +69,7 @@ struct link_server_stats {
 	uint64_t accepted, refused;	/* refused: by the limits per address, before a byte was read */
 	uint64_t up;
 	uint64_t down[LINK_DOWN_MAX + 1];
-	size_t pending, links;		/* now */
+	size_t pending, waiting, links;	/* now; who waits is not accepted yet */
 };
 void link_server_get_stats(const struct link_server *s, struct link_server_stats *ret);
 

@@ -23,6 +23,9 @@ struct link {
 	struct event_base *base;
 	struct link_server *server;	/* NULL on the client's side, and once it has gone */
 	struct link *next, **prevp;	/* in one of the server's lists */
+	struct origin *origin;		/* server: of one that is pending */
+	uint64_t begun_ms;		/* server: when it was taken */
+	bool gave_way;			/* server: to others of its origin, which is no failure of its */
 	unsigned int handshake_ms, message_ms;
 	enum link_state state;
 	bool up;			/* it was authenticated */

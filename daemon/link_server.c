@@ -2,22 +2,27 @@
 #include "link.h"
 
 #include <openssl/rand.h>
+#include <poll.h>
 
 #include "link_internal.h"
 #include "link_limit.h"
+#include "link_room.h"
 
 #define ACCEPT_TURN	16		/* connections taken before others have their turn */
 #define ACCEPT_PAUSE_MS	100		/* when the process has no descriptor or memory left */
-#define ORIGIN_LEN	16
+#define ROOM_TICK_MS	500		/* while anybody waits: has somebody been too slow? */
+#define LINKS_BUCKETS	4096		/* NODES_MAX / 4 */
 
 struct link_server {
 	struct event_base *base;
 	struct link_server_config cfg;
 	SSL_CTX *ctx;
 	int fd;
-	struct event *ev, *pause;
+	struct event *ev, *pause, *room_turn, *room_tick;
 	struct sockaddr_storage address;
-	struct link *pending, *links;	/* newest first */
+	struct room room;		/* by origin: how many are pending, and who waits */
+	struct link *pending;		/* newest first */
+	struct link *links[LINKS_BUCKETS];	/* by identity, which is authenticated: random; newest first */
 	struct limit by_origin;		/* failures of an address */
 	struct limit by_identity;	/* failures of an identity from an address */
 	struct link_server_stats stats;
@@ -25,25 +30,9 @@ struct link_server {
 
 /* ---- limits ---- */
 
-/* What one stranger can have many of is one origin: an IPv6 /64. IPv4 is mapped into IPv6. */
-static void origin(const struct sockaddr_storage *a, uint8_t ret[ORIGIN_LEN])
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-	const struct sockaddr_in *four = (const struct sockaddr_in *)a;
-	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)a;
-
-	memset(ret, 0, ORIGIN_LEN);
-	if (a->ss_family == AF_INET) {
-		memcpy(ret, mapped, sizeof(mapped));
-		memcpy(ret + sizeof(mapped), &four->sin_addr, 4);
-	} else if (a->ss_family == AF_INET6) {
-		memcpy(ret, &six->sin6_addr, IN6_IS_ADDR_V4MAPPED(&six->sin6_addr) ? 16 : 8);
-	}
-}
-
 static void attempt_key(const struct link *l, uint8_t ret[ORIGIN_LEN + AKM_ID_LEN])
 {
-	origin(&l->info.remote, ret);
+	room_key(&l->info.remote, ret);
 	memcpy(ret + ORIGIN_LEN, l->info.id, AKM_ID_LEN);
 }
 
@@ -71,37 +60,24 @@ static void charge(struct link *l, enum link_down why)
 		limit_charge(&l->server->by_identity, key, sizeof(key), now);
 }
 
-static size_t pending_from(const struct link_server *s, const uint8_t from[ORIGIN_LEN], struct link **ret_oldest)
+static bool may_begin(const struct link_server *s, const uint8_t origin[ORIGIN_LEN])
 {
-	uint8_t other[ORIGIN_LEN];
-	size_t n = 0;
-
-	for (struct link *l = s->pending; l; l = l->next) {
-		origin(&l->info.remote, other);
-		n += !memcmp(from, other, ORIGIN_LEN);
-		*ret_oldest = l;
-	}
-	return n;
+	return limit_allows(&s->by_origin, origin, ORIGIN_LEN, link_now_ms());
 }
 
 /*
- * May this address have one more pending connection? When all places are taken the
- * oldest gives its up: a peer that knows its key needs a place for a round trip
- * only, a crowd of idlers does not keep it out.
+ * When all places are taken the oldest gives its up: a peer that knows its key needs a place for a round trip only, a
+ * crowd of idlers does not keep it out.
  */
-static bool admit(struct link_server *s, const struct sockaddr_storage *remote)
+static void make_place(struct link_server *s)
 {
-	uint8_t from[ORIGIN_LEN];
-	struct link *oldest = NULL;
+	struct link *oldest = s->pending;
 
-	origin(remote, from);
-	if (!limit_allows(&s->by_origin, from, sizeof(from), link_now_ms()))
-		return false;
-	if (pending_from(s, from, &oldest) >= LINK_PENDING_PER_IP)
-		return false;
-	if (s->stats.pending >= LINK_PENDING_MAX)
-		link_down_now(oldest, LINK_DOWN_LIMIT, "handshake", "gave way to a newer connection");
-	return true;
+	if (s->stats.pending < LINK_PENDING_MAX)
+		return;
+	while (oldest->next)
+		oldest = oldest->next;
+	link_down_now(oldest, LINK_DOWN_LIMIT, "handshake", "gave way to a newer connection");
 }
 
 /* ---- lists ---- */
@@ -115,6 +91,23 @@ static void list(struct link *l, struct link **head)
 	*head = l;
 }
 
+/* It is pending no more: whoever waits for its place has it. From the event loop, as this is inside of anything. */
+static void leave_room(struct link *l)
+{
+	struct link_server *s = l->server;
+
+	s->stats.pending--;
+	room_leave(&s->room, l->origin);
+	l->origin = NULL;
+	if (s->room.waits)
+		event_active(s->room_turn, EV_TIMEOUT, 0);
+}
+
+static struct link **links_of(struct link_server *s, const uint8_t id[AKM_ID_LEN])
+{
+	return &s->links[(id[0] << 8 | id[1]) % LINKS_BUCKETS];
+}
+
 void link_server_gone(struct link *l, enum link_down why)
 {
 	struct link_server *s = l->server;
@@ -123,19 +116,20 @@ void link_server_gone(struct link *l, enum link_down why)
 	if (l->up) {
 		s->stats.links--;
 	} else {
-		s->stats.pending--;
-		charge(l, why);
+		leave_room(l);
+		if (!l->gave_way)
+			charge(l, why);
 	}
 	l->server = NULL;
 }
 
 /* The oldest of its identity, if there are more than may be */
-static struct link *surplus(const struct link_server *s, const uint8_t id[AKM_ID_LEN])
+static struct link *surplus(struct link_server *s, const uint8_t id[AKM_ID_LEN])
 {
 	struct link *oldest = NULL;
 	size_t n = 0;
 
-	for (struct link *l = s->links; l; l = l->next) {
+	for (struct link *l = *links_of(s, id); l; l = l->next) {
 		if (memcmp(l->info.id, id, AKM_ID_LEN))
 			continue;
 		oldest = l;
@@ -152,8 +146,8 @@ void link_server_up(struct link *l)
 	*l->prevp = l->next;
 	if (l->next)
 		l->next->prevp = l->prevp;
-	list(l, &s->links);
-	s->stats.pending--;
+	list(l, links_of(s, l->info.id));
+	leave_room(l);
 	s->stats.links++;
 	s->stats.up++;
 	old = surplus(s, l->info.id);
@@ -164,6 +158,7 @@ void link_server_up(struct link *l)
 
 /* ---- listening ---- */
 
+/* Owns @fd. */
 static int adopt(struct link_server *s, int fd, const struct sockaddr_storage *remote)
 {
 	struct link *l;
@@ -186,8 +181,14 @@ static int adopt(struct link_server *s, int fd, const struct sockaddr_storage *r
 		link_destroy(l);
 		return r;
 	}
+	l->origin = room_enter(&s->room, remote);
+	if (!l->origin) {
+		link_destroy(l);
+		return -ENOMEM;
+	}
 	SSL_set_accept_state(l->ssl);
 	l->server = s;
+	l->begun_ms = link_now_ms();
 	list(l, &s->pending);
 	s->stats.pending++;
 	s->stats.accepted++;
@@ -213,6 +214,119 @@ static void on_pause(evutil_socket_t fd, short what, void *arg)
 		rest(s);
 }
 
+/* Has who waited closed its end? It would be charged with an attempt that it did not make. */
+static bool has_gone(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+static void room_tick_later(struct link_server *s)
+{
+	struct timeval tv = { .tv_usec = ROOM_TICK_MS * 1000 };
+
+	if (!event_pending(s->room_tick, EV_TIMEOUT, NULL) && event_add(s->room_tick, &tv) < 0)
+		event_active(s->room_tick, EV_TIMEOUT, 0);
+}
+
+static int refuse(struct link_server *s, int fd)
+{
+	s->stats.refused++;
+	close(fd);
+	return 0;
+}
+
+/* Owns @fd. Return: 0 it has a place, waits for one or was refused; negative: there is no memory. */
+static int admit(struct link_server *s, int fd, const struct sockaddr_storage *remote)
+{
+	uint8_t key[ORIGIN_LEN];
+	int r;
+
+	room_key(remote, key);
+	if (!may_begin(s, key))
+		return refuse(s, fd);
+	if (room_is_free(&s->room, remote)) {
+		make_place(s);
+		return adopt(s, fd, remote);
+	}
+	r = room_wait(&s->room, fd, remote, link_now_ms());
+	if (r == -EBUSY)
+		return refuse(s, fd);
+	if (r < 0)
+		close(fd);
+	else
+		room_tick_later(s);
+	return r;
+}
+
+/* Those that wait at @o, as far as there are places. @o may be gone then. */
+static void call_in(struct link_server *s, struct origin *o)
+{
+	size_t places = o->pending < LINK_PENDING_PER_IP ? LINK_PENDING_PER_IP - o->pending : 0;
+	uint8_t key[ORIGIN_LEN];
+	struct waiting w;
+
+	memcpy(key, o->key, sizeof(key));
+	for (size_t left = o->waits; left && places && may_begin(s, key); left--) {
+		(void)room_next(&s->room, o, &w);
+		if (has_gone(w.fd)) {
+			close(w.fd);
+			continue;
+		}
+		places--;
+		make_place(s);
+		if (adopt(s, w.fd, &w.remote) < 0)
+			return;			/* the next tick goes on, if anybody waits still */
+	}
+}
+
+static void on_room_turn(evutil_socket_t fd, short what, void *arg)
+{
+	struct link_server *s = arg;
+	struct origin *o, *next;
+
+	(void)fd, (void)what;
+	for (o = TAILQ_FIRST(&s->room.lists); o; o = next) {
+		next = TAILQ_NEXT(o, lists);
+		call_in(s, o);
+	}
+}
+
+/*
+ * Who does not say who it is does not keep others of its address out. It may be slow for no fault of its own, and is not
+ * charged. Who has waited for as long as a handshake may take has given us up.
+ */
+static void on_room_tick(evutil_socket_t fd, short what, void *arg)
+{
+	unsigned int handshake_ms;
+	struct link_server *s = arg;
+	uint64_t now = link_now_ms();
+
+	(void)fd, (void)what;
+	handshake_ms = s->cfg.handshake_ms ?: LINK_HANDSHAKE_MS;
+	s->stats.refused += room_expire(&s->room, now > handshake_ms ? now - handshake_ms : 0);
+	for (struct link *l = s->pending, *next; l; l = next) {
+		next = l->next;
+		if (!l->origin->waits || l->asked || now - l->begun_ms < LINK_YIELD_MS)
+			continue;
+		l->gave_way = true;
+		link_down_now(l, LINK_DOWN_LIMIT, "handshake", "gave way to others of its address");
+	}
+	on_room_turn(-1, 0, s);
+	if (s->room.waits)
+		room_tick_later(s);
+}
+
+/* Of descriptors or memory: who waits has least claim to them, and comes again. Return: false, nothing is taken now. */
+static bool make_room(struct link_server *s)
+{
+	s->stats.refused += s->room.waits;
+	room_empty(&s->room);
+	rest(s);
+	return false;
+}
+
 /* Return: false when there is nothing more to take now. */
 static bool accept_one(struct link_server *s)
 {
@@ -223,15 +337,10 @@ static bool accept_one(struct link_server *s)
 	fd = accept4(s->fd, (struct sockaddr *)&remote, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0) {
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-			rest(s);
+			return make_room(s);
 		return errno == ECONNABORTED || errno == EINTR;
 	}
-	if (!admit(s, &remote)) {
-		s->stats.refused++;
-		close(fd);
-		return true;
-	}
-	if (adopt(s, fd, &remote) < 0) {
+	if (admit(s, fd, &remote) < 0) {
 		rest(s);
 		return false;
 	}
@@ -259,7 +368,7 @@ static int listen_on(const char *address, int *ret_fd, struct sockaddr_storage *
 	fd = socket(a.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
 	    (a.ss_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) < 0) ||
-	    bind(fd, (struct sockaddr *)&a, len) < 0 || listen(fd, 128) < 0 ||
+	    bind(fd, (struct sockaddr *)&a, len) < 0 || listen(fd, LINK_BACKLOG) < 0 ||
 	    getsockname(fd, (struct sockaddr *)ret_bound, &bound) < 0)
 		return akm_error_set(err, -errno, "listen", "%s: %s", address, strerror(errno));
 	*ret_fd = TAKE_FD(fd);
@@ -280,7 +389,9 @@ static int server_init(struct link_server *s)
 		return r;
 	s->ev = event_new(s->base, s->fd, EV_READ | EV_PERSIST, on_accept, s);
 	s->pause = event_new(s->base, -1, 0, on_pause, s);
-	if (!s->ev || !s->pause || event_add(s->ev, NULL) < 0)
+	s->room_turn = event_new(s->base, -1, 0, on_room_turn, s);
+	s->room_tick = event_new(s->base, -1, 0, on_room_tick, s);
+	if (!s->ev || !s->pause || !s->room_turn || !s->room_tick || event_add(s->ev, NULL) < 0)
 		return -ENOMEM;
 	return 0;
 }
@@ -294,6 +405,7 @@ int link_server_new(struct event_base *base, const struct link_server_config *cf
 	if (!s)
 		return akm_error_set(err, -ENOMEM, "listen", "%s", strerror(ENOMEM));
 	s->base = base;
+	room_init(&s->room);
 	s->cfg = *cfg;
 	s->cfg.address = NULL;		/* the caller's; not needed again */
 	s->fd = -1;
@@ -311,18 +423,28 @@ int link_server_new(struct event_base *base, const struct link_server_config *cf
 	return 0;
 }
 
+static void event_freep(struct event *ev)
+{
+	if (ev)
+		event_free(ev);
+}
+
 void link_server_free(struct link_server *s)
 {
 	if (!s)
 		return;
-	while (s->pending)
+	while (s->pending) {
+		room_leave(&s->room, s->pending->origin);
 		link_destroy(s->pending);
-	while (s->links)
-		link_destroy(s->links);
-	if (s->ev)
-		event_free(s->ev);
-	if (s->pause)
-		event_free(s->pause);
+	}
+	for (size_t i = 0; i < LINKS_BUCKETS; i++)
+		while (s->links[i])
+			link_destroy(s->links[i]);
+	room_empty(&s->room);
+	event_freep(s->ev);
+	event_freep(s->pause);
+	event_freep(s->room_turn);
+	event_freep(s->room_tick);
 	SSL_CTX_free(s->ctx);
 	if (s->fd >= 0)
 		close(s->fd);
@@ -337,4 +459,5 @@ const struct sockaddr_storage *link_server_address(const struct link_server *s)
 void link_server_get_stats(const struct link_server *s, struct link_server_stats *ret)
 {
 	*ret = s->stats;
+	ret->waiting = s->room.waits;
 }

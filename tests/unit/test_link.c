@@ -10,14 +10,18 @@
 #include <openssl/ssl.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <cmocka.h>
 
 #include "bounds.h"
 #include "clock.h"
 #include "kdf.h"
 #include "link_limit.h"
+#include "link_room.h"
+#include "support_clock.h"
 
 #define DEADLINE_MS 60000
+#define SITE_ID 0x51			/* nodes whose IDs begin with it are known as well */
 
 static const uint8_t node_id[AKM_ID_LEN] = { 0xa1, 1, 2, 3 }, stranger_id[AKM_ID_LEN] = { 0xff };
 
@@ -49,7 +53,7 @@ static int key_fn(void *ctx, const uint8_t id[AKM_ID_LEN], uint64_t n, uint8_t r
 	s->keys++;
 	if (s->key_result < 0)
 		return s->key_result;
-	if (memcmp(id, node_id, AKM_ID_LEN))
+	if (memcmp(id, node_id, AKM_ID_LEN) && id[0] != SITE_ID)
 		return -ENOENT;
 	if (n < 4 || n > 6)
 		return -ESTALE;
@@ -115,10 +119,13 @@ static void tick(evutil_socket_t fd, short what, void *arg)
 	(void)arg;
 }
 
+static bool held;			/* time stands still while others have the processor: support_clock.h */
+
 static void turn(void)
 {
 	struct timeval tv = { .tv_usec = 2000 };
 
+	clock_turn(held ? 4 : UINT_MAX);
 	assert_int_equal(event_base_once(base, -1, EV_TIMEOUT, tick, NULL, &tv), 0);
 	assert_true(event_base_loop(base, EVLOOP_ONCE) >= 0);
 }
@@ -178,6 +185,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
+	held = false;
 	link_free(C.link);
 	link_server_free(server);
 	server = NULL;
@@ -587,21 +595,182 @@ static void slow_stranger_is_cut_off(void **state)
 static void one_address_has_few_pending(void **state)
 {
 	int fd[LINK_PENDING_PER_IP + 8];
-	unsigned int ended = 0;
+	struct link_server_stats st;
 
 	(void)state;
+	held = true;
 	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
 		fd[i] = raw_connect_from("127.0.0.1");
-	until(stats().accepted + stats().refused == ARRAY_SIZE(fd));
+	until(stats().accepted + stats().waiting == ARRAY_SIZE(fd));
 	assert_int_equal(stats().pending, LINK_PENDING_PER_IP);
-	assert_int_equal(stats().refused, 8);
-	until(raw_ended(fd[ARRAY_SIZE(fd) - 1]));
-	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
-		ended += raw_ended(fd[i]);
-	assert_int_equal(ended, 8);
-	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
+	assert_int_equal(stats().waiting, 8);
+	/* Who waits and goes again is not charged with an attempt. */
+	close(fd[ARRAY_SIZE(fd) - 1]);
+	for (size_t i = 0; i < 8; i++)
+		close(fd[i]);
+	until(!stats().waiting);
+	st = stats();
+	assert_int_equal(st.accepted, LINK_PENDING_PER_IP + 7);
+	assert_int_equal(st.refused, 0);
+	until(stats().pending == LINK_PENDING_PER_IP - 1);
+	assert_int_equal(S.down, 8);
+	for (size_t i = 8; i < ARRAY_SIZE(fd) - 1; i++)
 		close(fd[i]);
 	until(stats().pending == 0);
+}
+
+/* All places of an address are taken by idlers: who has its key gets in from there, soon, and the address is not given up. */
+static void idlers_give_way_to_who_waits(void **state)
+{
+	int fd[LINK_PENDING_PER_IP];
+
+	(void)state;
+	held = true;
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
+		fd[i] = raw_connect_from("127.0.0.1");
+	until(stats().pending == LINK_PENDING_PER_IP);
+	dial(node_id, 5);
+	until(stats().waiting);
+	assert_int_equal(S.up, 0);
+	clock_wind(LINK_YIELD_MS);
+	until(S.up && C.up);
+	assert_int_equal(stats().down[LINK_DOWN_LIMIT], LINK_PENDING_PER_IP);
+	assert_int_equal(stats().refused, 0);
+	/* They do not keep out who comes later, either. */
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++) {
+		close(fd[i]);
+		fd[i] = raw_connect_from("127.0.0.1");
+	}
+	until(stats().pending == LINK_PENDING_PER_IP);
+	/* With nobody waiting they have their time. */
+	clock_wind(2 * LINK_YIELD_MS);
+	for (int i = 0; i < 5; i++)
+		turn();
+	assert_int_equal(stats().pending, LINK_PENDING_PER_IP);
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
+		close(fd[i]);
+}
+
+/* A site comes back, all of it from one address, at one instant: nobody is refused, and few are at it at a time. */
+static void site_behind_one_address_gets_in(void **state)
+{
+	enum { SITE = 8 * LINK_PENDING_PER_IP };
+	uint8_t id[AKM_ID_LEN] = { SITE_ID };
+	struct link *l[SITE];
+
+	(void)state;
+	held = true;
+	for (size_t i = 0; i < SITE; i++) {
+		id[1] = (uint8_t)(i >> 8);
+		id[2] = (uint8_t)i;
+		assert_int_equal(connect_as(id, 5, &l[i]), 0);
+	}
+	while (S.up < SITE || C.up < SITE) {
+		assert_int_equal(C.down, 0);
+		assert_true(stats().pending <= LINK_PENDING_PER_IP);
+		turn();
+	}
+	assert_int_equal(stats().refused, 0);
+	assert_int_equal(stats().links, SITE);
+	for (size_t i = 0; i < SITE; i++)
+		link_free(l[i]);
+	C.link = NULL;
+}
+
+static struct sockaddr_storage four(const char *text)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	struct sockaddr_storage ret = {};
+
+	assert_int_equal(inet_pton(AF_INET, text, &a.sin_addr), 1);
+	memcpy(&ret, &a, sizeof(a));
+	return ret;
+}
+
+static void room_is_bounded(void **state)
+{
+	struct sockaddr_storage site = four("192.0.2.1"), other = four("192.0.2.2"), third = four("192.0.2.3");
+	static struct room room;
+	struct origin *o = NULL;
+	struct waiting w;
+
+	(void)state;
+	room_init(&room);
+	for (int i = 0; i < LINK_PENDING_PER_IP; i++) {
+		assert_true(room_is_free(&room, &site));
+		o = room_enter(&room, &site);
+	}
+	assert_false(room_is_free(&room, &site));
+	for (uint64_t i = 0; i < LINK_WAITING_PER_IP; i++)
+		assert_int_equal(room_wait(&room, -1, &site, i), 0);
+	assert_int_equal(room_wait(&room, -1, &site, 0), -EBUSY);
+	for (size_t i = LINK_WAITING_PER_IP; i < LINK_WAITING_MAX; i++)
+		assert_int_equal(room_wait(&room, -1, &other, 5), 0);
+	assert_int_equal(room_wait(&room, -1, &third, 5), -EBUSY);
+	assert_true(room_is_free(&room, &third));
+	/* In the order in which they came; nobody who comes now overtakes them. */
+	room_leave(&room, o);
+	assert_false(room_is_free(&room, &site));
+	for (uint64_t i = 0; i < 3; i++) {
+		assert_true(room_next(&room, o, &w));
+		assert_int_equal(w.since_ms, i);
+	}
+	assert_int_equal(room_expire(&room, 100), 97 + LINK_WAITING_MAX - LINK_WAITING_PER_IP);
+	assert_true(room_next(&room, o, &w));
+	assert_int_equal(w.since_ms, 100);
+	room_empty(&room);
+	assert_int_equal(room.waits, 0);
+	for (int i = 1; i < LINK_PENDING_PER_IP; i++)
+		room_leave(&room, o);
+	assert_true(room_is_free(&room, &site));
+}
+
+/* Who waited for as long as a handshake may take is sent away; it was in nobody's way who is somewhere else. */
+static void waiting_ends(void **state)
+{
+	int fd[LINK_PENDING_PER_IP + 8];
+
+	(void)state;
+	held = true;
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
+		fd[i] = raw_connect_from("127.2.0.1");
+	until(stats().accepted + stats().waiting == ARRAY_SIZE(fd));
+	dial(node_id, 5);		/* from 127.0.0.1 */
+	until(S.up && C.up);
+	assert_int_equal(stats().waiting, 8);
+	clock_wind(LINK_HANDSHAKE_MS + 1);
+	until(!stats().waiting);
+	assert_int_equal(stats().refused, 8);
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
+		close(fd[i]);
+}
+
+/* Where descriptors run out, who waits goes before anybody is kept out. */
+static void who_waits_makes_room(void **state)
+{
+	int fd[LINK_PENDING_PER_IP + 24], more[4];
+	struct rlimit rl, few;
+
+	(void)state;
+	held = true;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &rl), 0);
+	few = rl;
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
+		fd[i] = raw_connect_from("127.2.0.1");
+	until(stats().waiting == 24);
+	for (size_t i = 0; i < ARRAY_SIZE(more); i++)
+		more[i] = raw_connect_from("127.3.0.1");
+	few.rlim_cur = (rlim_t)dup(more[0]);
+	close((int)few.rlim_cur);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	until(stats().pending == LINK_PENDING_PER_IP + ARRAY_SIZE(more));
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &rl), 0);
+	assert_int_equal(stats().waiting, 0);
+	assert_int_equal(stats().refused, 24);
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
+		close(fd[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(more); i++)
+		close(more[i]);
 }
 
 /* Idlers from many addresses take every place; a node that knows its key still gets in. */
@@ -1184,6 +1353,11 @@ int main(int argc, char **argv)
 		T(nobody_there_is_lost),
 		T(slow_stranger_is_cut_off),
 		T(one_address_has_few_pending),
+		T(idlers_give_way_to_who_waits),
+		T(site_behind_one_address_gets_in),
+		T(room_is_bounded),
+		T(waiting_ends),
+		T(who_waits_makes_room),
 		T(crowd_of_idlers_does_not_keep_a_node_out),
 		T(flood_of_false_hellos_is_bounded),
 		T(flood_for_one_identity_does_not_lock_it_out_elsewhere),
