@@ -17,236 +17,6 @@ struct fleet_request {			/* one under way, or answered with success */
 	uint8_t node[AKM_ID_LEN];
 };
 
-/* ---- ATRs in memory ---- */
-
-struct fleet_atr *fleet_find(struct fleet *f, uint32_t id)
-{
-	struct fleet_atr *a;
-
-	for (a = f->first; a && a->def.id != id; a = a->next)
-		;
-	return a;
-}
-
-int fleet_member_of(const struct fleet_atr *a, const uint8_t node[AKM_ID_LEN])
-{
-	for (size_t i = 0; i < a->plan.n_members; i++)
-		if (!memcmp(a->members[i].node, node, AKM_ID_LEN))
-			return (int)i;
-	return -1;
-}
-
-static void atr_free(struct fleet_atr *a)
-{
-	for (size_t i = 0; i < REKEY_GENERATIONS; i++)
-		store_generation_free(&a->generations[i]);
-	store_atr_free(&a->def);
-	policy_state_free(a->policy);
-	free(a->plan.members);
-	free(a->members);
-	if (a->timer)
-		event_free(a->timer);
-	free(a);
-}
-
-static void on_timer(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd, (void)what;
-	fleet_kick(arg);
-}
-
-struct fleet_atr *fleet_atr_attach(struct fleet *f, struct store_atr *def)
-{
-	struct fleet_atr *a = calloc(1, sizeof(*a)), **p;
-
-	if (!a)
-		return NULL;
-	a->timer = evtimer_new(f->c.base, on_timer, a);
-	a->policy = policy_state_new(&f->policy, def->id);
-	if (!a->timer || !a->policy) {
-		atr_free(a);
-		return NULL;
-	}
-	a->fleet = f;
-	a->def = *def;
-	memset(def, 0, sizeof(*def));
-	a->plan.prepare_timeout_ms = f->c.config->prepare_timeout_ms;
-	a->plan.grace_ms = f->c.config->grace_ms;
-	for (p = &f->first; *p && (*p)->def.id < a->def.id; p = &(*p)->next)
-		;
-	a->next = *p;
-	*p = a;
-	return a;
-}
-
-void fleet_atr_detach(struct fleet_atr *a)
-{
-	struct fleet_atr **p;
-
-	for (p = &a->fleet->first; *p != a; p = &(*p)->next)
-		;
-	*p = a->next;
-	atr_free(a);
-}
-
-/* ---- from the database ---- */
-
-struct load { struct fleet_atr *a; struct rekey_atr *plan; struct store_generation *g; };
-
-static int copy_generation(const struct store_generation *from, struct store_generation *to)
-{
-	*to = *from;
-	return akm_blob_dup(from->secret.data, from->secret.len, &to->secret);
-}
-
-/* Of the retired ones only the newest can still be with somebody who was away. */
-static int load_generation(const struct store_generation *g, void *ctx)
-{
-	struct load *l = ctx;
-	size_t n = l->plan->n_generations;
-
-	if (g->state == GEN_RETIRED && g->number + REKEY_GENERATIONS / 2 <= l->a->def.last_generation)
-		return 0;
-	if (n == REKEY_GENERATIONS) {
-		store_generation_free(&l->g[0]);
-		memmove(l->g, l->g + 1, (n - 1) * sizeof(*l->g));
-		memmove(l->plan->generations, l->plan->generations + 1, (n - 1) * sizeof(l->plan->generations[0]));
-		n--;
-	}
-	l->plan->generations[n] = (struct rekey_generation){
-		.number = g->number, .state = g->state, .urgent = fleet_reason_urgent(g->reason),
-		.fallback = fleet_reason_fallback(g->reason),
-		.lost = g->state != GEN_RETIRED && !g->secret.len, .decided_ms = now_ms(), .since_ms = now_ms(),
-	};
-	l->plan->n_generations = n + 1;
-	return copy_generation(g, &l->g[n]);
-}
-
-static int load_member(struct fleet_atr *a, const struct store_member *m, struct rekey_atr *plan,
-		       struct fleet_member *members)
-{
-	_cleanup_(store_node_free) struct store_node node = {};
-	struct fleet_member *to = &members[plan->n_members];
-	struct rekey_member *r = &plan->members[plan->n_members];
-	int before = fleet_member_of(a, m->node), e;
-
-	e = store_node_get(a->fleet->c.store, m->node, &node);
-	if (e < 0)
-		return e;
-	if (before >= 0 && a->members[before].index == m->index) {	/* what is known of it now stays */
-		*to = a->members[before];
-		*r = a->plan.members[before];
-		memset(r->step, 0, sizeof(r->step));
-	} else {
-		r->away_ms = now_ms();
-	}
-	to->index = m->index;
-	memcpy(to->node, m->node, AKM_ID_LEN);
-	memcpy(to->name, node.name, sizeof(to->name));
-	to->endpoint = node.endpoint;
-	if (a->fleet->peers) {
-		const struct peer *peer = peers_find(a->fleet->peers, m->node);
-
-		r->up = peer && peer->up && peer->reported;
-	}
-	for (size_t g = 0; !e && g < plan->n_generations; g++)
-		e = store_step_get(a->fleet->c.store, a->def.id, plan->generations[g].number, m->node, &r->step[g]);
-	plan->n_members++;
-	return e;
-}
-
-static void keep_time(const struct rekey_generation *old, struct rekey_generation *g)
-{
-	if (old->number != g->number)
-		return;
-	g->decided_ms = old->decided_ms;
-	if (old->state == g->state)
-		g->since_ms = old->since_ms;
-}
-
-/* The times of generations, and of states that are the same as before, go on. */
-static void keep_times(const struct rekey_atr *old, struct rekey_atr *plan)
-{
-	for (size_t i = 0; i < plan->n_generations; i++)
-		for (size_t j = 0; j < old->n_generations; j++)
-			keep_time(&old->generations[j], &plan->generations[i]);
-}
-
-static void adopt(struct fleet_atr *a, struct rekey_atr *plan, struct store_generation *g,
-		  struct fleet_member *members)
-{
-	keep_times(&a->plan, plan);
-	for (size_t i = 0; i < REKEY_GENERATIONS; i++) {
-		store_generation_free(&a->generations[i]);
-		a->generations[i] = g[i];
-		memset(&g[i], 0, sizeof(g[i]));
-	}
-	free(a->plan.members);
-	free(a->members);
-	a->plan = *plan;
-	a->members = members;
-}
-
-int fleet_atr_reload(struct fleet_atr *a)
-{
-	struct store_generation g[REKEY_GENERATIONS] = {};
-	struct rekey_atr plan = a->plan;
-	struct load l = { a, &plan, g };
-	struct fleet_member *members = calloc(a->def.n_members + 1, sizeof(*members));
-	int r;
-
-	plan.n_members = plan.n_generations = 0;
-	plan.members = calloc(a->def.n_members + 1, sizeof(*plan.members));
-	r = !members || !plan.members ? -ENOMEM :
-	    store_generation_each(a->fleet->c.store, a->def.id, load_generation, &l);
-	for (size_t i = 0; !r && i < a->def.n_members; i++)
-		if (!a->def.members[i].removed)
-			r = load_member(a, &a->def.members[i], &plan, members);
-	if (!r) {
-		adopt(a, &plan, g, members);
-		return 0;
-	}
-	for (size_t i = 0; i < REKEY_GENERATIONS; i++)
-		store_generation_free(&g[i]);
-	free(plan.members);
-	free(members);
-	return r;
-}
-
-int fleet_atr_copy(const struct store_atr *from, struct store_atr *to)
-{
-	*to = *from;
-	to->members = calloc(from->n_members + 1, sizeof(*to->members));
-	if (!to->members)
-		return -ENOMEM;
-	memcpy(to->members, from->members, from->n_members * sizeof(*to->members));
-	return 0;
-}
-
-static int load_atr(const struct store_atr *stored, void *ctx)
-{
-	struct fleet *f = ctx;
-	struct store_atr def;
-	struct fleet_atr *a;
-	int r;
-
-	if (stored->deleted)
-		return 0;
-	r = fleet_atr_copy(stored, &def);
-	if (r < 0)
-		return r;
-	a = fleet_atr_attach(f, &def);
-	store_atr_free(&def);
-	return a ? fleet_atr_reload(a) : -ENOMEM;
-}
-
-int fleet_atr_load(struct fleet *f, uint32_t id)
-{
-	_cleanup_(store_atr_free) struct store_atr stored = {};
-
-	return store_atr_get(f->c.store, id, &stored) ?: load_atr(&stored, f);
-}
-
 static void on_wait_timer(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
@@ -266,7 +36,7 @@ int fleet_new(const struct fleet_config *cfg, struct fleet **ret, struct akm_err
 	f->wait_timer = evtimer_new(cfg->base, on_wait_timer, f);
 	r = f->wait_timer ? fleet_policy_new(f, err) : -ENOMEM;
 	if (!r) {
-		r = store_atr_each(cfg->store, load_atr, f);
+		r = fleet_atr_load_all(f);
 		if (r < 0)
 			akm_error_set(err, r, "database", "the ATRs cannot be loaded: %s", store_strerror(cfg->store));
 	}
@@ -436,7 +206,7 @@ static void take_answer(struct fleet_request *q, int r, const struct akm_error *
 	} else if (r != -ENOTCONN) {
 		take_failure(a, (size_t)m, q, r, err);
 	}
-	fleet_kick_soon(a, 0);
+	fleet_kick_soon(a, fleet_gather_ms(a));
 }
 
 /* The journal could not be written: what it has is what there is, and nobody is asked again at once. */
@@ -487,7 +257,7 @@ static void on_answer(void *ctx, int r, const struct akm_error *err)
 	q->fleet->answered_tail = &q->next;
 	a = fleet_find(q->fleet, q->atr_id);
 	if (a)
-		fleet_kick_soon(a, 0);
+		fleet_kick_soon(a, fleet_gather_ms(a));
 }
 
 static int build(struct fleet_atr *a, const struct rekey_action *action, struct msg *m)
@@ -547,6 +317,7 @@ static int send_action(struct fleet_atr *a, const struct rekey_action *action)
 /* Sends what there is to send, a turn's worth. Return: when to look again. */
 static uint64_t send_all(struct fleet_atr *a, const struct rekey_plan *plan, uint64_t now)
 {
+	uint64_t wake = REKEY_NEVER;
 	size_t heavy = 0;
 
 	for (size_t i = 0; i < plan->n; i++) {
@@ -564,10 +335,10 @@ static uint64_t send_all(struct fleet_atr *a, const struct rekey_plan *plan, uin
 		if (r < 0 && r != -ENOTCONN) {
 			log_warning("cannot send to a node yet node=%s error=%s", a->members[action->member].name,
 				    strerror(-r));
-			a->members[action->member].retry_ms = now + FLEET_STORE_RETRY_MS;
+			wake = a->members[action->member].retry_ms = now + FLEET_STORE_RETRY_MS;
 		}
 	}
-	return REKEY_NEVER;
+	return wake;
 }
 
 static uint64_t refresh_busy(struct fleet_atr *a, uint64_t now)
@@ -604,10 +375,13 @@ static void define_if_due(struct fleet_atr *a, uint64_t now)
 	a->fleet->c.changed(a->fleet->c.ctx);
 }
 
-/* Changes of state first, one by one, each in the journal. Return: 0, or when to try again. */
+/*
+ * Changes of state first, one by one, each in the journal. Return: 0, or when to try again. With each that was made
+ * there may be more to do than is in the plan: fleet_arm().
+ */
 static uint64_t settle_states(struct fleet_atr *a, struct rekey_plan *plan, uint64_t now)
 {
-	for (;;) {
+	for (;; fleet_kick_soon(a, 0)) {
 		const struct rekey_action *first = plan->actions;
 
 		rekey_plan(&a->plan, now, plan);
@@ -653,6 +427,15 @@ void fleet_kick(struct fleet_atr *a)
 	if (wake != REKEY_NEVER)
 		fleet_kick_soon(a, wake > now ? wake - now : 0);
 	fleet_wait_check(a->fleet);
+}
+
+/*
+ * A kick looks at all members. What comes from them one by one, answers and heartbeats, is gathered for so long that all
+ * of it together costs what a few looks do, and not one each.
+ */
+uint64_t fleet_gather_ms(const struct fleet_atr *a)
+{
+	return a->plan.n_members / FLEET_GATHER_MEMBERS;
 }
 
 void fleet_kick_soon(struct fleet_atr *a, uint64_t ms)
@@ -813,7 +596,7 @@ void fleet_peer_down(struct fleet *f, struct peer *p)
 		a->plan.members[m].away_ms = now_ms();
 		a->members[m].in_flight = false;
 		a->members[m].retry_ms = 0;
-		fleet_kick_soon(a, 0);
+		fleet_kick_soon(a, fleet_gather_ms(a));
 	}
 }
 
@@ -825,16 +608,24 @@ static const struct msg_atr_state *state_of(const struct msg_heartbeat *h, uint3
 	return NULL;
 }
 
-/* What the node has, as it says itself. Requests under way are not in it yet. */
-static void observe(struct fleet_atr *a, size_t m, const struct msg_atr_state *now)
+/* What the node has, as it says itself. Requests under way are not in it yet. Return: is that something else than was known? */
+static bool observe(struct fleet_atr *a, size_t m, const struct msg_atr_state *now)
 {
 	struct rekey_member *r = &a->plan.members[m];
 	uint32_t active = now ? now->generation : 0, pending = now ? now->pending : 0;
+	bool news = false;
 
 	if (a->members[m].in_flight)
-		return;
-	for (size_t g = 0; g < a->plan.n_generations; g++)
-		(void)journal_step(a, g, m, rekey_observed(r->step[g], a->generations[g].number, active, pending));
+		return false;
+	for (size_t g = 0; g < a->plan.n_generations; g++) {
+		enum store_step step = rekey_observed(r->step[g], a->generations[g].number, active, pending);
+
+		if (step == r->step[g])
+			continue;
+		(void)journal_step(a, g, m, step);	/* logged; its next heartbeat says it again */
+		news = true;
+	}
+	return news;
 }
 
 static uint32_t newest_of(const struct msg_atr_state *s)
@@ -845,18 +636,20 @@ static uint32_t newest_of(const struct msg_atr_state *s)
 static void beat_atr(struct fleet_atr *a, size_t m, struct peer *p)
 {
 	const struct msg_atr_state *now = state_of(&p->heartbeat, a->def.id);
+	bool news;
 
 	if (now && newest_of(now) > a->def.last_generation)
 		fleet_outrun(a, m, newest_of(now));
 
-	observe(a, m, now);
+	news = observe(a, m, now);
 	if (!a->plan.members[m].up) {
 		a->plan.members[m].up = true;
 		a->plan.members[m].stale = true;	/* it may have missed a definition */
+		news = true;
 	}
 	if (now)
-		fleet_watch(a, m, now);
-	fleet_kick(a);
+		news |= fleet_watch(a, m, now);
+	fleet_kick_soon(a, news ? fleet_gather_ms(a) : FLEET_LOOK_MS);
 	fleet_watch_fallback(a);
 }
 

@@ -13,6 +13,8 @@
 #define FLEET_DEFINE_MS		100	/* endpoints that change together make one definition */
 #define FLEET_STORE_RETRY_MS	1000
 #define FLEET_MEMORY_MS		20	/* until some of the locked memory has been sent away */
+#define FLEET_GATHER_MEMBERS	100	/* for each so many members of an ATR what they say is gathered for a millisecond */
+#define FLEET_LOOK_MS		1000	/* an ATR whose members have no news is looked at all the same */
 #define FLEET_GENERATION_SECRET	(2 * AKM_KEY_LEN)	/* C_epoch | pair root */
 #define FLEET_ATTEST_BUCKETS	1024
 #define FLEET_AHEAD_MAX		4096	/* a node's word moves the numbers by as much at a time … */
@@ -40,17 +42,24 @@ struct fleet_rolls {
 	uint64_t spent_ms;		/* monotonic: until then those that were made are worked off */
 };
 
+struct fleet_index {			/* open addressing, by the ID of the node */
+	size_t size;			/* a power of two; 0: there is none yet */
+	uint32_t *place;		/* of a member, and 1 more; 0: unused */
+};
+
 struct fleet_atr {
 	struct fleet_atr *next;
 	struct fleet *fleet;
 	struct store_atr def;
 	struct rekey_atr plan;		/* its members are those not removed, ascending by index */
 	struct fleet_member *members;
+	struct fleet_index index;	/* of @members */
 	struct store_generation generations[REKEY_GENERATIONS];	/* beside plan.generations */
 	struct policy_state *policy;
 	struct event *timer;
 	uint64_t define_ms;		/* monotonic: make a new definition then; 0: not wanted */
 	uint64_t kick_ms;		/* kick again then; 0: not wanted */
+	uint64_t follow_ms;		/* monotonic: where the members' epochs are is not looked at before that */
 	uint64_t outrun_ms;		/* monotonic: the next fleet_outrun() not before that */
 	uint64_t arm_ms;		/* monotonic: the next fleet_arm() not before that; after one that failed */
 	uint32_t entered;		/* the fallback of which it was told that members entered it */
@@ -124,21 +133,25 @@ struct fleet {
 	struct fleet_replacement *replacement;	/* written, and perhaps durable by now; fleet_replace.c */
 };
 
-/* fleet.c */
+/* fleet_atr.c */
 struct fleet_atr *fleet_find(struct fleet *f, uint32_t id);
 int fleet_member_of(const struct fleet_atr *a, const uint8_t node[AKM_ID_LEN]);	/* position or -1 */
-void fleet_kick(struct fleet_atr *a);			/* plan and do what can be done now */
-void fleet_kick_soon(struct fleet_atr *a, uint64_t ms);
-void fleet_define_soon(struct fleet_atr *a);
-void fleet_mark_stale(struct fleet_atr *a);		/* the definition changed */
-void fleet_tell_leave(struct fleet *f, struct peer *p, uint32_t atr_id);
-bool fleet_leaving(const struct fleet *f, uint32_t atr_id);
 struct fleet_atr *fleet_atr_attach(struct fleet *f, struct store_atr *def);	/* takes @def; NULL: no memory */
 void fleet_atr_detach(struct fleet_atr *a);		/* frees it */
 int fleet_atr_copy(const struct store_atr *from, struct store_atr *to);	/* store_atr_free() it */
 /* Members, generations and steps as the database has them now; keeps who is up. */
 int fleet_atr_reload(struct fleet_atr *a);
 int fleet_atr_load(struct fleet *f, uint32_t id);	/* one that another transaction made */
+int fleet_atr_load_all(struct fleet *f);		/* into one that has none */
+
+/* fleet.c */
+void fleet_kick(struct fleet_atr *a);			/* plan and do what can be done now */
+void fleet_kick_soon(struct fleet_atr *a, uint64_t ms);
+uint64_t fleet_gather_ms(const struct fleet_atr *a);	/* for fleet_kick_soon(), because of one member of many */
+void fleet_define_soon(struct fleet_atr *a);
+void fleet_mark_stale(struct fleet_atr *a);		/* the definition changed */
+void fleet_tell_leave(struct fleet *f, struct peer *p, uint32_t atr_id);
+bool fleet_leaving(const struct fleet *f, uint32_t atr_id);
 bool fleet_endpoint_fixed(struct fleet *f, const uint8_t node[AKM_ID_LEN]);
 
 /* fleet_generation.c */
@@ -283,7 +296,7 @@ void fleet_lock_health(const struct fleet *f, struct health *h);
 /* A record of @note about a node in each of its ATRs, for their policies to judge; of one that is in none, once. */
 void fleet_tell(struct fleet *f, const uint8_t node[AKM_ID_LEN], const char *name, const struct evidence_note *note,
 		const char *text);
-void fleet_watch(struct fleet_atr *a, size_t m, const struct msg_atr_state *now);
+bool fleet_watch(struct fleet_atr *a, size_t m, const struct msg_atr_state *now);	/* must something be sent to it? */
 void fleet_watch_fallback(struct fleet_atr *a);		/* have members entered one? */
 
 /* The epoch that half of the members that are up, and use generation @g, are in at least */

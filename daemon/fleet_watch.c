@@ -61,8 +61,10 @@ static void follow_epochs(struct fleet_atr *a, uint64_t told)
 	uint64_t there;
 	int r;
 
-	if (current < 0 || a->plan.generations[current].state != GEN_ACTIVE || told <= a->generations[current].epoch)
+	if (current < 0 || a->plan.generations[current].state != GEN_ACTIVE || told <= a->generations[current].epoch ||
+	    now_ms() < a->follow_ms)
 		return;
+	a->follow_ms = now_ms() + fleet_gather_ms(a);	/* half of all heartbeats come before it moves on */
 	there = fleet_epoch(a, (size_t)current);
 	if (there <= a->generations[current].epoch)
 		return;
@@ -83,7 +85,7 @@ static bool has_slept(const struct fleet_atr *a, const struct msg_atr_state *now
 	       now->epoch + 1 < a->generations[current].epoch;
 }
 
-void fleet_watch(struct fleet_atr *a, size_t m, const struct msg_atr_state *now)
+bool fleet_watch(struct fleet_atr *a, size_t m, const struct msg_atr_state *now)
 {
 	struct fleet_member *member = &a->members[m];
 	const struct msg_atr_state before = member->counters;
@@ -97,19 +99,21 @@ void fleet_watch(struct fleet_atr *a, size_t m, const struct msg_atr_state *now)
 		{ POLICY_PREFIX, policy_delta(before.rx_prefix, now->rx_prefix) },
 	};
 	uint64_t span_ms = now_ms() - member->counted_ms;
-	bool counted = member->counted;
+	bool counted = member->counted, slept;
 
 	member->counters = *now;
 	member->counted = true;
 	member->counted_ms += span_ms;
 	follow_epochs(a, now->epoch);
-	if (has_slept(a, now))
+	slept = has_slept(a, now);
+	if (slept)
 		a->plan.members[m].stale = true;
 	if (!counted)
-		return;			/* our first look: there is nothing to compare with */
+		return slept;		/* our first look: there is nothing to compare with */
 	for (size_t i = 0; i < ARRAY_SIZE(grew); i++)	/* a rekey loads the members again: @member is gone */
 		fleet_policy_count(a, m, grew[i].kind, grew[i].count, span_ms);
 	fleet_policy_due(a);
+	return slept;
 }
 
 /*

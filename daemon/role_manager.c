@@ -36,6 +36,7 @@ struct manager {
 	struct web *web;
 	bool provisioned, opened, seeded, running;
 	bool inventory_sent;		/* on this link, and nothing has changed since */
+	bool inventory_asked;		/* one is on its way: what changes meanwhile goes with the next */
 	bool inventory_known;		/* the root has said that it is stored */
 	struct record record;
 };
@@ -61,10 +62,13 @@ static int on_accept(const struct msg_hello *h, struct akm_error *err, void *ctx
 	return 0;
 }
 
+static void send_inventory(struct manager *m);
+
 static void on_inventory_answer(void *ctx, int r, const struct akm_error *err)
 {
 	struct manager *m = ctx;
 
+	m->inventory_asked = false;
 	if (r < 0 && r != -ENOTCONN)
 		log_warning("the root did not take the inventory reason=%s", err ? err->reason : strerror(-r));
 	if (r < 0)
@@ -72,9 +76,14 @@ static void on_inventory_answer(void *ctx, int r, const struct akm_error *err)
 	m->inventory_known = !r && m->inventory_sent;
 	if (m->inventory_known && m->peers)
 		peers_may_move(m->peers);
+	if (!r)
+		send_inventory(m);
 }
 
-/* All of it, whenever something has changed: the root keeps the last. */
+/*
+ * All of it, whenever something has changed: the root keeps the last. One at a time, as it is large, and definitions
+ * change several times a second where many nodes move.
+ */
 static void send_inventory(struct manager *m)
 {
 	struct link *l = superior_link(m->superior);
@@ -83,11 +92,11 @@ static void send_inventory(struct manager *m)
 
 	if (!m->inventory_sent)
 		m->inventory_known = false;
-	if (!l || m->inventory_sent)
+	if (!l || m->inventory_sent || m->inventory_asked)
 		return;
 	r = fleet_inventory(m->fleet, &msg);
 	r = r ?: calls_send(superior_calls(m->superior), l, &msg, 0, on_inventory_answer, m);
-	m->inventory_sent = !r;
+	m->inventory_sent = m->inventory_asked = !r;
 	if (r < 0)
 		log_warning("cannot send the inventory error=%s", strerror(-r));
 }
@@ -108,7 +117,7 @@ static void on_superior_up(struct link *l, void *ctx)
 {
 	struct manager *m = ctx;
 
-	m->inventory_sent = false;
+	m->inventory_sent = m->inventory_asked = false;
 	send_held(m, l);
 	send_inventory(m);
 }
