@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "pulse.h"
 #include "report.h"
 
 #define ANSWER_MIN_MS	60000		/* a TPM can stall for 30 s, and other work may be before this */
@@ -30,6 +31,7 @@ struct fleet_attest {
 	struct event *timer;
 	struct quote_baseline baseline;	/* as stored, but for a clock that went on */
 	bool asked, quoted;		/* a question is open; a quote has come for it */
+	uint64_t asked_ms;		/* monotonic */
 	uint8_t nonce[AKM_DIGEST_LEN];
 	enum attest_state state;
 	uint64_t since_ms;		/* CLOCK_REALTIME, of @state; 0: never asked */
@@ -219,6 +221,8 @@ static uint64_t answer_ms(const struct config *c)
 	return link_ms > ANSWER_MIN_MS ? link_ms : ANSWER_MIN_MS;
 }
 
+static void ask(struct fleet_attest *a);
+
 static void on_answer(void *ctx, int r, const struct akm_error *err)
 {
 	struct fleet_attest *a = ctx;
@@ -230,6 +234,11 @@ static void on_answer(void *ctx, int r, const struct akm_error *err)
 		return;
 	if (!r) {
 		bad(a, "answer", "says that all is well, and there is no quote");
+		return;
+	}
+	/* The time is up, and was long ago: it is we who stood still. */
+	if (r == -ETIMEDOUT && now_ms() - a->asked_ms > answer_ms(a->fleet->c.config) + PULSE_LATE_MS) {
+		ask(a);
 		return;
 	}
 	if (r == -ETIMEDOUT)
@@ -258,6 +267,7 @@ static void ask(struct fleet_attest *a)
 	if (r < 0)
 		log_debug("a quote is asked for later peer=%s error=%s", p->name, strerror(-r));
 	a->asked = !r;
+	a->asked_ms = now_ms();
 }
 
 /* With up to an eighth more, so that nodes that came together do not answer together for ever. */

@@ -49,6 +49,7 @@ static const struct { const char *kind, *id; } ids[] = {
 	{ "module", "729fce6ca5754da7899f7cd1859e281f" },
 	{ "monitor-back", "fc7f683e3176403192e08073510f1552" },
 	{ "monitor-blind", "3952c9b367aa49cab174fea67e529840" },
+	{ "monitor-stalled", "6bd38995baab46cf8d5606cee434a7b0" },
 	{ "moved", "795cb2b1fcf94cad908601639330ab85" },
 	{ "no-key", "5fd0e720cd1149509a83a983b4328d7f" },
 	{ "node-move", "ce6ed19c70724e79bea48f9e9e3c7fa7" },

@@ -4,10 +4,12 @@
 #include "clock.h"
 #include "linkkeys.h"
 #include "log.h"
+#include "pulse.h"
 #include "report.h"
 
 #define TICK_MS		1000
-#define RETURN_MS	10000		/* after our start: longer than a peer's backoff, superior.h */
+#define RETURN_MS	10000		/* after our start: longer than a peer's backoff, superior.h … */
+#define RETURN_EACH_MS	5		/* … and for each of them, that all have their turn; measured: performance.rst */
 
 /* ---- the table ---- */
 
@@ -477,13 +479,19 @@ static void on_down(struct link *l, enum link_down why, const struct akm_error *
 
 /* ---- time ---- */
 
+static uint64_t silence_ms(const struct peers *p)
+{
+	return (uint64_t)p->c.config->heartbeat_ms * p->c.config->heartbeat_missed;
+}
+
 static void check_beat(struct peer *peer, void *ctx)
 {
-	const struct config *c = peer->peers->c.config;
-	uint64_t now = now_ms(), silent = now > peer->seen_ms ? now - peer->seen_ms : 0;
+	const struct peers *p = peer->peers;
+	uint64_t now = now_ms(), heard = peer->seen_ms > p->listening_ms ? peer->seen_ms : p->listening_ms;
+	uint64_t silent = now > heard ? now - heard : 0;
 
 	(void)ctx;
-	if (silent < (uint64_t)c->heartbeat_ms * c->heartbeat_missed)
+	if (silent < silence_ms(p))
 		return;
 	if (peer->up)
 		link_close(peer->link);
@@ -494,12 +502,44 @@ static void check_beat(struct peer *peer, void *ctx)
 		     "%s has not been heard for %llu ms", peer->name, (unsigned long long)silent);
 }
 
+/* From now on silence counts, once all have had the time to come back. */
+static void listen_anew(struct peers *p)
+{
+	p->listening_ms = now_ms() + RETURN_MS + p->n * RETURN_EACH_MS;
+}
+
+static void hear_later(struct peer *peer, void *ctx)
+{
+	peer->seen_ms += *(const uint64_t *)ctx;
+}
+
+/*
+ * The monitor watches itself: while it stood still (suspended, stopped, starved) it heard nobody, and accuses nobody of
+ * that. For so long silence does not count, which still adds up. When it lasted for as long as links live without
+ * heartbeats, all are as after our start.
+ */
+static void check_ourselves(struct peers *p, uint64_t now)
+{
+	uint64_t deaf = now > p->tick_ms ? now - p->tick_ms : 0;
+
+	p->tick_ms = now + TICK_MS;
+	if (deaf < PULSE_LATE_MS)
+		return;
+	if (deaf < silence_ms(p))
+		peers_each(p, hear_later, &deaf);
+	else
+		listen_anew(p);
+	evidence_add(p->c.evidence, EVIDENCE_NOTE("monitor-stalled", SEV_WARNING, .limit = "here"),
+		     "This daemon stood still for %llu ms: nobody was heard meanwhile", (unsigned long long)deaf);
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct peers *p = arg;
 	uint64_t now = now_ms();
 
 	(void)fd, (void)what;
+	check_ourselves(p, now);
 	peers_each(p, check_beat, NULL);
 	if (now >= p->next_due_ms && (!p->c.ops.may_move || p->c.ops.may_move(p->c.ctx))) {
 		p->next_due_ms = now + (uint64_t)p->c.config->link_next_s * 1000;
@@ -609,6 +649,8 @@ int peers_new(const struct peers_config *cfg, struct peers **ret, struct akm_err
 		peers_free(p);
 		return r;
 	}
+	listen_anew(p);
+	p->tick_ms = now_ms() + TICK_MS;
 	timer_set(p->tick, TICK_MS);
 	*ret = p;
 	return 0;

@@ -14,6 +14,8 @@ struct peers {
 	struct event *tick;
 	struct peer *hash[PEERS_HASH_SIZE];
 	size_t n;
+	uint64_t tick_ms;		/* monotonic: when the next tick is due */
+	uint64_t listening_ms;		/* monotonic: since when, or from when on, silence counts */
 	uint64_t next_due_ms;		/* monotonic: when link keys move on */
 	struct rotation_job *rotation;	/* the one that the TPM works at */
 	struct rotation_wait *waits;

@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "record.h"
 #include "superior.h"
+#include "support_clock.h"
 #include "support_dir.h"
 
 #include "keystore_fake.c"		/* instead of keystore_tpm.c */
@@ -221,6 +222,8 @@ struct liar {
 	struct superior *superior;
 	unsigned int asked;
 	struct keystore_quote quote;	/* what it sends first, if anything */
+	bool silent;			/* a question is not answered at all, for … */
+	uint32_t patience;		/* … so many heartbeats that it waits itself; 0: 40 */
 };
 
 static int no_each(void *ctx, uint64_t since, size_t limit, evidence_fn fn, void *fn_ctx)
@@ -274,8 +277,11 @@ static void liar_down(void *ctx)
 
 static int liar_message(struct link *l, struct msg *m, void *ctx)
 {
-	((struct liar *)ctx)->asked += m->type == MSG_QUOTE_ASK;
-	(void)reply_ok(l, m->request);
+	struct liar *liar = ctx;
+
+	liar->asked += m->type == MSG_QUOTE_ASK;
+	if (m->type != MSG_QUOTE_ASK || !liar->silent)
+		(void)reply_ok(l, m->request);
 	return 0;
 }
 
@@ -298,7 +304,7 @@ static void liar_begin(struct liar *liar)
 	};
 	struct superior_config cfg = {
 		.base = world.base, .name = A->name, .issuer = "MgmtMod", .role = ROLE_NODE, .key = &liar->record.key,
-		.heartbeat_ms = 50, .heartbeat_missed = 40,
+		.heartbeat_ms = 50, .heartbeat_missed = liar->patience ?: 40,
 		.ops = { liar_hello, liar_accept, liar_up, liar_down, liar_message, liar_heartbeat, liar_next }, .ctx = liar,
 	};
 	struct akm_error err = {};
@@ -340,6 +346,56 @@ static void a_yes_is_no_quote(void **state)
 	assert_true(attests(A, "bad"));
 	liar_end(&liar);
 	until(attests(A, "good"));
+}
+
+/* Time passes, and everybody does what is due: its link lives. */
+static void live(uint64_t ms)
+{
+	for (uint64_t end = now_ms() + ms; now_ms() < end;) {
+		clock_wind(200);
+		for (int i = 0; i < 5; i++)
+			world_turn();
+	}
+}
+
+/* It is there, and lets its TPM say nothing. */
+static void silence_is_told_once(void **state)
+{
+	struct liar liar = { .silent = true };
+
+	(void)state;
+	until(attests(A, "good"));
+	liar_begin(&liar);
+	until(liar.asked);
+	live(55000);
+	assert_int_equal(events_of(M, "quote-missed"), 0);
+	live(8000);
+	until(events_of(M, "quote-missed") == 1);
+	assert_true(attests(A, "no answer"));
+	assert_true(finds("quote"));
+	live(5000);
+	assert_int_equal(events_of(M, "quote-missed"), 1);
+	assert_int_equal(liar.asked, 1);
+	assert_int_equal(events_of(M, "heartbeat-missed"), 0);
+	liar_end(&liar);
+	until(attests(A, "good"));
+}
+
+/* The time for an answer is up because the manager stood still. */
+static void our_own_delay_is_not_its_silence(void **state)
+{
+	struct liar liar = { .silent = true, .patience = 4000 };
+
+	(void)state;
+	until(attests(A, "good"));
+	liar_begin(&liar);
+	until(liar.asked);
+	clock_wind(120000);
+	until(liar.asked == 2);
+	assert_int_equal(events_of(M, "quote-missed"), 0);
+	live(62000);
+	until(events_of(M, "quote-missed") == 1);
+	liar_end(&liar);
 }
 
 /* One that is there already when the question comes was not made for it. */
@@ -494,6 +550,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		T(sound_nodes_cause_nothing), T(another_system_is_noticed_and_accepted), T(the_same_is_told_once),
 		T(no_tpm_of_its_own_is_noticed), T(an_old_quote_is_noticed), T(a_yes_is_no_quote),
+		T(silence_is_told_once), T(our_own_delay_is_not_its_silence),
 		T(a_quote_in_advance_is_none), T(an_older_state_is_noticed), T(a_failing_tpm_is_told_and_left_alone),
 		T(policy_may_quarantine), T(policy_may_evict_from_everywhere), T(who_has_no_key_is_left_alone),
 		T(a_replacement_knows_the_baseline),
