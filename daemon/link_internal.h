@@ -33,7 +33,7 @@ struct link {
 	int fd;
 	struct event *ev_read, *ev_write, *timer, *kick;
 
-	SSL_CTX *ctx;			/* client: its own */
+	SSL_CTX *ctx;			/* client: a reference */
 	SSL *ssl;
 	SSL_SESSION *session;		/* client: the PSK */
 	char identity[LINK_IDENTITY_MAX];	/* offered by us, or to us */

@@ -246,17 +246,21 @@ int link_tls_server_ctx(SSL_CTX **ret)
 	return 0;
 }
 
-/* A server that answers with a certificate is not ours: nothing is trusted, everything is verified. */
+/*
+ * A server that answers with a certificate is not ours: nothing is trusted, everything is verified. One for all links of
+ * the process: nothing of a link is in it, and to make one is dearer than the handshake.
+ */
 int link_tls_client_ctx(SSL_CTX **ret)
 {
-	SSL_CTX *ctx;
-	int r;
+	static SSL_CTX *ctx;
+	int r = ctx ? 0 : ctx_new(TLS_client_method(), &ctx);
 
-	r = ctx_new(TLS_client_method(), &ctx);
 	if (r < 0)
 		return r;
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	SSL_CTX_set_psk_use_session_callback(ctx, use_session);
+	if (SSL_CTX_up_ref(ctx) != 1)
+		return -ENOMEM;
 	*ret = ctx;
 	return 0;
 }
