@@ -289,6 +289,9 @@ int fleet_lock_check_new(const struct fleet *f, struct akm_error *err);		/* -EPE
 /* @old was provisioned anew as @n: no member of a locked one any more. Inside a transaction; then after it. */
 int fleet_lock_leave_out(struct fleet_atr *a, const struct store_node *n, const struct store_node *old);
 void fleet_lock_left_out(struct fleet_atr *a, const struct store_node *n);
+/* The fleet that we take over was locked for @why (empty: it was not). Inside a transaction; then after it. */
+int fleet_lock_inherit_write(struct fleet *f, const char *why);
+void fleet_lock_inherit(struct fleet *f, const char *why);
 void fleet_lock_report(const struct store_atr *def, struct json_object *o);
 void fleet_lock_health(const struct fleet *f, struct health *h);
 

@@ -125,21 +125,47 @@ static void note_locked(struct fleet *f, const struct fleet_step *s, const char 
 
 /* ---- the fleet ---- */
 
+/* Inside a transaction */
+static int write_lock(struct fleet *f, uint64_t since_ms, const char *why)
+{
+	return store_set_u64(f->c.store, FLEET_SINCE, since_ms) ?: store_set(f->c.store, FLEET_WHY, why, strlen(why));
+}
+
+static void take_lock(struct fleet *f, uint64_t since_ms, const char *why)
+{
+	f->locked_ms = since_ms;
+	snprintf(f->locked_why, sizeof(f->locked_why), "%s", why);
+}
+
 static int keep(struct fleet *f, uint64_t since_ms, const char *why)
 {
 	int r = store_begin(f->c.store);
 
 	if (r < 0)
 		return r;
-	r = store_set_u64(f->c.store, FLEET_SINCE, since_ms) ?: store_set(f->c.store, FLEET_WHY, why, strlen(why)) ?:
-	    store_commit(f->c.store);
+	r = write_lock(f, since_ms, why) ?: store_commit(f->c.store);
 	if (r < 0) {
 		store_rollback(f->c.store);
 		return r;
 	}
-	f->locked_ms = since_ms;
-	snprintf(f->locked_why, sizeof(f->locked_why), "%s", why);
+	take_lock(f, since_ms, why);
+	f->c.changed(f->c.ctx);			/* who replaces us is to know */
 	return 0;
+}
+
+int fleet_lock_inherit_write(struct fleet *f, const char *why)
+{
+	return why[0] && !f->locked_ms ? write_lock(f, wall_ms(), why) : 0;
+}
+
+void fleet_lock_inherit(struct fleet *f, const char *why)
+{
+	if (!why[0] || f->locked_ms)
+		return;
+	take_lock(f, wall_ms(), why);
+	evidence_add(f->c.evidence, EVIDENCE_NOTE("lockdown", SEV_ALERT),
+		     "The fleet was locked (%s) when its manager was replaced, and stays so: neither nodes nor ATRs are taken on",
+		     why);
 }
 
 int fleet_lock_load(struct fleet *f)

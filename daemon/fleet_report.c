@@ -277,6 +277,8 @@ int fleet_inventory(struct fleet *f, struct msg *ret)
 	if (r < 0)
 		return r;
 	v->version = ++f->inventory;
+	if (f->locked_ms)
+		snprintf(v->locked, sizeof(v->locked), "%s", f->locked_why);
 	v->nodes = calloc(c.provisioned + c.evicted + 1, sizeof(*v->nodes));
 	v->atrs = calloc(n_atrs + 1, sizeof(*v->atrs));
 	if (!v->nodes || !v->atrs)

@@ -234,6 +234,9 @@ static int take_all(struct fleet *f, const struct msg_inventory *v, struct taken
 		t->atr[i] = r > 0;
 		t->n_atrs += r > 0;
 	}
+	/* Told again, after somebody has unlocked it here, it stays so. */
+	if (r >= 0 && (t->n_nodes || t->n_atrs))
+		r = fleet_lock_inherit_write(f, v->locked);
 	return r < 0 ? r : 0;
 }
 
@@ -295,6 +298,7 @@ int fleet_takeover(struct fleet *f, const struct msg_takeover *m, struct akm_err
 	}
 	if (!t.n_nodes && !t.n_atrs)
 		return 0;
+	fleet_lock_inherit(f, v->locked);
 	evidence_add(f->c.evidence, EVIDENCE_NOTE("takeover", SEV_WARNING),
 		     "%zu nodes and %zu ATRs of %s are ours now; every ATR moves to a new generation", t.n_nodes, t.n_atrs,
 		     m->from);

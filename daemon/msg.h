@@ -203,6 +203,7 @@ struct msg_inventory {
 	struct msg_inventory_node *nodes;	/* owned */
 	size_t n_atrs;
 	struct msg_inventory_atr *atrs;		/* owned */
+	char locked[AKM_NAME_LEN];		/* what the fleet was locked for; empty: it is not */
 };
 
 struct msg_takeover {

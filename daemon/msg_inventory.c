@@ -164,17 +164,25 @@ static void put_body(struct wire_writer *w, const struct msg_inventory *v)
 		put_atr(w, &v->atrs[i]);
 }
 
+static void put_locked(struct wire_writer *w, uint64_t key, const struct msg_inventory *v)
+{
+	if (v->locked[0])
+		wr_key_name(w, key, v->locked);
+}
+
 static void put_inventory(struct wire_writer *w, const struct msg *m)
 {
-	wr_map(w, 3);
+	wr_map(w, 3u + (m->inventory.locked[0] != '\0'));
 	put_body(w, &m->inventory);
+	put_locked(w, 4, &m->inventory);
 }
 
 static void put_takeover(struct wire_writer *w, const struct msg *m)
 {
-	wr_map(w, 4);
+	wr_map(w, 4u + (m->takeover.inventory.locked[0] != '\0'));
 	put_body(w, &m->takeover.inventory);
 	wr_key_name(w, 4, m->takeover.from);
+	put_locked(w, 5, &m->takeover.inventory);
 }
 
 static int get_nodes(struct wire_reader *c, uint64_t key, struct msg_inventory *v)
@@ -218,16 +226,22 @@ static int get_body(struct wire_reader *c, struct msg_inventory *v)
 	       get_atrs(c, 3, v);
 }
 
+static int get_locked(struct wire_reader *c, uint64_t key, struct msg_inventory *v)
+{
+	return rd_has(c, key) ? rd_key_name(c, key, "locked", v->locked, sizeof(v->locked)) : 0;
+}
+
 static int get_inventory(struct wire_reader *c, struct msg *m)
 {
-	return get_body(c, &m->inventory);
+	return get_body(c, &m->inventory) ?: get_locked(c, 4, &m->inventory);
 }
 
 static int get_takeover(struct wire_reader *c, struct msg *m)
 {
 	struct msg_takeover *t = &m->takeover;
 
-	return get_body(c, &t->inventory) ?: rd_key_name(c, 4, "from", t->from, sizeof(t->from));
+	return get_body(c, &t->inventory) ?: rd_key_name(c, 4, "from", t->from, sizeof(t->from)) ?:
+	       get_locked(c, 5, &t->inventory);
 }
 
 static void free_body(struct msg_inventory *v)

@@ -88,7 +88,7 @@ static void sample_inventory(struct msg_inventory *v)
 	a.n_members = 2;
 	a.members = copy(m, sizeof(m));
 	*v = (struct msg_inventory) { .version = 5, .n_nodes = 2, .nodes = copy(n, sizeof(n)), .n_atrs = 1,
-				      .atrs = copy(&a, sizeof(a)) };
+				      .atrs = copy(&a, sizeof(a)), .locked = "command" };
 }
 
 static void sample_reports(struct msg *m)

@@ -205,22 +205,54 @@ static void test_fleet_by_policy(void **state)
 	ask_refused(M, "EPERM", "fleet", "atr-create", "{\"members\":[\"EdgeNodeA\"],\"label\":\"third\"}");
 }
 
+static struct actor old;
+
+static void replace_manager(const char *before, const char *after)
+{
+	for (int t = 0; t < 50; t++)		/* the root is told */
+		world_turn();
+	actor_stop(M);
+	world_new_manager(&old, after);
+	ask_ok(R, "manager-replace", "{\"replaces\":\"%s\",\"name\":\"%s\",\"via\":\"unix:%s\"}", before, after, M->via);
+}
+
 /* The root knows, and a manager that takes over does. */
 static void test_replaced_manager(void **state)
 {
-	static struct actor old;
-
 	(void)state;
 	create_abc();
 	ask_ok(M, "atr-lock", "{\"atr\":\"1\"}");
 	until(all_only_on(3, 2));
-	for (int t = 0; t < 50; t++)
-		world_turn();
-	actor_stop(M);
-	world_new_manager(&old, "MgmtMod2");
-	ask_ok(R, "manager-replace", "{\"replaces\":\"MgmtMod\",\"name\":\"MgmtMod2\",\"via\":\"unix:%s\"}", M->via);
+	replace_manager("MgmtMod", "MgmtMod2");
 	until(all_only_on(3, 3) && atr_is("stable"));
 	assert_true(locked("command"));
+	ask_ok(M, "atr-create", "{\"members\":[\"EdgeNodeA\"],\"label\":\"second\"}");	/* of the fleet it is no lock */
+	actor_drop(&old);
+}
+
+/* So it is with the fleet, which has no ATR yet; and that a person has unlocked it stays so when the takeover is told again. */
+static void test_replaced_manager_of_a_locked_fleet(void **state)
+{
+	(void)state;
+	ask_ok(M, "lock", "{}");
+	replace_manager("MgmtMod", "MgmtMod2");
+	until(M->ready && events_of(M, "takeover") == 1);
+	assert_int_equal(events_of(M, "lockdown"), 1);
+	assert_int_equal(findings(), 1);
+	ask_refused(M, "EPERM", "fleet", "atr-create", "{\"members\":[\"EdgeNodeA\"],\"label\":\"second\"}");
+	ask_refused(M, "EPERM", "fleet", "node-provision", "{\"name\":\"EdgeNodeC\",\"via\":\"unix:%s\"}", C->via);
+	actor_stop(M);
+	assert_int_equal(actor_start(M), 0);
+	until(M->ready && !is_down(A));
+	assert_int_equal(findings(), 1);
+	ask_ok(M, "unlock", "{}");
+	assert_int_equal(findings(), 0);
+	actor_drop(&old);
+	/* Unlocked is what the next one takes over. */
+	replace_manager("MgmtMod2", "MgmtMod3");
+	until(M->ready && events_of(M, "takeover") == 1);
+	assert_int_equal(findings(), 0);
+	ask_ok(M, "atr-create", "{\"members\":[\"EdgeNodeA\"],\"label\":\"second\"}");
 	actor_drop(&old);
 }
 
@@ -234,6 +266,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_by_policy, world_setup, end_without),
 		cmocka_unit_test_setup_teardown(test_fleet_by_policy, world_setup, end_without),
 		cmocka_unit_test_setup_teardown(test_replaced_manager, world_setup, end_without),
+		cmocka_unit_test_setup_teardown(test_replaced_manager_of_a_locked_fleet, world_setup, end_without),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
