@@ -4,6 +4,7 @@
 #include <linux/udp.h>
 #include <net/dsfield.h>
 #include <net/ip_tunnels.h>
+#include "admit.h"
 #include "aead.h"
 #include "atr.h"
 #include "buffer.h"
@@ -19,26 +20,11 @@
 #include "socket.h"
 #include "track.h"
 #include "train.h"
-#include "warm.h"
-
-/*
- * Packets whose number is too old or was seen are decrypted all the same, to tell
- * a replay from a forgery, but no more often than this.
- */
-#define CLASSIFY_BURST	64
-#define CLASSIFY_RATE	64		/* per second */
 
 /* A datagram that arrived inside a datagram that is being delivered is queued. */
 #define DEPTH_MAX	1
 
 static DEFINE_PER_CPU(unsigned int, depth);	/* of deliveries under way; BH disabled */
-
-/* What a packet says about itself */
-struct claims {
-	enum akm_packet_type type;
-	u64 number;
-	u16 print;
-};
 
 /* A packet that has been decrypted, or not */
 struct packet {
@@ -259,130 +245,6 @@ static bool check_ecn(struct akm_key *key, u8 *inner, u8 tos)
 		return true;
 	akm_refuse_count(key, AKM_STAT_RX_DROPPED);
 	return false;
-}
-
-/* Lossy on purpose: two CPUs at once may let a few more through. */
-static bool may_classify(struct akm_device *akm)
-{
-	return akm_bucket_take(&akm->classify, CLASSIFY_BURST, CLASSIFY_RATE, jiffies);
-}
-
-/*
- * Who can send a duplicate, with the tag of the original, could have sent the original
- * again: whether it would open does not matter.
- */
-static bool worth_opening(struct akm_key *key, const struct akm_datagram *at,
-			  const struct claims *claims)
-{
-	enum akm_guess guess = akm_key_guess(key, claims->number, claims->print);
-
-	if (likely(guess == AKM_OPEN))
-		return true;
-	if (guess == AKM_DUPLICATE) {
-		akm_refuse(key, at, claims->number, AKM_STAT_RX_REPLAY, AKM_EVENT_REPLAY);
-		return false;
-	}
-	if (may_classify(key_device(key)))
-		return true;
-	akm_refuse_count(key, AKM_STAT_RX_REPLAY);
-	return false;
-}
-
-static struct akm_generation *find_generation(const struct akm_socket *as,
-					      const struct akm_header *header)
-{
-	struct akm_generation *gen;
-
-	gen = akm_generation_lookup(as->net, be32_to_cpu(header->key_id));
-	return gen && rcu_access_pointer(gen->akm->sock) == as ? gen : NULL;
-}
-
-/* Held. NULL: there is none. -EINPROGRESS: it waits for its key, or was dropped and counted. */
-static struct akm_key *epoch_key(struct akm_epoch *epoch, const struct akm_datagram *at,
-				 const struct akm_header *header)
-{
-	enum akm_packet_type type = akm_header_type(header);
-	u16 sender = be16_to_cpu(header->sender);
-	struct akm_key *key = akm_key_rx(epoch, sender, type);
-
-	if (likely(key && !READ_ONCE(key->waits)) || at->waited)
-		return key;
-	if (!key && !akm_key_is_cold(epoch, sender, type)) {
-		key = akm_key_rx(epoch, sender, type);	/* between the two looks? */
-		if (!key || !READ_ONCE(key->waits))
-			return key;
-	}
-	if (akm_warm_wait_rx(epoch, sender, at->skb, at->offset, at->len)) {
-		if (key)
-			akm_key_put(key);
-		return ERR_PTR(-EINPROGRESS);
-	}
-	return key ?: akm_key_rx(epoch, sender, type);	/* it came meanwhile */
-}
-
-/*
- * The key that is to open what is @at, as of epoch_key(). Perhaps its sender is far ahead of
- * us, perhaps it is behind: nothing tells which, so both are looked after.
- */
-static struct akm_key *find_key(struct akm_generation *gen, const struct akm_datagram *at,
-				const struct akm_header *header)
-{
-	struct akm_epoch *epoch = akm_epoch_lookup(gen, header->epoch);
-	struct akm_key *key;
-
-	if (unlikely(!epoch)) {
-		akm_catch_up_offer(gen, at->skb, at->offset, at->len, header);
-		akm_notice_send(gen, be16_to_cpu(header->sender), akm_header_type(header));
-		return NULL;
-	}
-	key = epoch_key(epoch, at, header);
-	if (!IS_ERR_OR_NULL(key) && unlikely(akm_catch_up_suspects(key, header)))
-		akm_catch_up_offer(gen, at->skb, at->offset, at->len, header);
-	return key;
-}
-
-static bool header_valid(const struct akm_header *header)
-{
-	return header->vertype >= akm_vertype(AKM_PACKET_PAIR) &&
-	       header->vertype <= akm_vertype(AKM_PACKET_KEEPALIVE);
-}
-
-/*
- * What is to be known of what is @at before it is decrypted.
- * Return: the key that opens it, held, or NULL: it is not worth it, and counted, or it waits.
- */
-static struct akm_key *admit(const struct akm_socket *as, const struct akm_datagram *at,
-			     struct claims *ret_claims)
-{
-	const struct sk_buff *skb = at->skb;
-	const struct akm_header *header;
-	u8 tag_copy[AKM_TAG_LEN], *tag;
-	struct akm_generation *gen;
-	struct akm_header copy;
-	struct akm_key *key;
-
-	header = skb_header_pointer(skb, at->offset, sizeof(copy), &copy);
-	if (at->len < AKM_OVERHEAD || !header || !header_valid(header)) {
-		akm_refuse_malformed(as, at);
-		return NULL;
-	}
-	gen = find_generation(as, header);
-	key = likely(gen) ? find_key(gen, at, header) : NULL;
-	if (IS_ERR_OR_NULL(key)) {
-		if (!key)
-			akm_refuse_key(as, gen, at, header);
-		return NULL;
-	}
-	tag = skb_header_pointer(skb, at->offset + at->len - AKM_TAG_LEN, AKM_TAG_LEN, tag_copy);
-	*ret_claims = (struct claims) {
-		.type = akm_header_type(header),
-		.number = be64_to_cpu(header->packet_number),
-		.print = tag ? akm_print(tag) : 0,
-	};
-	if (likely(worth_opening(key, at, ret_claims)))
-		return key;
-	akm_key_put(key);
-	return NULL;
 }
 
 /* --- one packet, decrypted where it lies --- */
@@ -668,7 +530,7 @@ static void batch_part(struct batch *batch, const struct akm_job *job)
 
 /* Takes over the hold on @key. */
 static void open_job(struct batch *batch, struct akm_key *key, unsigned int offset,
-		     unsigned int len, const struct claims *claims)
+		     unsigned int len, const struct akm_claims *claims)
 {
 	struct akm_job job = {
 		.done = job_done,
@@ -704,12 +566,12 @@ static void receive_batch(const struct akm_socket *as, struct sk_buff *skb, u8 t
 	struct batch batch = { .as = as, .skb = skb, .tos = tos };
 	unsigned int size = skb_shinfo(skb)->gso_size;
 	struct akm_datagram at = { .skb = skb };
-	struct claims claims;
+	struct akm_claims claims;
 	struct akm_key *key;
 
 	for (; at.offset < skb->len; at.offset += size) {
 		at.len = min(size, skb->len - at.offset);
-		key = admit(as, &at, &claims);
+		key = akm_admit(as, &at, &claims);
 		if (key)
 			open_job(&batch, key, at.offset, at.len, &claims);
 	}
@@ -740,7 +602,7 @@ static bool fits_buffer(const struct sk_buff *skb)
 
 /* Takes over @skb and the hold on @key. Apart, so that others are spared what a batch needs. */
 static noinline void open_into_buffer(const struct akm_socket *as, struct akm_key *key,
-				      struct sk_buff *skb, u8 tos, const struct claims *claims)
+				      struct sk_buff *skb, u8 tos, const struct akm_claims *claims)
 {
 	struct batch alone = { .as = as, .skb = skb, .tos = tos };
 
@@ -754,10 +616,10 @@ static void receive_datagram(const struct akm_socket *as, struct sk_buff *skb, u
 			     bool waited)
 {
 	const struct akm_datagram at = { .skb = skb, .len = skb->len, .waited = waited };
-	struct claims claims;
+	struct akm_claims claims;
 	struct akm_key *key;
 
-	key = admit(as, &at, &claims);
+	key = akm_admit(as, &at, &claims);
 	if (!key) {
 		kfree_skb(skb);
 	} else if (!may_write(skb) && fits_buffer(skb)) {
