@@ -22,7 +22,7 @@
  *               roaming = yes|no, follow members that move (node; yes)
  *               keepalive = SECONDS, 0 … 86400, without a packet to a member until it is sent an empty one, 0: never (node; 0)
  *               flow_ports = LOW-HIGH|none, outer source ports by inner flow, as the other members have them (node; none)
- *               spread = yes|no, large packets are sealed by several processors (node; no)
+ *               spread = yes|no, large packets are sealed and opened by several processors (node; no)
  *               group_link = INTERFACE on which the multicast groups of ATRs are (node; none: those that have one are refused)
  *               next_n = SECONDS, 60 … 31536000, how often the link key moves on (root, manager; 86400)
  *   [provision] listen = VIA where it waits while unprovisioned (manager, node; nowhere)

@@ -147,3 +147,34 @@ struct akm_key *akm_admit(const struct akm_socket *as, const struct akm_datagram
 	akm_key_put(key);
 	return NULL;
 }
+
+/* All of the header but the packet number: what names the key */
+#define NAME_LEN	offsetof(struct akm_header, packet_number)
+
+unsigned int akm_admit_run(const struct akm_datagram *first, unsigned int max)
+{
+	unsigned int offset = first->offset, end = first->skb->len, n = 1;
+	u8 name_copy[NAME_LEN], copy[NAME_LEN], *name, *other;
+
+	name = skb_header_pointer(first->skb, offset, NAME_LEN, name_copy);
+	for (offset += first->len; name && n < max && end - offset >= AKM_OVERHEAD; n++) {
+		other = skb_header_pointer(first->skb, offset, NAME_LEN, copy);
+		if (!other || memcmp(name, other, NAME_LEN))
+			break;
+		offset += min(first->len, end - offset);
+	}
+	return n;
+}
+
+bool akm_admit_next(struct akm_key *key, const struct akm_datagram *at,
+		    struct akm_claims *ret_claims)
+{
+	const struct akm_header *header;
+	struct akm_header copy;
+
+	header = skb_header_pointer(at->skb, at->offset, sizeof(copy), &copy);
+	if (!header)
+		return false;
+	read_claims(at, header, ret_claims);
+	return worth_opening(key, at, ret_claims);
+}

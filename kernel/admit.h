@@ -23,4 +23,14 @@ struct akm_claims {
 struct akm_key *akm_admit(const struct akm_socket *as, const struct akm_datagram *at,
 			  struct akm_claims *ret_claims);
 
+/*
+ * How many packets there are, at most @max, from @first on, each of that length but perhaps
+ * the last, that name the same key, and are of the same type: what holds for the key of the first holds for
+ * them. At least 1.
+ */
+unsigned int akm_admit_run(const struct akm_datagram *first, unsigned int max);
+/* One of those: is it worth opening? If not it is counted. Need not be where it came. */
+bool akm_admit_next(struct akm_key *key, const struct akm_datagram *at,
+		    struct akm_claims *ret_claims);
+
 #endif /* _AKM_ADMIT_H */

@@ -15,6 +15,7 @@ static void member_free_rcu(struct rcu_head *rcu)
 	struct akm_member *member = container_of(rcu, struct akm_member, rcu);
 
 	akm_stats_free(&member->stats);
+	kfree(member->lines);
 	kfree(member);
 }
 
@@ -51,8 +52,19 @@ static struct akm_member *member_create(u16 index)
 	akm_bucket_init(&member->notices, AKM_NOTICE_BURST, jiffies);
 	akm_bucket_init(&member->moves, AKM_MOVES_BURST, jiffies);
 	INIT_LIST_HEAD(&member->prefixes);
-	akm_line_init(&member->line);
 	return member;
+}
+
+int akm_member_need_lines(struct akm_member *member)
+{
+	if (member->lines)
+		return 0;
+	member->lines = kmalloc(sizeof(*member->lines), GFP_KERNEL);
+	if (!member->lines)
+		return -ENOMEM;
+	akm_line_init(&member->lines->tx);
+	akm_line_init(&member->lines->rx);
+	return 0;
 }
 
 static const struct akm_prefix *owned_by_other(struct akm_device *akm,

@@ -19,6 +19,12 @@ struct akm_device;
 struct akm_endpoint;
 struct akm_keepalive;
 
+/* Thousands may never have anything to say: apart from the member */
+struct akm_lines {
+	struct akm_line tx;		/* of what is sealed for it */
+	struct akm_line rx;		/* of what came from it, or so it says */
+};
+
 struct akm_member {
 	struct kref refs;		/* the table's, and one per traffic key */
 	u16 index;
@@ -40,10 +46,8 @@ struct akm_member {
 	struct akm_bucket answers;	/* hellos of this member that may be answered; likewise */
 	struct akm_bucket notices;	/* that may be sent to it; likewise */
 	struct akm_cold *cold;		/* akm_warm.lock; NULL: nothing waits for its keys */
-	union {
-		struct akm_line line;	/* of what is sealed for it; while a key holds it */
-		struct rcu_head rcu;	/* once the last hold is gone */
-	};
+	struct akm_lines *lines;	/* there from its first key on; written under the device lock */
+	struct rcu_head rcu;		/* once the last hold is gone */
 };
 
 /* What a member shall be; nothing of it is kept */
@@ -62,6 +66,9 @@ static inline void akm_member_get(struct akm_member *member)
 {
 	kref_get(&member->refs);
 }
+
+/* A key of it is about to be made. The device is locked. Return: 0 or -ENOMEM. */
+int akm_member_need_lines(struct akm_member *member);
 
 /* RCU, or the device lock. Return: the member or NULL. */
 struct akm_member *akm_member_find(struct akm_device *akm, u16 index);

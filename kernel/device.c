@@ -108,7 +108,7 @@ static void get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats)
 	stats->rx_bytes = v[AKM_STAT_RX_BYTES];
 	stats->tx_packets = v[AKM_STAT_TX_PACKETS];
 	stats->tx_bytes = v[AKM_STAT_TX_BYTES];
-	stats->rx_dropped = v[AKM_STAT_RX_DROPPED];
+	stats->rx_dropped = v[AKM_STAT_RX_DROPPED] + v[AKM_STAT_RX_SPREAD_DROPPED];
 	stats->rx_crc_errors = v[AKM_STAT_RX_AUTH_FAIL];
 	stats->rx_frame_errors = v[AKM_STAT_RX_MALFORMED] + v[AKM_STAT_RX_PREFIX];
 	stats->rx_errors = stats->rx_crc_errors + stats->rx_frame_errors +
@@ -192,7 +192,8 @@ static void destructor(struct net_device *dev)
 	cancel_delayed_work_sync(&akm->hello);
 	akm_catch_up_stop(akm);
 	akm_warm_stop(akm);
-	akm_spread_free(akm->spread);
+	akm_spread_free(akm->tx_spread);
+	akm_spread_free(akm->rx_spread);
 	free_parts(akm);
 	mutex_destroy(&akm->lock);
 }

@@ -82,7 +82,8 @@ struct akm_device {
 	struct akm_epoch __rcu *tx;	/* current epoch of the active generation */
 	unsigned long next_roll;	/* jiffies, where there is an interval */
 
-	struct akm_spread *spread;	/* NULL: it never was on; set once, under lock; send.c */
+	struct akm_spread *tx_spread;	/* NULL: it never was on; set once, under lock; send.c */
+	struct akm_spread *rx_spread;	/* likewise; receive.c */
 	struct akm_endpoint __rcu *group;	/* underlay multicast, or NULL; RTNL and lock */
 	struct akm_socket __rcu *sock;	/* while the device is up; written under RTNL */
 	struct gro_cells gro;

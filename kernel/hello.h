@@ -24,11 +24,14 @@ struct akm_asking {
 	unsigned int waiting_bytes[2];
 };
 
+struct akm_parcel;
+
 /* What receive.c and the waiting packets' queues keep in skb->cb */
 struct akm_receive_cb {
 	struct akm_key *key;		/* held; not while waiting */
 	struct akm_fresh_order order;	/* while waiting, as is the next */
 	unsigned long until;
+	struct akm_parcel *parcel;	/* it is alone in it; receive.c */
 	u8 tos;				/* of the outer header */
 };
 

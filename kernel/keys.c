@@ -325,7 +325,8 @@ static int make_keys(struct akm_epoch *epoch, struct akm_peer *peer, struct akm_
 	bool had_pair = has_key(akm, &peer->tx_pair);
 	int err;
 
-	err = need_traffic(epoch, peer, member->index);
+	err = akm_member_need_lines(member);
+	err = err ?: need_traffic(epoch, peer, member->index);
 	if (!err && peer->has_pair && !had_pair)
 		err = set_pair(epoch, peer, member);
 	if (!err && !has_key(akm, &peer->rx_group))

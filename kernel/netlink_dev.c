@@ -200,15 +200,26 @@ static int take_incarnation(struct akm_device *akm, const struct nlattr *attr,
 /* What is needed for it is made once, and stays as long as the device. */
 static int prepare_spread(struct akm_device *akm, const struct nlattr *attr)
 {
-	struct akm_spread *spread;
+	struct akm_spread *tx, *rx;
 
-	if (!attr || nla_get_u32(attr) == AKM_SPREAD_OFF || akm->spread)
+	if (!attr || nla_get_u32(attr) == AKM_SPREAD_OFF || akm->tx_spread)
 		return 0;
-	spread = akm_spread_create();
-	if (!spread)
+	tx = akm_spread_create();
+	rx = akm_spread_create();
+	if (!tx || !rx) {
+		akm_spread_free(tx);
+		akm_spread_free(rx);
 		return -ENOMEM;
-	smp_store_release(&akm->spread, spread);	/* send.c reads it without lock */
+	}
+	smp_store_release(&akm->rx_spread, rx);	/* receive.c reads it without lock, */
+	smp_store_release(&akm->tx_spread, tx);	/* and send.c this */
 	return 0;
+}
+
+static void set_spread(struct akm_device *akm, bool on)
+{
+	WRITE_ONCE(akm->tx_spread->on, on);
+	WRITE_ONCE(akm->rx_spread->on, on);
 }
 
 static void apply_identity(struct akm_device *akm, struct nlattr **attrs)
@@ -238,8 +249,8 @@ static void apply_settings(struct akm_device *akm, struct nlattr **attrs)
 		WRITE_ONCE(akm->flow_ports,
 			   akm_flow_ports(nla_get_u16(attrs[AKM_A_DEV_FLOW_PORT_LOW]),
 					  nla_get_u16(attrs[AKM_A_DEV_FLOW_PORT_HIGH])));
-	if (attrs[AKM_A_DEV_SPREAD] && akm->spread)
-		WRITE_ONCE(akm->spread->on, nla_get_u32(attrs[AKM_A_DEV_SPREAD]) == AKM_SPREAD_ON);
+	if (attrs[AKM_A_DEV_SPREAD] && akm->tx_spread)
+		set_spread(akm, nla_get_u32(attrs[AKM_A_DEV_SPREAD]) == AKM_SPREAD_ON);
 	if (attrs[AKM_A_DEV_EPOCH_GRACE])
 		akm->epoch_grace = nla_get_u32(attrs[AKM_A_DEV_EPOCH_GRACE]);
 	if (attrs[AKM_A_DEV_FRESHNESS])

@@ -48,7 +48,7 @@ static int put_settings(struct sk_buff *msg, const struct akm_device *akm)
 	    nla_put_u32(msg, AKM_A_DEV_EPOCH_GRACE, akm->epoch_grace) ||
 	    nla_put_u32(msg, AKM_A_DEV_FRESHNESS, akm->freshness) ||
 	    nla_put_u32(msg, AKM_A_DEV_SPREAD,
-			akm->spread && akm->spread->on ? AKM_SPREAD_ON : AKM_SPREAD_OFF))
+			akm->tx_spread && akm->tx_spread->on ? AKM_SPREAD_ON : AKM_SPREAD_OFF))
 		return -EMSGSIZE;
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include "admit.h"
 #include "aead.h"
 #include "atr.h"
+#include "batch.h"
 #include "buffer.h"
 #include "catchup.h"
 #include "device.h"
@@ -18,8 +19,8 @@
 #include "refuse.h"
 #include "roam.h"
 #include "socket.h"
-#include "track.h"
-#include "train.h"
+#include "spread.h"
+#include "turn.h"
 
 /* A datagram that arrived inside a datagram that is being delivered is queued. */
 #define DEPTH_MAX	1
@@ -36,6 +37,11 @@ struct packet {
 	u64 number;
 	u16 print;
 };
+
+bool akm_receive_nested(void)
+{
+	return __this_cpu_read(depth);
+}
 
 static struct akm_device *key_device(const struct akm_key *key)
 {
@@ -299,14 +305,24 @@ static void finish_single(struct akm_key *key, struct sk_buff *skb, int err)
 	deliver(key, skb, 1);
 }
 
-/* However the request came here; BH disabled. */
-static void opened(struct sk_buff *skb, int err)
+void akm_receive_opened(struct sk_buff *skb, int err)
 {
 	struct akm_key *key = akm_receive_cb(skb)->key;
 
 	rcu_read_lock();
 	finish_single(key, skb, err);
 	rcu_read_unlock();
+	akm_key_put(key);
+}
+
+/* Of a device that has lines: counted beside that of its sender until it is gone. */
+static void opened_beside(struct sk_buff *skb, int err)
+{
+	struct akm_key *key = akm_receive_cb(skb)->key;
+
+	akm_key_get(key);
+	akm_receive_opened(skb, err);
+	atomic_dec(&key->member->lines->rx.beside);
 	akm_key_put(key);
 }
 
@@ -324,13 +340,14 @@ static void receive_released(struct akm_generation *gen, struct sk_buff_head *li
 			continue;
 		}
 		akm_receive_cb(skb)->key = key;
-		opened(skb, 0);
+		akm_receive_opened(skb, 0);
 	}
 }
 
 /* Linear, and nobody else's: decrypted in place. Takes over @skb and the hold on @key. */
 static void open_single(struct akm_key *key, struct sk_buff *skb, u8 tos)
 {
+	bool beside = READ_ONCE(key_device(key)->rx_spread);
 	int err;
 
 	/* nothing that only this context keeps alive may go with the request */
@@ -338,23 +355,20 @@ static void open_single(struct akm_key *key, struct sk_buff *skb, u8 tos)
 	skb_dst_drop(skb);
 	skb->dev = key_device(key)->dev;
 	*akm_receive_cb(skb) = (struct akm_receive_cb) { .key = key, .tos = tos };
-	err = akm_aead_open(&key->aead, skb, opened);
-	if (err != -EINPROGRESS)
-		opened(skb, err);
+	if (unlikely(beside))
+		atomic_inc(&key->member->lines->rx.beside);
+	err = akm_aead_open(&key->aead, skb, beside ? opened_beside : akm_receive_opened);
+	if (err == -EINPROGRESS)
+		return;
+	if (unlikely(beside))
+		opened_beside(skb, err);
+	else
+		akm_receive_opened(skb, err);
 }
 
 /* --- packets that came as one, and packets that may not be written to --- */
 
-struct batch {
-	const struct akm_socket *as;
-	struct sk_buff *skb;		/* all of them, from offset 0 on */
-	u8 tos;
-	struct akm_track track;		/* where they are written to */
-	struct akm_train train;
-	struct akm_key *train_key;	/* held, if there is a train */
-};
-
-static void batch_flush(struct batch *batch)
+void akm_batch_flush(struct akm_batch *batch)
 {
 	unsigned int n = batch->train.n;
 
@@ -369,18 +383,11 @@ static unsigned int buffer_share(unsigned int text_len)
 	return SKB_DATA_ALIGN(sizeof(struct akm_header) + text_len);
 }
 
-static struct akm_datagram datagram_of(const struct akm_job *job)
-{
-	return (struct akm_datagram) {
-		.skb = job->skb, .offset = job->offset, .len = job->text_len + AKM_OVERHEAD,
-	};
-}
-
 /* What came before is complete, and goes on as soon as nothing is lent of it any more. */
-static void batch_start(struct batch *batch, const struct akm_job *job,
+static void batch_start(struct akm_batch *batch, const struct akm_job *job,
 			const struct akm_segment *segment)
 {
-	const struct akm_datagram from = datagram_of(job);
+	const struct akm_datagram from = akm_batch_datagram(job);
 	struct akm_key *key = job->key;
 	struct akm_train train = {};
 	int err = -EACCES;
@@ -391,7 +398,7 @@ static void batch_start(struct batch *batch, const struct akm_job *job,
 			akm_refuse_count(key, AKM_STAT_RX_DROPPED);
 	}
 	akm_track_give_back(&batch->track);
-	batch_flush(batch);
+	akm_batch_flush(batch);
 	if (err) {
 		akm_buffer_free(job->buffer);
 		akm_key_put(key);
@@ -403,7 +410,7 @@ static void batch_start(struct batch *batch, const struct akm_job *job,
 }
 
 /* The inner packet of @job is whole and new. Takes over its buffer and hold on the key. */
-static void batch_add(struct batch *batch, const struct akm_job *job, unsigned int len)
+static void batch_add(struct akm_batch *batch, const struct akm_job *job, unsigned int len)
 {
 	u8 *inner = job->buffer + sizeof(struct akm_header);
 	struct akm_key *key = job->key;
@@ -461,13 +468,13 @@ static void wait_alone(const struct akm_job *job)
 		finish_single(key, skb, 0);
 }
 
-static void finish_job(struct batch *batch, const struct akm_job *job, int err)
+void akm_batch_finish(struct akm_batch *batch, const struct akm_job *job, int err)
 {
 	u8 *inner = job->buffer + sizeof(struct akm_header);
 	struct akm_key *key = job->key;
 	const struct packet p = {
 		.key = key,
-		.from = datagram_of(job),
+		.from = akm_batch_datagram(job),
 		.inner = inner,
 		.len = job->text_len,
 		.type = job->type,
@@ -477,6 +484,8 @@ static void finish_job(struct batch *batch, const struct akm_job *job, int err)
 	enum akm_verdict verdict;
 	unsigned int len = 0;
 
+	if (unlikely(err == -EBADMSG) && akm_is_batch(job->skb))
+		akm_line_doubt(&key->member->lines->rx);
 	verdict = check_opened(&p, err);
 	if (unlikely(verdict == AKM_WAITS))
 		wait_alone(job);
@@ -494,17 +503,28 @@ static void finish_job(struct batch *batch, const struct akm_job *job, int err)
 /* A request that was not answered at once comes too late to travel with the others. */
 static void job_done(struct akm_job *job, int err)
 {
-	struct batch alone = { .skb = job->skb };
+	struct akm_batch alone = { .skb = job->skb };
 
 	rcu_read_lock();
-	finish_job(&alone, job, err);
-	batch_flush(&alone);
+	akm_batch_finish(&alone, job, err);
+	akm_batch_flush(&alone);
 	rcu_read_unlock();
 	kfree_skb(job->skb);
 }
 
+/* Likewise, as of opened_beside() */
+static void job_done_beside(struct akm_job *job, int err)
+{
+	struct akm_key *key = job->key;
+
+	akm_key_get(key);
+	job_done(job, err);
+	atomic_dec(&key->member->lines->rx.beside);
+	akm_key_put(key);
+}
+
 /* A place for the @len bytes at @offset of the batch, decrypted; or NULL. */
-static u8 *batch_lay(struct batch *batch, unsigned int offset, unsigned int len)
+static u8 *batch_lay(struct akm_batch *batch, unsigned int offset, unsigned int len)
 {
 	unsigned int lent = akm_train_lends(&batch->train, batch->track.end);
 
@@ -514,7 +534,7 @@ static u8 *batch_lay(struct batch *batch, unsigned int offset, unsigned int len)
 }
 
 /* A packet will be written later, and with it on what is lent to it. */
-static void batch_part(struct batch *batch, const struct akm_job *job)
+static void batch_part(struct akm_batch *batch, const struct akm_job *job)
 {
 	struct akm_track *track = &batch->track;
 
@@ -529,11 +549,12 @@ static void batch_part(struct batch *batch, const struct akm_job *job)
 }
 
 /* Takes over the hold on @key. */
-static void open_job(struct batch *batch, struct akm_key *key, unsigned int offset,
+static void open_job(struct akm_batch *batch, struct akm_key *key, unsigned int offset,
 		     unsigned int len, const struct akm_claims *claims)
 {
+	bool beside = offset < batch->beside;
 	struct akm_job job = {
-		.done = job_done,
+		.done = beside ? job_done_beside : job_done,
 		.buffer = batch_lay(batch, offset, len),
 		.text_len = len - AKM_OVERHEAD,
 		.skb = batch->skb,
@@ -552,37 +573,46 @@ static void open_job(struct batch *batch, struct akm_key *key, unsigned int offs
 		return;
 	}
 	skb_get(job.skb);		/* for a request that is not answered at once */
+	if (unlikely(beside))
+		atomic_inc(&key->member->lines->rx.beside);
 	err = akm_aead_open_job(&key->aead, &job);
 	if (err == -EINPROGRESS) {
 		batch_part(batch, &job);
 		return;
 	}
-	finish_job(batch, &job, err);
+	if (unlikely(beside))
+		atomic_dec(&key->member->lines->rx.beside);
+	akm_batch_finish(batch, &job, err);
 	kfree_skb(job.skb);
+}
+
+static bool has_lines(const struct akm_key *key)
+{
+	return unlikely(READ_ONCE(key_device(key)->rx_spread));
 }
 
 static void receive_batch(const struct akm_socket *as, struct sk_buff *skb, u8 tos)
 {
-	struct batch batch = { .as = as, .skb = skb, .tos = tos };
-	unsigned int size = skb_shinfo(skb)->gso_size;
+	struct akm_batch batch = { .skb = skb, .tos = tos };
+	unsigned int size = skb_shinfo(skb)->gso_size, n;
 	struct akm_datagram at = { .skb = skb };
 	struct akm_claims claims;
 	struct akm_key *key;
 
-	for (; at.offset < skb->len; at.offset += size) {
+	for (; at.offset < skb->len; at.offset += n * size) {
+		n = 1;
 		at.len = min(size, skb->len - at.offset);
 		key = akm_admit(as, &at, &claims);
-		if (key)
-			open_job(&batch, key, at.offset, at.len, &claims);
+		if (!key)
+			continue;
+		if (has_lines(key) && at.offset >= batch.beside &&
+		    akm_turn_run(key, &batch, &at, &claims, &n))
+			continue;
+		open_job(&batch, key, at.offset, at.len, &claims);
 	}
-	batch_flush(&batch);
+	akm_batch_flush(&batch);
 	akm_track_free(&batch.track);
 	kfree_skb(skb);
-}
-
-static bool is_batch(const struct sk_buff *skb)
-{
-	return skb_is_gso(skb) && skb_shinfo(skb)->gso_type & SKB_GSO_UDP_L4;
 }
 
 /*
@@ -601,13 +631,16 @@ static bool fits_buffer(const struct sk_buff *skb)
 }
 
 /* Takes over @skb and the hold on @key. Apart, so that others are spared what a batch needs. */
-static noinline void open_into_buffer(const struct akm_socket *as, struct akm_key *key,
-				      struct sk_buff *skb, u8 tos, const struct akm_claims *claims)
+static noinline void open_into_buffer(struct akm_key *key, struct sk_buff *skb, u8 tos,
+				      const struct akm_claims *claims)
 {
-	struct batch alone = { .as = as, .skb = skb, .tos = tos };
+	struct akm_batch alone = { .skb = skb, .tos = tos };
+
+	if (has_lines(key))
+		alone.beside = skb->len;
 
 	open_job(&alone, key, 0, skb->len, claims);
-	batch_flush(&alone);
+	akm_batch_flush(&alone);
 	akm_track_free(&alone.track);
 	kfree_skb(skb);
 }
@@ -622,8 +655,10 @@ static void receive_datagram(const struct akm_socket *as, struct sk_buff *skb, u
 	key = akm_admit(as, &at, &claims);
 	if (!key) {
 		kfree_skb(skb);
+	} else if (has_lines(key) && akm_turn_alone(key, skb, tos)) {
+		return;
 	} else if (!may_write(skb) && fits_buffer(skb)) {
-		open_into_buffer(as, key, skb, tos, &claims);
+		open_into_buffer(key, skb, tos, &claims);
 	} else if (likely(!skb_linearize_cow(skb))) {
 		open_single(key, skb, tos);
 	} else {
@@ -679,7 +714,7 @@ int akm_receive(struct sock *sk, struct sk_buff *skb)
 	}
 	__skb_pull(skb, sizeof(struct udphdr));
 	tos = outer_tos(skb);
-	if (is_batch(skb))
+	if (akm_is_batch(skb))
 		receive_batch(as, skb, tos);
 	else
 		receive_datagram(as, skb, tos, false);

@@ -11,6 +11,11 @@ int akm_receive(struct sock *sk, struct sk_buff *skb);
 
 struct akm_device;
 
+/* Opened where it lies, with result @err: akm_receive_cb() has the key. Consumes both. BH disabled. */
+void akm_receive_opened(struct sk_buff *skb, int err);
+/* Is this part of a delivery to the stack? BH disabled. */
+bool akm_receive_nested(void);
+
 /*
  * A copy of one packet of a datagram: the @len bytes at @offset, with the headers before
  * them that tell where they came from. NULL: no memory. Any context.

@@ -178,7 +178,7 @@ static void post(struct sk_buff *skb, int err)
 		send_to_all(akm, skb, cb.key->epoch->gen->self, &cb);
 	rcu_read_unlock();
 	if (unlikely(cb.beside))
-		atomic_dec(&cb.key->member->line.beside);
+		atomic_dec(&cb.key->member->lines->tx.beside);
 	akm_key_put(cb.key);
 }
 
@@ -216,7 +216,7 @@ static void lost(const struct source *source, unsigned int n)
 {
 	akm_stats_add(&key_device(source->key)->stats, AKM_STAT_TX_DROPPED, n);
 	if (source->beside)
-		atomic_dec(&source->key->member->line.beside);
+		atomic_dec(&source->key->member->lines->tx.beside);
 	akm_key_put(source->key);
 }
 
@@ -489,7 +489,7 @@ static void handed_end(struct akm_parcel *parcel)
 }
 
 static const struct akm_parcel_ops handed_ops = {
-	.seal = handed_seal,
+	.crypt = handed_seal,
 	.go = handed_go,
 	.end = handed_end,
 };
@@ -537,7 +537,7 @@ static bool hand_over(struct akm_spread *spread, const struct source *source, un
 	if (!handed)
 		return false;
 	skb_dst_drop(source->skb);	/* perhaps only this context keeps it */
-	if (akm_spread_add(spread, &source->key->member->line, &handed->parcel, elsewhere))
+	if (akm_spread_add(spread, &source->key->member->lines->tx, &handed->parcel, elsewhere))
 		return true;
 	handed_end(&handed->parcel);
 	return false;
@@ -547,7 +547,7 @@ static bool hand_over(struct akm_spread *spread, const struct source *source, un
 static noinline void seal_in_order(struct akm_spread *spread, struct source *source,
 				   unsigned int n, unsigned int refs)
 {
-	struct akm_line *line = &source->key->member->line;
+	struct akm_line *line = &source->key->member->lines->tx;
 	enum akm_spread_way way = akm_spread_way(spread, line, source->gso ? n : 1);
 
 	if (way == AKM_SPREAD_BESIDE) {
@@ -563,7 +563,7 @@ static noinline void seal_in_order(struct akm_spread *spread, struct source *sou
 static void dispatch(struct akm_device *akm, struct source *source, unsigned int n,
 		     unsigned int refs)
 {
-	struct akm_spread *spread = READ_ONCE(akm->spread);
+	struct akm_spread *spread = READ_ONCE(akm->tx_spread);
 
 	/* what goes to all has no line */
 	if (unlikely(spread) && source->key->member)

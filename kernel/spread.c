@@ -45,7 +45,7 @@ static void wake(struct akm_spread *spread, unsigned int count)
 		cpu = smp_processor_id();
 	if (READ_ONCE(spread->last) != cpu)
 		WRITE_ONCE(spread->last, cpu);
-	queue_work_on(cpu, workqueue, &per_cpu_ptr(spread->workers, cpu)->seal);
+	queue_work_on(cpu, workqueue, &per_cpu_ptr(spread->workers, cpu)->crypt);
 }
 
 /* --- the line --- */
@@ -54,7 +54,11 @@ void akm_line_init(struct akm_line *line)
 {
 	spin_lock_init(&line->lock);
 	INIT_LIST_HEAD(&line->parcels);
+	line->packets = 0;
+	line->cpu = 0;
+	line->going = false;
 	atomic_set(&line->beside, 0);
+	line->doubt = 0;
 }
 
 /* A line that is empty takes a parcel of any size: one that cannot go anywhere is lost. */
@@ -147,32 +151,32 @@ static struct akm_parcel *take(struct akm_spread *spread)
 	return parcel;
 }
 
-static void seal(struct akm_parcel *parcel)
+static void crypt(struct akm_parcel *parcel)
 {
 	parcel->elsewhere |= parcel->cpu != smp_processor_id();
-	parcel->ops->seal(parcel);
+	parcel->ops->crypt(parcel);
 }
 
-static bool seal_one(struct akm_spread *spread, bool elsewhere)
+static bool crypt_one(struct akm_spread *spread, bool elsewhere)
 {
 	struct akm_parcel *parcel = take(spread);
 
 	if (!parcel)
 		return false;
 	parcel->elsewhere = elsewhere;
-	seal(parcel);
+	crypt(parcel);
 	return true;
 }
 
-static void seal_work(struct work_struct *work)
+static void crypt_work(struct work_struct *work)
 {
-	struct akm_spread *spread = container_of(work, struct akm_spread_worker, seal)->spread;
+	struct akm_spread *spread = container_of(work, struct akm_spread_worker, crypt)->spread;
 	bool more;
 
 	do {
 		local_bh_disable();
 		rcu_read_lock();
-		more = seal_one(spread, READ_ONCE(akm_spread_alone));
+		more = crypt_one(spread, READ_ONCE(akm_spread_alone));
 		rcu_read_unlock();
 		local_bh_enable();
 		cond_resched();
@@ -264,11 +268,22 @@ void akm_parcel_ready(struct akm_parcel *parcel)
 		hand_on(first);
 }
 
-enum akm_spread_way akm_spread_way(const struct akm_spread *spread, const struct akm_line *line,
+/* Lossy: what comes at several processors may count as one. */
+static bool doubted(struct akm_line *line)
+{
+	u8 doubt = READ_ONCE(line->doubt);
+
+	if (likely(!doubt))
+		return false;
+	WRITE_ONCE(line->doubt, doubt - 1);
+	return true;
+}
+
+enum akm_spread_way akm_spread_way(const struct akm_spread *spread, struct akm_line *line,
 				   unsigned int packets)
 {
 	bool pays = packets >= AKM_SPREAD_MIN && READ_ONCE(spread->on) &&
-		    other_cpu(READ_ONCE(spread->last)) < nr_cpu_ids;
+		    other_cpu(READ_ONCE(spread->last)) < nr_cpu_ids && !doubted(line);
 
 	if (!list_empty(&line->parcels))
 		return pays ? AKM_SPREAD_ELSEWHERE : AKM_SPREAD_BEHIND;
@@ -293,13 +308,13 @@ bool akm_spread_add(struct akm_spread *spread, struct akm_line *line, struct akm
 	}
 	let_one_go(this_cpu_ptr(spread->workers));	/* does not have to wait for its work then */
 	if (!elsewhere) {
-		seal(parcel);
+		crypt(parcel);
 		return true;
 	}
 	count = await(spread, parcel);
 	wake(spread, count);
 	if (count > AKM_SPREAD_WAIT * others())
-		seal_one(spread, false);	/* the oldest, for which the line waits */
+		crypt_one(spread, false);	/* the oldest, for which the line waits */
 	return true;
 }
 
@@ -321,7 +336,7 @@ struct akm_spread *akm_spread_create(void)
 	for_each_possible_cpu(cpu) {
 		worker = per_cpu_ptr(spread->workers, cpu);
 		worker->spread = spread;
-		INIT_WORK(&worker->seal, seal_work);
+		INIT_WORK(&worker->crypt, crypt_work);
 		INIT_WORK(&worker->go, go_work);
 		spin_lock_init(&worker->lock);
 		INIT_LIST_HEAD(&worker->firsts);
@@ -337,8 +352,11 @@ void akm_spread_free(struct akm_spread *spread)
 
 	if (!spread)
 		return;
-	for_each_possible_cpu(cpu)
-		cancel_work_sync(&per_cpu_ptr(spread->workers, cpu)->seal);
+	for_each_possible_cpu(cpu) {
+		cancel_work_sync(&per_cpu_ptr(spread->workers, cpu)->crypt);
+		/* what it was queued for may have gone with who came meanwhile */
+		cancel_work_sync(&per_cpu_ptr(spread->workers, cpu)->go);
+	}
 	free_percpu(spread->workers);
 	kfree(spread);
 }

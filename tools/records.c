@@ -135,6 +135,8 @@ static const struct field stats_fields[] = {
 	{ AKM_A_STATS_RX_EPOCH_STALE, F_U64, "rx_epoch_stale" },
 	{ AKM_A_STATS_TX_SPREAD, F_U64, "tx_spread" },
 	{ AKM_A_STATS_TX_SPREAD_DROPPED, F_U64, "tx_spread_dropped" },
+	{ AKM_A_STATS_RX_SPREAD, F_U64, "rx_spread" },
+	{ AKM_A_STATS_RX_SPREAD_DROPPED, F_U64, "rx_spread_dropped" },
 	{}
 };
 

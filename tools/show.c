@@ -34,6 +34,7 @@ static const struct {
 	{ "rx_wait_dropped", "waited in vain for a hello-ack" },
 	{ "rx_epoch_stale", "of an epoch that is over" },
 	{ "tx_spread_dropped", "too many for other processors" },
+	{ "rx_spread_dropped", "too many came for other processors" },
 };
 
 __attribute__((format(printf, 3, 4)))
@@ -141,7 +142,7 @@ static void put_dev(struct akm_ctx *ctx, struct json_object *dev)
 		line(ctx, "flow ports", "%" PRIu64 "-%" PRIu64, akm_json_u64(dev, "flow_port_low"),
 		     akm_json_u64(dev, "flow_port_high"));
 	if (!strcmp(text_or(dev, "spread", "off"), "on"))
-		line(ctx, "spread", "large packets are sealed by several processors");
+		line(ctx, "spread", "large packets are sealed and opened by several processors");
 	put_group(ctx, dev);
 	if (json_object_object_get_ex(dev, "stats", &stats))
 		put_traffic(ctx, stats);

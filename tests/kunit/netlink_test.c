@@ -229,7 +229,7 @@ static struct state state_of(struct kunit *test)
 	s.grace = akm->epoch_grace;
 	s.fwmark = akm->fwmark;
 	s.flow = akm->flow_ports;
-	s.spread = akm->spread && akm->spread->on;
+	s.spread = akm->tx_spread && akm->tx_spread->on;
 	s.group = !!rcu_access_pointer(akm->group);
 	s.self = akm->has_self ? akm->self : U32_MAX;
 	s.members = akm->member_count;

@@ -39,7 +39,7 @@ static struct {
 	unsigned int n_gone, n_ended, n_sealed;
 } lab;
 
-static void stub_seal(struct akm_parcel *parcel)
+static void stub_crypt(struct akm_parcel *parcel)
 {
 	struct stub *stub = container_of(parcel, struct stub, parcel);
 
@@ -62,7 +62,7 @@ static void stub_end(struct akm_parcel *parcel)
 }
 
 static const struct akm_parcel_ops stub_ops = {
-	.seal = stub_seal,
+	.crypt = stub_crypt,
 	.go = stub_go,
 	.end = stub_end,
 };
@@ -108,7 +108,7 @@ static void settle(void)
 	int cpu;
 
 	for_each_possible_cpu(cpu) {
-		flush_work(&per_cpu_ptr(lab.spread->workers, cpu)->seal);
+		flush_work(&per_cpu_ptr(lab.spread->workers, cpu)->crypt);
 		flush_work(&per_cpu_ptr(lab.spread->workers, cpu)->go);
 	}
 }
@@ -451,8 +451,8 @@ static void drain(struct kunit *test)
 	int cpu;
 
 	for_each_possible_cpu(cpu) {
-		flush_work(&per_cpu_ptr(akm->spread->workers, cpu)->seal);
-		flush_work(&per_cpu_ptr(akm->spread->workers, cpu)->go);
+		flush_work(&per_cpu_ptr(akm->tx_spread->workers, cpu)->crypt);
+		flush_work(&per_cpu_ptr(akm->tx_spread->workers, cpu)->go);
 	}
 }
 
@@ -497,11 +497,11 @@ static int sending_init(struct kunit *test)
 	akm_member_update_self(akm);
 	err = akm_generation_install(akm, &in, NULL);
 	err = err ?: akm_generation_activate(akm, 1, 0, NULL);
-	akm->spread = akm_spread_create();
+	akm->tx_spread = akm_spread_create();
 	mutex_unlock(&akm->lock);
 	KUNIT_ASSERT_EQ(test, err, 0);
-	KUNIT_ASSERT_NOT_NULL(test, akm->spread);
-	akm->spread->on = true;
+	KUNIT_ASSERT_NOT_NULL(test, akm->tx_spread);
+	akm->tx_spread->on = true;
 	return 0;
 }
 
@@ -535,16 +535,16 @@ static void sending_is_handed_over(struct kunit *test)
 
 	preempt_disable();
 	send_large(test, 2);
-	KUNIT_EXPECT_FALSE(test, list_empty(&peer(test)->line.parcels));
+	KUNIT_EXPECT_FALSE(test, list_empty(&peer(test)->lines->tx.parcels));
 	KUNIT_EXPECT_EQ(test, count(test, AKM_STAT_TX_SPREAD), 0);
 	preempt_enable();
 	drain(test);
-	KUNIT_EXPECT_TRUE(test, list_empty(&peer(test)->line.parcels));
+	KUNIT_EXPECT_TRUE(test, list_empty(&peer(test)->lines->tx.parcels));
 	KUNIT_EXPECT_EQ(test, next_number(test), first + 2 * SEGMENTS);
 	KUNIT_EXPECT_EQ(test, count(test, AKM_STAT_TX_SPREAD), 2 * SEGMENTS);
 	KUNIT_EXPECT_EQ(test, count(test, AKM_STAT_TX_DROPPED), 2 * SEGMENTS);
 	KUNIT_EXPECT_EQ(test, count(test, AKM_STAT_TX_PACKETS), 0);
-	KUNIT_EXPECT_EQ(test, atomic_read(&peer(test)->line.beside), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&peer(test)->lines->tx.beside), 0);
 }
 
 /* What was reserved before the machine slept is not sealed afterwards. */
@@ -561,7 +561,7 @@ static void sending_stops_with_the_incarnation(struct kunit *test)
 		drain(test);
 		KUNIT_EXPECT_EQ(test, count(test, AKM_STAT_TX_SPREAD), 0);
 		KUNIT_EXPECT_EQ(test, count(test, AKM_STAT_TX_DROPPED), (i + 1) * SEGMENTS);
-		KUNIT_EXPECT_TRUE(test, list_empty(&peer(test)->line.parcels));
+		KUNIT_EXPECT_TRUE(test, list_empty(&peer(test)->lines->tx.parcels));
 		WRITE_ONCE(akm->incarnation, 2);
 	}
 }
@@ -580,7 +580,7 @@ static void sending_outlives_its_generation(struct kunit *test)
 	mutex_unlock(&akm->lock);
 	KUNIT_ASSERT_EQ(test, err, 0);
 	drain(test);
-	KUNIT_EXPECT_EQ(test, atomic_read(&akm->spread->parcels), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&akm->tx_spread->parcels), 0);
 	send_large(test, 1);
 	KUNIT_EXPECT_EQ(test, count(test, AKM_STAT_TX_NO_KEY), SEGMENTS);
 	/* that the device goes at all says that nothing holds the key */
@@ -590,12 +590,12 @@ static void sending_is_bounded(struct kunit *test)
 {
 	struct akm_device *akm = test->priv;
 
-	atomic_set(&akm->spread->parcels, AKM_SPREAD_PARCELS);
+	atomic_set(&akm->tx_spread->parcels, AKM_SPREAD_PARCELS);
 	send_large(test, 1);
 	KUNIT_EXPECT_EQ(test, count(test, AKM_STAT_TX_SPREAD_DROPPED), SEGMENTS);
 	KUNIT_EXPECT_EQ(test, count(test, AKM_STAT_TX_DROPPED), 0);
-	KUNIT_EXPECT_TRUE(test, list_empty(&peer(test)->line.parcels));
-	atomic_set(&akm->spread->parcels, 0);
+	KUNIT_EXPECT_TRUE(test, list_empty(&peer(test)->lines->tx.parcels));
+	atomic_set(&akm->tx_spread->parcels, 0);
 }
 
 /* Off, everything is sealed at once, and counted no longer than that. */
@@ -603,11 +603,11 @@ static void sending_is_off(struct kunit *test)
 {
 	struct akm_device *akm = test->priv;
 
-	akm->spread->on = false;
+	akm->tx_spread->on = false;
 	preempt_disable();
 	send_large(test, 1);
 	KUNIT_EXPECT_EQ(test, count(test, AKM_STAT_TX_DROPPED), SEGMENTS);
-	KUNIT_EXPECT_EQ(test, atomic_read(&peer(test)->line.beside), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&peer(test)->lines->tx.beside), 0);
 	preempt_enable();
 	KUNIT_EXPECT_EQ(test, count(test, AKM_STAT_TX_SPREAD), 0);
 }

@@ -10,7 +10,7 @@ kunit_test_suites(&akm_kdf_suite, &akm_proto_suite, &akm_replay_suite, &akm_aead
 		  &akm_hello_suite, &akm_ahead_suite, &akm_catch_up_suite, &akm_announce_suite,
 		  &akm_warm_suite, &akm_atr_suite, &akm_ecn_suite, &akm_keepalive_suite,
 		  &akm_flow_suite, &akm_refuse_suite, &akm_spread_suite,
-		  &akm_sending_suite);
+		  &akm_sending_suite, &akm_receiving_suite);
 
 MODULE_DESCRIPTION("KUnit suites of Autonomous Key Management");
 MODULE_LICENSE("GPL");

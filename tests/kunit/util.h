@@ -46,6 +46,7 @@ extern struct kunit_suite akm_monitor_suite;
 extern struct kunit_suite akm_netlink_suite;
 extern struct kunit_suite akm_prefix_suite;
 extern struct kunit_suite akm_proto_suite;
+extern struct kunit_suite akm_receiving_suite;
 extern struct kunit_suite akm_refuse_suite;
 extern struct kunit_suite akm_replay_suite;
 extern struct kunit_suite akm_announce_suite;

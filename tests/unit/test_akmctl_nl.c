@@ -761,7 +761,7 @@ static void test_show_spread(void **state)
 	(void)state;
 	nla_put_u32(msg, AKM_A_DEV_SPREAD, AKM_SPREAD_ON);
 	run_ok("show");
-	assert_non_null(strstr(out, "  spread: large packets are sealed by several processors\n"));
+	assert_non_null(strstr(out, "  spread: large packets are sealed and opened by several processors\n"));
 }
 
 static void test_show_json(void **state)

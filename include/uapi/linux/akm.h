@@ -67,7 +67,7 @@ enum akm_freshness {
 
 /* Who seals what an interface sends */
 enum akm_spread_mode {
-	AKM_SPREAD_OFF = 1,		/* the processor that sends it; the default */
+	AKM_SPREAD_OFF = 1,		/* the processor that sends it, or where it came; the default */
 	AKM_SPREAD_ON = 2,		/* large packets of one flow: several, in order */
 };
 
@@ -218,6 +218,8 @@ enum akm_a_stats {
 	AKM_A_STATS_RX_EPOCH_STALE,	/* seemingly of members that are behind */
 	AKM_A_STATS_TX_SPREAD,		/* sealed by another processor than the one that sent */
 	AKM_A_STATS_TX_SPREAD_DROPPED,	/* too much waited for other processors */
+	AKM_A_STATS_RX_SPREAD,		/* opened by another processor than the one where it came */
+	AKM_A_STATS_RX_SPREAD_DROPPED,	/* too much waited for other processors */
 	__AKM_A_STATS_MAX
 };
 #define AKM_A_STATS_MAX (__AKM_A_STATS_MAX - 1)

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# One flow sealed by several processors: TCP, and numbered datagrams in batches and alone, come in order and
-# complete; while it is switched on and off, while keys change, with a cipher that answers later. No nonce comes
-# twice. An interface set down sends nothing more, one that is deleted goes, and so does the module. On one
-# processor it has no effect; there, the rest is done with the module's spread_alone, which hands over all the same.
+# One flow sealed, and opened, by several processors: TCP, and numbered datagrams in batches and alone, come in order
+# and complete; while it is switched on and off, while keys change, with a cipher that answers later. No nonce comes
+# twice, no packet is delivered twice. An interface set down sends and delivers nothing more, one that is deleted goes,
+# and so does the module. On one processor it has no effect; there, the rest is done with the module's spread_alone,
+# which hands over all the same.
 # Seen failing with the faults that tests/kunit/mutants.txt has for it.
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/../../lib.sh"
@@ -14,8 +15,8 @@ forever=100000000
 # what floods leaves the processor to what this script does
 flood=(nice -n 19 taskset -c 0)
 
-spread() { # off|on: at a
-	on a akmctl dev set akm0 spread "$1"
+spread() { # off|on: at both ends
+	on a akmctl dev set akm0 spread "$1" && on b akmctl dev set akm0 spread "$1"
 }
 
 spread_is() { # off|on
@@ -58,7 +59,11 @@ comes_in_order() { # WHAT
 	claim "$1: 4 MiB over TCP" tcp_on_one 4
 	claim "$1: no TCP segment overtook another" equal "$(overtaken b)" 0
 	claim "$1: nothing was taken for a replay" equal "$(counter b rx_replay)" 0
-	claim "$1: nothing was dropped" equal "$(counter a tx_dropped) $(counter a tx_spread_dropped)" "0 0"
+	claim "$1: nothing was dropped" equal "$(dropped)" "0 0 0 0"
+}
+
+dropped() { # by the sender, and by the receiver, which drops what comes before it has keys as well
+	echo "$(counter a tx_dropped) $(counter a tx_spread_dropped) $(counter b rx_dropped) $(counter b rx_spread_dropped)"
 }
 
 march_on() { # until it is told to end
@@ -85,15 +90,21 @@ recorder_says() { # FIELD
 	grep violations "$scratch/log" | tail -n 1 | field "$1"
 }
 
-anew() { # INCARNATION
-	ip -n a link del akm0 && incarnation=$1 atr_up a "a b" spread on && install_generation a "a b" "$generation" &&
-		activate a "$generation"
+anew() { # INCARNATION NODE
+	ip -n "$2" link del akm0 && incarnation=$1 atr_up "$2" "a b" spread on &&
+		install_generation "$2" "a b" "$generation" && activate "$2" "$generation"
 }
 
 goes_down() { # and what it has sent does not grow any more
 	ip -n a link set akm0 down || return
 	down=$(counter a tx_packets)
 	pings b 192.0.2.1 && equal "$(counter a tx_packets)" "$down"
+}
+
+hears_nothing() { # what b has received does not grow any more
+	ip -n b link set akm0 down || return
+	down=$(counter b rx_packets)
+	pings b 192.0.2.1 && equal "$(counter b rx_packets)" "$down"
 }
 
 # Batches of 32 full datagrams to where nobody decrypts them: what sending alone costs
@@ -139,21 +150,26 @@ claim "it is off unless asked for" spread_is off
 if [ "$processors" = 1 ]; then
 	need "it is on" spread on
 	comes_in_order "one processor"
-	claim "there is no other that could help" equal "$(counter a tx_spread)" 0
+	claim "there is no other that could help" equal "$(counter a tx_spread) $(counter b rx_spread)" "0 0"
 	need "it is off again" spread off
 	echo Y >$alone
 fi
 
 comes_in_order off
-claim "nobody helped" equal "$(counter a tx_spread)" 0
+claim "nobody helped" equal "$(counter a tx_spread) $(counter b rx_spread)" "0 0"
 need "it is on" spread on
 claim "and a says so" spread_is on
 sent=$(counter a tx_packets)
+came=$(counter b rx_packets)
 comes_in_order on
 helped=$(counter a tx_spread) sent=$(($(counter a tx_packets) - sent))
 say "        $helped of $sent packets were sealed by others than the sender"
 claim "others have sealed" at_least "$helped" 1000
 claim "and so has the sender" at_least $((sent - helped)) 200
+helped=$(counter b rx_spread) came=$(($(counter b rx_packets) - came))
+say "        $helped of $came packets were opened by others than where they came"
+claim "others have opened" at_least "$helped" 1000
+claim "and so has where they came" at_least $((came - helped)) 200
 
 need "traffic flows" march_on
 for round in 1 2 3 4; do
@@ -163,8 +179,42 @@ for round in 1 2 3 4; do
 	need "it goes on" spread on
 	before=$(counter a tx_spread)
 	need "others help again" within 20 counter_at_least a tx_spread $((before + 200))
+	before=$(counter b rx_spread)
+	need "at the other end too" within 20 counter_at_least b rx_spread $((before + 200))
 done
 evidence=1 claim "all arrived, in order" march_stop
+
+keys_change_under_load() { # WHAT IT COMES AS
+	local before
+	before=$(dropped)
+	need "traffic flows" march_on
+	for round in 1 2 3; do
+		generation=$((generation + 1))
+		claim "keys change, generation $generation, $1" keys_change $generation
+		marched=$(counter b rx_packets)
+		need "traffic goes on" within 20 arrived 300
+	done
+	evidence=1 claim "all arrived, in order" march_stop
+	claim "nothing was taken for a replay" equal "$(counter b rx_replay)" 0
+	claim "nothing was dropped" equal "$(dropped)" "$before"
+}
+
+before=$(counter b rx_spread)
+keys_change_under_load batches
+claim "others have opened" at_least "$(($(counter b rx_spread) - before))" 200
+
+for round in 2 3; do
+	storm_start
+	before=$(counter b rx_spread)
+	need "others help, round $round" within 20 counter_at_least b rx_spread $((before + 500))
+	claim "set down, it delivers nothing more" hears_nothing
+	need "up again, it goes on" ip -n b link set akm0 up
+	before=$(counter b rx_packets)
+	need "traffic flows" within 20 counter_at_least b rx_packets $((before + 500))
+	claim "deleted while it receives, and made anew with incarnation $round" anew $round b
+	stop "$storm"
+	claim "a and b talk" pings a "$(overlay b)"
+done
 
 for n in a b; do
 	# as on a cable: datagrams one by one, which is what the recorder understands
@@ -173,15 +223,7 @@ done
 start "$scratch/log" on wire nice -n -19 noncelog br0
 recorder=$started
 need "the recorder watches" within 10 says watching "$scratch/log"
-need "traffic flows" march_on
-for round in 1 2 3; do
-	generation=$((generation + 1))
-	claim "keys change, generation $generation" keys_change $generation
-	marched=$(counter b rx_packets)
-	need "traffic goes on" within 20 arrived 300
-done
-evidence=1 claim "all arrived, in order" march_stop
-claim "nothing was dropped" equal "$(counter a tx_dropped) $(counter a tx_spread_dropped)" "0 0"
+keys_change_under_load "one by one"
 
 for round in 2 3 4; do
 	storm_start
@@ -194,7 +236,7 @@ for round in 2 3 4; do
 	stop "$storm"
 	storm_start
 	need "traffic flows" within 20 counter_at_least a tx_packets $((before + 500))
-	claim "deleted under traffic, and made anew with incarnation $round" anew $round
+	claim "deleted under traffic, and made anew with incarnation $round" anew $round a
 	stop "$storm"
 	claim "a and b talk" pings a "$(overlay b)"
 done
@@ -220,6 +262,7 @@ need "it serves both ends" driver akm-later
 need "it is on" spread on
 comes_in_order "answered later"
 claim "others have sealed" at_least "$(counter a tx_spread)" 1000
+claim "others have opened" at_least "$(counter b rx_spread)" 1000
 world_down
 need "the module goes" within 20 rmmod akm
 need "the cipher goes: nobody uses it" rmmod akm_later
