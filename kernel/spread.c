@@ -173,6 +173,7 @@ static void crypt_work(struct work_struct *work)
 	struct akm_spread *spread = container_of(work, struct akm_spread_worker, crypt)->spread;
 	bool more;
 
+	atomic_inc(&spread->awake);
 	do {
 		local_bh_disable();
 		rcu_read_lock();
@@ -181,6 +182,7 @@ static void crypt_work(struct work_struct *work)
 		local_bh_enable();
 		cond_resched();
 	} while (more);
+	atomic_dec(&spread->awake);
 }
 
 /* --- what is ready goes --- */
@@ -313,7 +315,7 @@ bool akm_spread_add(struct akm_spread *spread, struct akm_line *line, struct akm
 	}
 	count = await(spread, parcel);
 	wake(spread, count);
-	if (count > AKM_SPREAD_WAIT * others())
+	if (count + atomic_read(&spread->awake) > AKM_SPREAD_WAIT * others())
 		crypt_one(spread, false);	/* the oldest, for which the line waits */
 	return true;
 }

@@ -27,7 +27,11 @@
 
 /* Fewer packets take less time than to wake another processor does. */
 #define AKM_SPREAD_MIN		8
-/* What may wait, for each processor that may take it; then who brings more takes of it. */
+/*
+ * What may wait or be under way, for each processor that may take it; then who brings more takes
+ * of it. Three large packets fill a socket's usual send buffer: with two processors one of them is
+ * for the sender, who would only sleep otherwise.
+ */
 #define AKM_SPREAD_WAIT		2
 /* What lets go in one stretch, soft interrupts disabled */
 #define AKM_SPREAD_BUDGET	8
@@ -94,6 +98,7 @@ struct akm_spread {
 	spinlock_t lock;		/* protects the next two */
 	struct list_head waiting;	/* struct akm_parcel, oldest first */
 	unsigned int count;
+	atomic_t awake;			/* works that have one parcel each */
 	atomic_t parcels;
 	atomic_t bytes;
 	struct akm_spread_worker __percpu *workers;
