@@ -60,7 +60,7 @@ MODULE_SRC	= Kbuild kernel include $(wildcard tests/kunit)
 .PHONY: all module modules test-module daemon tools unit-tests vm-tools deps demo demo-shell install clean help \
 	check check-unit check-kunit check-kunit-debug check-uml check-vm check-static check-fuzz check-model \
 	check-life check-life-short check-system check-breach check-web check-bench check-crash check-scale bench \
-	bench-growth lanes FORCE
+	bench-growth bench-spread lanes FORCE
 .DELETE_ON_ERROR:
 
 all: module daemon tools		## module, daemon and tool
@@ -192,6 +192,8 @@ bench:					## akm beside WireGuard, MACsec, ESP; BASE=<commit>: beside itself
 	@tests/bench/bench.sh
 bench-growth:				## the control path with 10 to 10,000 members: time, memory, a plot
 	@tests/bench/bench.sh --growth
+bench-spread:				## one flow on several processors: does it pay? (two idle ones, 10 minutes)
+	@tests/bench/spread.sh
 
 install: daemon tools			## into PREFIX (and the module of KREL, if it is built)
 	install -Dm755 $(U)/akmd $(DESTDIR)$(PREFIX)/sbin/akmd

@@ -55,7 +55,7 @@ build_in() {
 
 build_ubench() {
 	mkdir -p "$out/ubench"
-	cp -u "$here/Kbuild" "$here/ubench.c" "$out/ubench/"
+	cp -u "$here/Kbuild" "$here/ubench.c" "$here/weight.c" "$out/ubench/"
 	make -C "$kernel" ARCH=um M="$out/ubench" modules >"$out/ubench/build.log" 2>&1 ||
 		{ tail -n 20 "$out/ubench/build.log" >&2; die "ubench.ko does not build"; }
 }

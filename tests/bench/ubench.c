@@ -5,14 +5,22 @@
  * is written to /proc/ubench, in the network namespace it is about, and blocks
  * until it is done; reading gives the last result as words "name value".
  *
- *	sink PORT			count the UDP datagrams that come to PORT
+ *	sink PORT [OFFSET]		count the UDP datagrams that come to PORT, and those whose number,
+ *					64 bits at OFFSET behind the UDP header, is not higher than
+ *					that of the one before; but for short ones, which may be
+ *					something else
  *	flow ADDR N PORT SIZE COPIES MS	closed loop of UDP datagrams, SIZE with their IP
  *					header: a message is one datagram to each of
  *					the N addresses from ADDR on, and COPIES of
  *					each arrive at a sink
+ *	batches ADDR PORT SIZE MS	likewise one flow of UDP datagrams to one address, as many at a
+ *					time as fit in 64 KiB (UDP GSO), numbered at their beginning;
+ *					its messages are datagrams
+ *	copy SIZE MS			copy and sum SIZE bytes
  *	rtt ADDR COUNT			ICMP echoes, one after the other
  *	aead NAME KEYLEN SIZE MS	seal and open SIZE bytes, 16 more authenticated
- *	tcp ADDR STREAMS PORT MS	TCP to a "drain PORT" in another namespace
+ *	tcp ADDR STREAMS PORT MS	TCP to a "drain PORT" in another namespace, from
+ *					the processors on which this is called
  *	drain PORT			take TCP connections, and throw away what they bring
  *	busy				processor time so far, once there is nothing left to do
  *
@@ -38,9 +46,11 @@
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/uaccess.h>
+#include <linux/tick.h>
 #include <linux/udp.h>
 #include <linux/unistd.h>
 #include <linux/wait.h>
+#include <net/checksum.h>
 #include <net/net_namespace.h>
 #include <net/sock.h>
 #include <net/udp.h>
@@ -50,6 +60,9 @@
 #define TARGETS_MAX	256
 #define SIZE_LEAST	(sizeof(struct iphdr) + sizeof(struct udphdr))
 #define SIZE_MAX_UDP	65000
+#define NUMBERED_LEAST	512
+/* What one message of UDP takes, without its headers */
+#define BATCH_BYTES	(64000U)
 #define ECHOES_MAX	100000
 #define TAG_LEN		16
 #define ASSOC_LEN	16
@@ -60,6 +73,7 @@
 #define PATIENCE	(HZ / 10)
 /* A tunnel may have to shake hands before its first packet comes through */
 #define FIRST_TRIES	100
+#define IDLE_CPUS	2
 #define SETTLE_TICKS	2
 #define SETTLE_ROUNDS	1000
 #define BURST		32
@@ -67,12 +81,18 @@
 #define STREAM_CHUNK	(32 * 1024)
 
 static DEFINE_MUTEX(lock);		/* one command at a time; protects all but the counters */
-static char result[160];
+static char result[256];
 static u8 *buffer;			/* SIZE_MAX_UDP + ASSOC_LEN + TAG_LEN; for scatter lists */
-static struct socket *sinks[SINKS_MAX];
+static struct sink {
+	struct socket *sock;
+	int offset;			/* of the number, or -1 */
+	u64 last;			/* number; its flow comes on one processor */
+} sinks[SINKS_MAX];
 static unsigned int sink_count;
+static u64 next_number = 1;		/* of a datagram of batches */
 
 static atomic64_t arrived;		/* at all sinks */
+static atomic64_t disordered;
 static s64 goal = -1;			/* of arrived */
 static u64 goal_reached;		/* busy_ns() then, or 0 */
 static DECLARE_WAIT_QUEUE_HEAD(goal_wait);
@@ -98,6 +118,34 @@ static u64 busy_ns(void)
 }
 #endif
 
+/* What the first processors did not do; without NO_HZ they do not say. */
+struct idle {
+	u64 us[IDLE_CPUS];
+};
+
+static struct idle idle_now(void)
+{
+	struct idle idle = {};
+	unsigned int cpu;
+	u64 us;
+
+	for (cpu = 0; cpu < IDLE_CPUS && cpu_online(cpu); cpu++) {
+		us = get_cpu_idle_time_us(cpu, NULL);
+		idle.us[cpu] = us == U64_MAX ? 0 : us;
+	}
+	return idle;
+}
+
+/* Ends the result. */
+static void tell_idle(const struct idle *since)
+{
+	struct idle now = idle_now();
+	size_t len = strlen(result);
+
+	snprintf(result + len, sizeof(result) - len, " idle0_us %llu idle1_us %llu",
+		 now.us[0] - since->us[0], now.us[1] - since->us[1]);
+}
+
 static u64 rate(u64 count, u64 ns)
 {
 	return ns ? div64_u64(count * NSEC_PER_SEC, ns) : 0;
@@ -105,9 +153,27 @@ static u64 rate(u64 count, u64 ns)
 
 /* ---- sink ---- */
 
+static void check_order(struct sink *sink, const struct sk_buff *skb)
+{
+	__be64 number;
+
+	if (sink->offset < 0 || skb->len < NUMBERED_LEAST)
+		return;
+	if (skb_copy_bits(skb, sizeof(struct udphdr) + sink->offset, &number, sizeof(number)))
+		return;
+	if (be64_to_cpu(number) <= sink->last)
+		atomic64_inc(&disordered);
+	sink->last = be64_to_cpu(number);
+}
+
+/* Whoever waits for @goal does not miss that a batch goes beyond it. */
 static int sink_receive(struct sock *sk, struct sk_buff *skb)
 {
-	if (atomic64_inc_return(&arrived) == READ_ONCE(goal)) {
+	unsigned int n = skb_is_gso(skb) ? skb_shinfo(skb)->gso_segs : 1;
+	s64 now = atomic64_add_return(n, &arrived), wanted = READ_ONCE(goal);
+
+	check_order(rcu_dereference_sk_user_data(sk), skb);
+	if (now >= wanted && now - n < wanted) {
 		goal_reached = busy_ns();
 		wake_up(&goal_wait);
 	}
@@ -115,18 +181,22 @@ static int sink_receive(struct sock *sk, struct sk_buff *skb)
 	return 0;
 }
 
-static int cmd_sink(u16 port)
+static int cmd_sink(u16 port, int offset)
 {
 	struct udp_port_cfg config = { .family = AF_INET, .local_udp_port = htons(port) };
 	struct udp_tunnel_sock_cfg tunnel = { .encap_type = 1, .encap_rcv = sink_receive };
+	struct sink *sink = &sinks[sink_count];
 	int err;
 
 	if (sink_count == SINKS_MAX)
 		return -ENOSPC;
-	err = udp_sock_create(current->nsproxy->net_ns, &config, &sinks[sink_count]);
+	err = udp_sock_create(current->nsproxy->net_ns, &config, &sink->sock);
 	if (err)
 		return err;
-	setup_udp_tunnel_sock(current->nsproxy->net_ns, sinks[sink_count], &tunnel);
+	sink->offset = offset;
+	tunnel.sk_user_data = sink;
+	setup_udp_tunnel_sock(current->nsproxy->net_ns, sink->sock, &tunnel);
+	udp_set_bit(ACCEPT_L4, sink->sock->sk);	/* batches as they are */
 	sink_count++;
 	return 0;
 }
@@ -150,7 +220,8 @@ struct flow {
 	struct socket *target[TARGETS_MAX];
 	unsigned int targets;
 	size_t payload;
-	unsigned int copies;
+	unsigned int copies;		/* or datagrams of one batch */
+	bool batches;
 	s64 base;			/* arrived, when the flow began */
 	s64 sent;			/* messages */
 	s64 refused;			/* datagrams that the stack did not take */
@@ -191,10 +262,22 @@ static int send_bytes(struct socket *sock, void *bytes, size_t len)
 	return kernel_sendmsg(sock, &msg, &part, 1, len);
 }
 
+/* Consecutive numbers in the buffer, where each datagram of a batch begins */
+static void number_datagrams(const struct flow *flow)
+{
+	size_t step = flow->payload / flow->copies;
+	unsigned int i;
+
+	for (i = 0; i < flow->copies; i++)
+		*(__be64 *)(buffer + i * step) = cpu_to_be64(next_number++);
+}
+
 static void send_message(struct flow *flow)
 {
 	unsigned int i;
 
+	if (flow->batches)
+		number_datagrams(flow);
 	for (i = 0; i < flow->targets; i++)
 		if (send_bytes(flow->target[i], buffer, flow->payload) != flow->payload)
 			flow->refused++;
@@ -253,20 +336,26 @@ static void send_for(struct flow *flow, unsigned int ms)
 
 static void run_flow(struct flow *flow, unsigned int ms)
 {
+	struct idle idle = idle_now();
 	s64 messages;
 	u64 begin, ns;
 
 	flow->base = atomic64_read(&arrived);
 	flow->sent = 0;
+	atomic64_set(&disordered, 0);
 	begin = busy_ns();
 	send_for(flow, ms);
 	/* what is still queued counts, and so does the time it takes */
 	goal_reached = 0;
 	drain(flow, 0);
 	ns = (goal_reached ?: busy_ns()) - begin;
-	messages = div64_s64(atomic64_read(&arrived) - flow->base, expected(flow, 1));
-	snprintf(result, sizeof(result), "messages %lld refused %lld lost %lld ns %llu rate %llu",
-		 messages, flow->refused, flow->lost, ns, rate(messages, ns));
+	messages = div64_s64(atomic64_read(&arrived) - flow->base,
+			     flow->batches ? 1 : expected(flow, 1));
+	snprintf(result, sizeof(result),
+		 "messages %lld refused %lld lost %lld ns %llu rate %llu disordered %lld",
+		 messages, flow->refused, flow->lost, ns, rate(messages, ns),
+		 atomic64_read(&disordered));
+	tell_idle(&idle);
 }
 
 static int open_targets(struct flow *flow, __be32 first, unsigned int n, u16 port)
@@ -308,6 +397,62 @@ static int cmd_flow(__be32 addr, unsigned int n, u16 port, size_t size, unsigned
 		sock_release(flow->target[--flow->targets]);
 	kfree(flow);
 	return err;
+}
+
+static int cmd_batches(__be32 addr, u16 port, size_t size, unsigned int ms)
+{
+	size_t payload = size - SIZE_LEAST;
+	struct udp_sock *up;
+	struct flow *flow;
+	int err;
+
+	if (size < SIZE_LEAST + sizeof(__be64) || size > BATCH_BYTES)
+		return -ERANGE;
+	flow = kzalloc(sizeof(*flow), GFP_KERNEL);
+	if (!flow)
+		return -ENOMEM;
+	flow->batches = true;
+	flow->copies = min_t(size_t, UDP_MAX_SEGMENTS, BATCH_BYTES / payload);
+	flow->payload = flow->copies * payload;
+	err = open_targets(flow, addr, 1, port);
+	if (!err) {
+		up = udp_sk(flow->target[0]->sk);
+		up->gso_size = payload;
+		up->inet.sk.sk_no_check_tx = 0;	/* what is split has a sum */
+		err = warm_up(flow);
+	}
+	if (!err)
+		run_flow(flow, ms);
+	while (flow->targets)
+		sock_release(flow->target[--flow->targets]);
+	kfree(flow);
+	return err;
+}
+
+/* ---- what is copied and summed ---- */
+
+/* From one buffer to another, as large as a batch, as large packets are split */
+static int cmd_copy(size_t size, unsigned int ms)
+{
+	u64 begin = busy_ns(), now, copies = 0;
+	size_t at = 0;
+	__wsum sum = 0;
+	u8 *to;
+
+	if (!size || size > BATCH_BYTES)
+		return -ERANGE;
+	to = kmalloc(BATCH_BYTES, GFP_KERNEL);
+	if (!to)
+		return -ENOMEM;
+	do {
+		sum = csum_add(sum, csum_partial_copy_nocheck(buffer + at, to + at, size));
+		at = at + 2 * size > BATCH_BYTES ? 0 : at + size;
+		now = ++copies % BURST ? begin : busy_ns();
+	} while (now - begin < ms * (u64)NSEC_PER_MSEC);
+	kfree(to);
+	snprintf(result, sizeof(result), "copies %llu ns %llu sum %x", copies,
+		 div64_u64(now - begin, copies), (__force u32)sum);
+	return 0;
 }
 
 /* ---- TCP ---- */
@@ -406,18 +551,23 @@ static int start_stream(struct stream *stream, __be32 addr, u16 port, u64 end)
 	err = connect_to(addr, SOCK_STREAM, IPPROTO_TCP, htons(port), &stream->sock);
 	if (err)
 		return err;
-	stream->task = kthread_run(fill_stream, stream, "ubench-fill");
+	stream->task = kthread_create(fill_stream, stream, "ubench-fill");
 	err = PTR_ERR_OR_ZERO(stream->task);
-	if (err)
+	if (err) {
 		sock_release(stream->sock);
-	return err;
+		return err;
+	}
+	set_cpus_allowed_ptr(stream->task, current->cpus_ptr);
+	wake_up_process(stream->task);
+	return 0;
 }
 
 static int cmd_tcp(__be32 addr, unsigned int n, u16 port, unsigned int ms)
 {
 	struct stream stream[STREAMS_MAX];
-	u64 begin = busy_ns(), base, start;
+	u64 begin = busy_ns(), base, start, now;
 	unsigned int i = 0;
+	struct idle idle;
 	int err = 0;
 
 	if (!n || n > STREAMS_MAX)
@@ -430,11 +580,15 @@ static int cmd_tcp(__be32 addr, unsigned int n, u16 port, unsigned int ms)
 	while (busy_ns() < begin + ms * (u64)NSEC_PER_MSEC / 4)
 		schedule_timeout_interruptible(1);
 	base = atomic64_read(&drained);
+	idle = idle_now();
 	start = busy_ns();
 	while (busy_ns() < begin + ms * (u64)NSEC_PER_MSEC)
 		schedule_timeout_interruptible(1);
-	snprintf(result, sizeof(result), "bytes %llu rate %llu", atomic64_read(&drained) - base,
-		 rate(8 * (atomic64_read(&drained) - base), busy_ns() - start));
+	now = busy_ns();
+	snprintf(result, sizeof(result), "bytes %llu ns %llu rate %llu",
+		 atomic64_read(&drained) - base, now - start,
+		 rate(8 * (atomic64_read(&drained) - base), now - start));
+	tell_idle(&idle);
 	while (i--) {
 		kthread_stop(stream[i].task);
 		sock_release(stream[i].sock);
@@ -643,11 +797,16 @@ static int cmd_busy(void)
 static int run_command(const char *text)
 {
 	unsigned int n, size, copies, ms, key_len;
+	int offset = -1;
 	char name[64];
 	u16 port;
 
-	if (sscanf(text, "sink %hu", &port) == 1)
-		return cmd_sink(port);
+	if (sscanf(text, "sink %hu %d", &port, &offset) >= 1)
+		return cmd_sink(port, offset);
+	if (sscanf(text, "batches %63s %hu %u %u", name, &port, &size, &ms) == 4)
+		return cmd_batches(in_aton(name), port, size, ms);
+	if (sscanf(text, "copy %u %u", &size, &ms) == 2)
+		return cmd_copy(size, ms);
 	if (sscanf(text, "flow %63s %u %hu %u %u %u", name, &n, &port, &size, &copies, &ms) == 6)
 		return cmd_flow(in_aton(name), n, port, size, copies, ms);
 	if (sscanf(text, "rtt %63s %u", name, &n) == 2)
@@ -716,7 +875,7 @@ static void __exit ubench_exit(void)
 	remove_proc_entry("ubench", NULL);
 	stop_draining();
 	while (sink_count)
-		udp_tunnel_sock_release(sinks[--sink_count]);
+		udp_tunnel_sock_release(sinks[--sink_count].sock);
 	kfree(buffer);
 }
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# build-kernel.sh [plain|debug|system|source]: the UML kernel of the test lanes.
+# build-kernel.sh [plain|debug|system|smp|source]: the UML kernel of the test lanes, and one for QEMU.
 #
 # Builds it from Debian's linux-source-6.1 package, once for each combination of
 # source version, edit script, config and compiler, and keeps it in the cache
@@ -10,6 +10,7 @@
 #
 #   plain, debug, the build directory: DIR/linux boots, and modules are built with
 #   system        make -C DIR ARCH=um M=...
+#   smp           DIR/arch/x86/boot/bzImage and ARCH=x86_64, of the same source: tests/bench/spread.sh
 #   source        the edited source tree alone (scripts/checkpatch.pl and so on)
 #
 # Progress and errors go to standard error.
@@ -20,6 +21,8 @@ cache=${AKM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/akm}
 package=linux-source-6.1
 tarball=/usr/src/$package.tar.xz
 variant=${1:-plain}
+arch=um
+[ "$variant" != smp ] || arch=x86_64
 
 say() {
 	echo "build-kernel: $*" >&2
@@ -43,8 +46,11 @@ source_key() {
 }
 
 fragments() {
-	echo "$here/uml.config"
-	[ "$variant" = plain ] || echo "$here/uml-$variant.config"
+	case $variant in
+	smp) echo "$here/../bench/smp.config" ;;
+	plain) echo "$here/uml.config" ;;
+	*) printf '%s\n' "$here/uml.config" "$here/uml-$variant.config" ;;
+	esac
 }
 
 build_key() {
@@ -82,24 +88,24 @@ check_config() {
 
 make_build() {
 	local src=$1 dir=$2 new=$2.new log=$2.log config jobs=${JOBS:-$(nproc)}
-	say "building the $variant UML kernel (about 4 minutes, once); log: $log"
+	say "building the $variant kernel (about 4 minutes, once); log: $log"
 	rm -rf "$new"
 	mkdir -p "$new"
 	config=$new/fragment.config
 	fragments | xargs cat >"$config"
 	use_ccache
-	make -C "$src" ARCH=um O="$new" KCONFIG_ALLCONFIG="$config" allnoconfig >"$log" 2>&1 ||
+	make -C "$src" ARCH=$arch O="$new" KCONFIG_ALLCONFIG="$config" allnoconfig >"$log" 2>&1 ||
 		die "the kernel cannot be configured, see $log"
 	check_config "$new"
 	{
 		# the directory is renamed when complete: no absolute path of it may stick
-		make -C "$src" ARCH=um O="$new" KBUILD_BUILD_TIMESTAMP= -j"$jobs"
+		make -C "$src" ARCH=$arch O="$new" KBUILD_BUILD_TIMESTAMP= -j"$jobs"
 	} >>"$log" 2>&1 || {
 		tail -n 30 "$log" >&2
 		die "the kernel does not build, see $log"
 	}
 	mv "$new" "$dir"
-	make -C "$src" ARCH=um O="$dir" outputmakefile >>"$log" 2>&1
+	make -C "$src" ARCH=$arch O="$dir" outputmakefile >>"$log" 2>&1
 	rm -f "$log"
 }
 
@@ -110,8 +116,8 @@ prune() {
 }
 
 case $variant in
-plain | debug | system | source) ;;
-*) die "usage: build-kernel.sh [plain|debug|system|source]" ;;
+plain | debug | system | smp | source) ;;
+*) die "usage: build-kernel.sh [plain|debug|system|smp|source]" ;;
 esac
 [ -r "$tarball" ] || die "$tarball is missing: apt-get install $package"
 
