@@ -372,7 +372,7 @@ static void define_if_due(struct fleet_atr *a, uint64_t now)
 		return;
 	}
 	fleet_mark_stale(a);
-	a->fleet->c.changed(a->fleet->c.ctx);
+	a->fleet->c.moved(a->fleet->c.ctx);
 }
 
 /*

@@ -28,6 +28,7 @@ struct fleet_config {
 	struct entropy *entropy;
 	uint64_t (*term)(void *ctx);
 	void (*changed)(void *ctx);	/* the inventory has */
+	void (*moved)(void *ctx);	/* likewise, and it can wait a little: nodes have other addresses */
 	void *ctx;
 };
 

@@ -36,7 +36,6 @@ struct manager {
 	struct web *web;
 	bool provisioned, opened, seeded, running;
 	bool inventory_sent;		/* on this link, and nothing has changed since */
-	bool inventory_asked;		/* one is on its way: what changes meanwhile goes with the next */
 	bool inventory_known;		/* the root has said that it is stored */
 	struct record record;
 };
@@ -62,13 +61,10 @@ static int on_accept(const struct msg_hello *h, struct akm_error *err, void *ctx
 	return 0;
 }
 
-static void send_inventory(struct manager *m);
-
 static void on_inventory_answer(void *ctx, int r, const struct akm_error *err)
 {
 	struct manager *m = ctx;
 
-	m->inventory_asked = false;
 	if (r < 0 && r != -ENOTCONN)
 		log_warning("the root did not take the inventory reason=%s", err ? err->reason : strerror(-r));
 	if (r < 0)
@@ -76,14 +72,9 @@ static void on_inventory_answer(void *ctx, int r, const struct akm_error *err)
 	m->inventory_known = !r && m->inventory_sent;
 	if (m->inventory_known && m->peers)
 		peers_may_move(m->peers);
-	if (!r)
-		send_inventory(m);
 }
 
-/*
- * All of it, whenever something has changed: the root keeps the last. One at a time, as it is large, and definitions
- * change several times a second where many nodes move.
- */
+/* All of it, whenever something has changed: the root keeps the last. */
 static void send_inventory(struct manager *m)
 {
 	struct link *l = superior_link(m->superior);
@@ -92,11 +83,11 @@ static void send_inventory(struct manager *m)
 
 	if (!m->inventory_sent)
 		m->inventory_known = false;
-	if (!l || m->inventory_sent || m->inventory_asked)
+	if (!l || m->inventory_sent)
 		return;
 	r = fleet_inventory(m->fleet, &msg);
 	r = r ?: calls_send(superior_calls(m->superior), l, &msg, 0, on_inventory_answer, m);
-	m->inventory_sent = m->inventory_asked = !r;
+	m->inventory_sent = !r;
 	if (r < 0)
 		log_warning("cannot send the inventory error=%s", strerror(-r));
 }
@@ -117,7 +108,7 @@ static void on_superior_up(struct link *l, void *ctx)
 {
 	struct manager *m = ctx;
 
-	m->inventory_sent = m->inventory_asked = false;
+	m->inventory_sent = false;
 	send_held(m, l);
 	send_inventory(m);
 }
@@ -282,8 +273,11 @@ static bool on_peer_may_move(void *ctx)
 	return m->inventory_known;
 }
 
-/* Many at a time: the next heartbeat to the root tells them all. */
-static void on_peer_moved(void *ctx)
+/*
+ * Many at a time, link keys and addresses: the next heartbeat to the root tells them all. All else is told at once: who
+ * replaces us must not let in again whom we threw out.
+ */
+static void on_moved(void *ctx)
 {
 	struct manager *m = ctx;
 
@@ -338,7 +332,8 @@ static int start_serving(struct manager *m, struct akm_error *err)
 {
 	struct fleet_config fleet = {
 		.base = m->env->base, .store = m->store, .evidence = m->evidence, .hooks = m->hooks,
-		.config = m->env->config, .sealed = vault_sealed(m->vault), .entropy = m->entropy, .term = term, .changed = on_fleet_changed,
+		.config = m->env->config, .sealed = vault_sealed(m->vault), .entropy = m->entropy, .term = term,
+		.changed = on_fleet_changed, .moved = on_moved,
 		.ctx = m,
 	};
 	struct peers_config peers = {
@@ -346,7 +341,7 @@ static int start_serving(struct manager *m, struct akm_error *err)
 		.config = m->env->config, .name = m->env->config->name, .role = ROLE_MANAGER,
 		.domain = &m->record.domain, .own_events_only = true,
 		.ops = { on_peer_hello, on_peer_up, on_peer_down, on_peer_heartbeat, on_peer_message, on_peer_may_move,
-			 on_peer_moved, on_peer_two_places, on_peer_rotate, on_peer_rotated }, .ctx = m,
+			 on_moved, on_peer_two_places, on_peer_rotate, on_peer_rotated }, .ctx = m,
 	};
 	int r;
 

@@ -158,7 +158,7 @@ static void fleet_begin(uint32_t n)
 {
 	static struct config config = { .heartbeat_ms = 1000, .heartbeat_missed = 5, .prepare_timeout_ms = 1000,
 					.grace_ms = 1000, .listen = "127.0.0.1:0", .link_next_s = 86400 };
-	struct fleet_config cfg = { .config = &config, .term = term, .changed = nothing };
+	struct fleet_config cfg = { .config = &config, .term = term, .changed = nothing, .moved = nothing };
 	struct peers_config below = { .config = &config, .name = "M", .role = ROLE_MANAGER };
 	const struct evidence_backend backend = { .add = no_add, .alerts = no_alerts, .last = no_last };
 	struct akm_error err = {};
