@@ -68,8 +68,8 @@ static int tell(struct fleet_atr *a, size_t m, const struct msg_atr_roll *roll)
 	struct told *t;
 	int r;
 
-	if (!peer || !peer->up)
-		return -ENOTCONN;
+	if (!peer || !peer->up || !(peer->hello.features & FEATURE_ROLL))
+		return -ENOTCONN;		/* an older one would end its link: it is pulled along */
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return -ENOMEM;

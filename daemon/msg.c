@@ -23,6 +23,7 @@ static const struct msg_codec *const codecs[] = {
 	[MSG_POLICY_HELD] = &msg_codec_policy_held,
 	[MSG_ROTATE] = &msg_codec_rotate,
 	[MSG_ATR_ROLL] = &msg_codec_roll,
+	[MSG_FEATURES] = &msg_codec_features,
 };
 _Static_assert(ARRAY_SIZE(codecs) == MSG_TYPE_MAX + 1, "a codec for every message");
 

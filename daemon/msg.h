@@ -36,8 +36,20 @@ enum msg_type {
 	MSG_POLICY_HELD = 17,		/* manager → root: which of them it has */
 	MSG_ROTATE = 18,		/* downwards: the key of the provisioning ATR that follows */
 	MSG_ATR_ROLL = 19,		/* manager → node: step to the next epoch now */
-	MSG_TYPE_MAX = MSG_ATR_ROLL
+	MSG_FEATURES = 20,		/* downwards, to who says in its hello that it has some: what the sender has */
+	MSG_TYPE_MAX = MSG_FEATURES
 };
+
+/*
+ * What of the messages the sender of a hello, or of MSG_FEATURES, understands beyond those of the first protocol 1. A bit
+ * that is not known says nothing here.
+ */
+enum msg_feature {
+	FEATURE_POLICY = 1,		/* policy, policy-held */
+	FEATURE_ROLL = 2,		/* atr-roll */
+	FEATURE_FLEET_LOCK = 4,		/* that the fleet is locked, in inventory and takeover */
+};
+#define FEATURES_ALL	(FEATURE_POLICY | FEATURE_ROLL | FEATURE_FLEET_LOCK)
 
 enum msg_role { ROLE_ROOT = 1, ROLE_MANAGER = 2, ROLE_NODE = 3 };
 
@@ -54,6 +66,7 @@ struct msg_hello {
 	size_t n_endpoints;
 	struct msg_endpoint endpoints[ENDPOINTS_MAX];	/* node: where its data plane listens (port 0: the ATR's) */
 	uint64_t instance;		/* of a subject: random, another at each start; 0: not said */
+	uint32_t features;		/* likewise: enum msg_feature; 0: none, or not said */
 };
 
 struct msg_error { int code; char field[64]; char reason[TEXT_MAX]; };	/* code: positive errno */
@@ -144,6 +157,7 @@ struct msg_atr_retire { uint32_t atr_id, generation; };
 struct msg_atr_delete { uint32_t atr_id; };
 struct msg_atr_arm { uint32_t atr_id, generation; };
 struct msg_atr_roll { uint32_t atr_id, generation; uint64_t epoch; };	/* @epoch: the one to step to */
+struct msg_features { uint32_t bits; };	/* enum msg_feature */
 struct msg_link_next { uint64_t n; };
 struct msg_quote_ask { uint8_t nonce[AKM_DIGEST_LEN]; uint32_t pcrs; };
 struct msg_quote { struct keystore_quote quote; };	/* owned */
@@ -226,6 +240,7 @@ struct msg {
 		struct msg_atr_arm arm;
 		struct msg_atr_roll roll;
 		struct msg_link_next next;
+		struct msg_features features;
 		struct msg_quote_ask ask;
 		struct msg_quote quote;
 		struct msg_rotate rotate;

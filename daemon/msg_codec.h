@@ -19,7 +19,7 @@ struct msg_codec {
 
 /* msg_link.c */
 extern const struct msg_codec msg_codec_hello, msg_codec_ok, msg_codec_error, msg_codec_link_next,
-	msg_codec_rotate;
+	msg_codec_rotate, msg_codec_features;
 /* msg_report.c */
 extern const struct msg_codec msg_codec_heartbeat, msg_codec_events;
 /* msg_atr.c */

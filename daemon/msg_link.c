@@ -11,7 +11,7 @@ static void put_hello(struct wire_writer *w, const struct msg *m)
 		wr_fail(w, -EINVAL);
 		return;
 	}
-	wr_map(w, 6u + (h->instance > 0));
+	wr_map(w, 6u + (h->instance > 0) + (h->features > 0));
 	wr_key_uint(w, 1, h->version);
 	wr_key_range(w, 2, h->role, ROLE_ROOT, ROLE_NODE);
 	wr_key_name(w, 3, h->name);
@@ -22,11 +22,18 @@ static void put_hello(struct wire_writer *w, const struct msg *m)
 		msg_put_endpoint(w, &h->endpoints[i]);
 	if (h->instance)
 		wr_key_range(w, 7, h->instance, 1, UINT64_MAX);
+	if (h->features)
+		wr_key_range(w, 8, h->features, 1, UINT32_MAX);
 }
 
 static int get_instance(struct wire_reader *c, struct msg_hello *h)
 {
 	return rd_has(c, 7) ? rd_key_u64(c, 7, "instance", 1, UINT64_MAX, &h->instance) : 0;
+}
+
+static int get_features(struct wire_reader *c, struct msg_hello *h)
+{
+	return rd_has(c, 8) ? rd_key_u32(c, 8, "features", 1, UINT32_MAX, &h->features) : 0;
 }
 
 /* The version is the role's to judge: another one is to be told apart from garbage. */
@@ -45,7 +52,7 @@ static int get_hello(struct wire_reader *c, struct msg *m)
 	    rd_key_array(c, 6, "endpoints", 0, ENDPOINTS_MAX, &n);
 	for (size_t i = 0; !r && i < n; i++)
 		r = msg_get_endpoint(c, "", &h->endpoints[i]);
-	r = r ?: rd_leave(c) ?: get_instance(c, h);
+	r = r ?: rd_leave(c) ?: get_instance(c, h) ?: get_features(c, h);
 	if (r < 0)
 		return r;
 	h->role = (enum msg_role)role;
@@ -149,3 +156,18 @@ static void free_rotate(struct msg *m)
 }
 
 const struct msg_codec msg_codec_rotate = { "rotate", put_rotate, get_rotate, free_rotate };
+
+/* ---- features ---- */
+
+static void put_features(struct wire_writer *w, const struct msg *m)
+{
+	wr_map(w, 1);
+	wr_key_range(w, 1, m->features.bits, 1, UINT32_MAX);
+}
+
+static int get_features_alone(struct wire_reader *c, struct msg *m)
+{
+	return rd_key_u32(c, 1, "features", 1, UINT32_MAX, &m->features.bits);
+}
+
+const struct msg_codec msg_codec_features = { "features", put_features, get_features_alone, NULL };

@@ -278,6 +278,15 @@ static bool is_own_name(const struct peer *peer, const char *name)
 	return label > len && peer->label[label - len - 1] == '-' && !strcmp(peer->label + label - len, name);
 }
 
+/* Who says nothing of features in its hello does not know the message. */
+static void tell_features(struct peer *peer)
+{
+	struct msg m = { .type = MSG_FEATURES, .features = { FEATURES_ALL } };
+
+	if (peer->hello.features)
+		(void)link_send(peer->link, &m);	/* a dead link says so itself */
+}
+
 static void take_hello(struct peer *peer, const struct msg_hello *h)
 {
 	struct peers *p = peer->peers;
@@ -302,6 +311,7 @@ static void take_hello(struct peer *peer, const struct msg_hello *h)
 	peer->since_ms = wall_ms();
 	log_info("link is up peer=%s", peer->name);
 	settle_n(peer, session_n);
+	tell_features(peer);
 	p->c.ops.up(peer, p->c.ctx);
 	rotation_up(peer);
 }

@@ -86,6 +86,8 @@ static void send_inventory(struct manager *m)
 	if (!l || m->inventory_sent)
 		return;
 	r = fleet_inventory(m->fleet, &msg);
+	if (!(superior_features(m->superior) & FEATURE_FLEET_LOCK))
+		msg.inventory.locked[0] = '\0';
 	r = r ?: calls_send(superior_calls(m->superior), l, &msg, 0, on_inventory_answer, m);
 	m->inventory_sent = !r;
 	if (r < 0)
@@ -108,9 +110,23 @@ static void on_superior_up(struct link *l, void *ctx)
 {
 	struct manager *m = ctx;
 
+	(void)l;
 	m->inventory_sent = false;
-	send_held(m, l);
 	send_inventory(m);
+}
+
+/* Before that it may be an older one, which ends the link on what it does not know. */
+static void on_superior_features(struct link *l, void *ctx)
+{
+	struct manager *m = ctx;
+	uint32_t features = superior_features(m->superior);
+
+	if (features & FEATURE_POLICY)
+		send_held(m, l);
+	if (features & FEATURE_FLEET_LOCK && fleet_admits_node(m->fleet) < 0) {
+		m->inventory_sent = false;	/* it was sent without that the fleet is locked */
+		send_inventory(m);
+	}
 }
 
 static void on_superior_down(void *ctx)
@@ -204,7 +220,7 @@ static void on_hardware(void *ctx)
 		.heartbeat_missed = m->env->config->heartbeat_missed,
 		.evidence = m->evidence,
 		.ops = { on_hello, on_accept, on_superior_up, on_superior_down, on_superior_message,
-			 on_superior_heartbeat, on_next, on_offered, on_rotated },
+			 on_superior_heartbeat, on_next, on_offered, on_rotated, on_superior_features },
 		.ctx = m,
 	};
 	int r;

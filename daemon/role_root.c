@@ -172,6 +172,8 @@ static void on_peer_up(struct peer *p, void *ctx)
 		o->root = r;
 		memcpy(o->id, p->id, AKM_ID_LEN);
 		memcpy(o->from, m.takeover.from, sizeof(o->from));
+		if (!(p->hello.features & FEATURE_FLEET_LOCK))
+			m.takeover.inventory.locked[0] = '\0';	/* an older one would end the link on it */
 		e = peer_call(p, &m, 0, on_takeover_answer, o);
 	}
 	if (e < 0) {

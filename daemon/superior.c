@@ -9,6 +9,9 @@
 #include "outbox.h"
 #include "rotate_subject.h"
 
+#define FORGET_AFTER	8		/* links without an answer */
+#define PLAIN_MS	3600000		/* so long a link with a plain hello lasts: it may have been cut off for another reason */
+
 struct superior {
 	struct superior_config c;
 	char name[AKM_NAME_LEN], issuer[AKM_NAME_LEN];
@@ -19,6 +22,12 @@ struct superior {
 	bool proven;			/* who is at the other end of the link has the key */
 	bool up;			/* hello was exchanged */
 	bool key_ready;
+	bool heard;			/* on this link more than a hello came: ours was understood */
+	uint64_t up_ms;			/* monotonic, since when it is up */
+	bool plain;			/* our hello says what every version understands, and no more */
+	bool knows_features;		/* some link told of them */
+	unsigned int unanswered;	/* links in a row on which nothing but a hello came */
+	uint32_t features;		/* theirs, on this link; 0: not told */
 	bool next_held;			/* a key was offered, for the n after the current one: rotate.h */
 	bool prefer_next;		/* the next attempt is with it */
 	bool on_next;			/* so is, or was, this link */
@@ -86,7 +95,8 @@ static void on_up(struct link *l, void *ctx)
 	m.hello.role = s->c.role;
 	snprintf(m.hello.name, sizeof(m.hello.name), "%s", s->name);
 	m.hello.link_n = link_info(l)->n;
-	m.hello.instance = s->instance;
+	m.hello.instance = s->plain ? 0 : s->instance;
+	m.hello.features = s->plain ? 0 : FEATURES_ALL;
 	s->c.ops.hello(&m.hello, link_info(l), s->c.ctx);
 	if (link_send(l, &m) < 0)
 		link_close(l);
@@ -110,6 +120,10 @@ void superior_heartbeat(struct superior *s)
 
 	if (!s->up)
 		return;
+	if (s->plain && now_ms() - s->up_ms >= PLAIN_MS) {
+		link_close(s->link);
+		return;
+	}
 	m.heartbeat.seq = ++s->seq;
 	m.heartbeat.uptime_ms = now_ms() - s->started_ms;
 	r = s->c.ops.heartbeat(&m.heartbeat, s->c.ctx);
@@ -166,6 +180,7 @@ static void take_hello(struct superior *s, const struct msg_hello *h)
 	s->term = h->term;
 	forget_void(s);
 	s->up = true;
+	s->up_ms = now_ms();
 	s->backoff_ms = SUPERIOR_BACKOFF_MIN_MS;
 	s->status.up = true;
 	s->status.since_ms = wall_ms();
@@ -262,6 +277,14 @@ static void take_offer(struct superior *s, const struct msg *m)
 	s->taking_request = m->request;
 }
 
+static void take_features(struct superior *s, uint32_t bits)
+{
+	s->features = bits;
+	s->knows_features = true;
+	if (s->c.ops.features)
+		s->c.ops.features(s->link, s->c.ctx);
+}
+
 static void on_message(struct link *l, struct msg *m, void *ctx)
 {
 	struct superior *s = ctx;
@@ -272,8 +295,11 @@ static void on_message(struct link *l, struct msg *m, void *ctx)
 		take_hello(s, &m->hello);
 		return;
 	}
+	s->heard = true;
 	if (!s->up)
 		r = -EPROTO;
+	else if (m->type == MSG_FEATURES)
+		take_features(s, m->features.bits);
 	else if (m->type == MSG_OK || m->type == MSG_ERROR)
 		r = calls_answer(&s->calls, m);
 	else if (m->type == MSG_LINK_NEXT)
@@ -301,6 +327,22 @@ static void record_impostor(struct superior *s, enum link_down why, const char *
 			     "Who answers at %s does not prove to be %s: %s", s->status.address, s->issuer, reason);
 }
 
+/*
+ * An older superior ends the link on a word of our hello that it does not know, without an answer to anything. Then the
+ * next one is plain, and the one after it not: it may be brought up to date. Of one that has told of its features
+ * this is believed late, as whoever cuts links could have us forget them.
+ */
+static void choose_hello(struct superior *s)
+{
+	if (s->heard)
+		s->unanswered = 0;
+	else if (s->proven)
+		s->unanswered++;
+	s->plain = !s->plain && s->unanswered >= (s->knows_features ? FORGET_AFTER : 1);
+	s->heard = false;
+	s->features = 0;
+}
+
 static void on_down(struct link *l, enum link_down why, const struct akm_error *err,
 		    const struct link_peer_info *info, void *ctx)
 {
@@ -308,6 +350,7 @@ static void on_down(struct link *l, enum link_down why, const struct akm_error *
 	bool was_up = s->up;
 
 	(void)l, (void)info;
+	choose_hello(s);
 	s->link = NULL;
 	s->up = false;
 	event_del(s->beat);
@@ -450,6 +493,11 @@ void superior_free(struct superior *s)
 struct link *superior_link(const struct superior *s)
 {
 	return s && s->up ? s->link : NULL;
+}
+
+uint32_t superior_features(const struct superior *s)
+{
+	return s ? s->features : 0;
 }
 
 struct calls *superior_calls(struct superior *s)

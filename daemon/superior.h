@@ -33,6 +33,7 @@ struct superior_ops {
 	int (*offered)(const struct akm_blob *key, uint64_t term, void *ctx);
 	/* Make it durable that this is the key, that the one before is gone, and that n is now @n. */
 	int (*rotated)(uint64_t n, void *ctx);
+	void (*features)(struct link *l, void *ctx);	/* superior_features() are known now; NULL: it does not matter */
 };
 
 struct superior_config {
@@ -61,6 +62,7 @@ struct superior_config {
 int superior_new(const struct superior_config *cfg, struct superior **ret);
 void superior_free(struct superior *s);		/* NULL is fine; no callback afterwards */
 struct link *superior_link(const struct superior *s);	/* NULL unless up */
+uint32_t superior_features(const struct superior *s);	/* enum msg_feature, of who is at the other end of the link */
 struct calls *superior_calls(struct superior *s);
 void superior_heartbeat(struct superior *s);	/* one now: something changed */
 

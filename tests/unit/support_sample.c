@@ -113,7 +113,8 @@ struct msg sample_msg(enum msg_type type)
 
 	switch (type) {
 	case MSG_HELLO:
-		m.hello = (struct msg_hello) { LINK_VERSION, ROLE_NODE, "EdgeNodeA", 3, 1, 1, { endpoint(0) }, 0x1122334455667788 };
+		m.hello = (struct msg_hello) { LINK_VERSION, ROLE_NODE, "EdgeNodeA", 3, 1, 1, { endpoint(0) }, 0x1122334455667788,
+						FEATURES_ALL };
 		break;
 	case MSG_OK:
 		break;
@@ -162,6 +163,9 @@ struct msg sample_msg(enum msg_type type)
 		break;
 	case MSG_POLICY_HELD:
 		m.held = (struct msg_policy_held) { 3, { 9 } };
+		break;
+	case MSG_FEATURES:
+		m.features = (struct msg_features) { FEATURES_ALL };
 		break;
 	case MSG_ATR_ROLL:
 		m.roll = (struct msg_atr_roll) { 1, 3, 8 };

@@ -125,7 +125,7 @@ static const struct bad bad_messages[] = {
 	{ "two elements", RAW("\x82\x02\x00"), "message", "allowed are 3 to 3" },
 	{ "four elements", RAW("\x84\x02\x00\xa0\x00"), "message", "allowed are 3 to 3" },
 	{ "type 0", RAW("\x83\x00\x00\xa0"), "message.type", "is 0" },
-	{ "type 20", RAW("\x83\x14\x00\xa0"), "message.type", "is 20" },
+	{ "type 21", RAW("\x83\x15\x00\xa0"), "message.type", "is 21" },
 	{ "policy 0", RAW("\x83\x10\x00\xa2\x01\x00\x02\x40"), "message.policy.number", "is 0" },
 	{ "held with a short digest", RAW("\x83\x11\x00\xa2\x01\x00\x02\x41\x00"), "message.policy-held.digest", "" },
 	{ "rotate to the first n", RAW("\x83\x12\x00\xa3\x01\x01"), "message.rotate.n", "is 1" },
