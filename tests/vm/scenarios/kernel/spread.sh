@@ -81,6 +81,13 @@ keys_change() { # GENERATION: the next one; and an epoch of the one before
 		activate b "$1" grace 60s && activate a "$1" grace 60s
 }
 
+forget() { # NODE: all generations but the last; four are the limit, and their grace may not be over
+	local number
+	for number in $(on "$1" akmctl -j generation show akm0 | grep -oE '"number": *[0-9]+' | grep -oE '[0-9]+$'); do
+		[ "$number" = "$generation" ] || retire "$1" "$number" || return
+	done
+}
+
 storm_start() { # its process id is $storm
 	start "$scratch/storm" on a "${flood[@]}" storm $forever "$(overlay b)" 9
 	storm=$started
@@ -223,6 +230,9 @@ done
 start "$scratch/log" on wire nice -n -19 noncelog br0
 recorder=$started
 need "the recorder watches" within 10 says watching "$scratch/log"
+for n in a b; do
+	need "$n forgets the keys before the last" forget "$n"
+done
 keys_change_under_load "one by one"
 
 for round in 2 3 4; do
