@@ -62,7 +62,7 @@ counters() { # N COUNTER…: of the sender, a word each
 }
 
 # What was sealed, and by others; or opened, if the receiver is the one that spreads
-crypted() { # N MODE
+ciphered() { # N MODE
 	if [ "$2" = rx ]; then
 		b bash -c "$(declare -f counters); counters $1 rx_packets rx_spread"
 	else
@@ -106,12 +106,12 @@ row() { # TEST CIPHER MODE REPETITION
 	local overtaken
 	overtaken=$(overtaken)
 	n=${device[$kind,$mode]}
-	read -ra before < <(crypted "$n" "$mode")
+	read -ra before < <(ciphered "$n" "$mode")
 	if ! value=$(measure "$1" "$n" 2>/run/tmp/row) || [ -z "$value" ]; then
 		say "broken $1 $2 $3: $(tr '\n' ' ' </run/tmp/row) $(cat /proc/ubench)"
 		return
 	fi
-	read -ra after < <(crypted "$n" "$mode")
+	read -ra after < <(ciphered "$n" "$mode")
 	echo "akm-spread: row $1 $2 $3 $4 $value $((after[0] - before[0])) $((after[1] - before[1]))" \
 		"$(result idle0_us) $(result idle1_us) $(($(result ns) / 1000)) $(($(result disordered) + $(overtaken) - overtaken))"
 }
