@@ -14,6 +14,7 @@ struct akm_request {
 	struct akm_job job;
 	akm_aead_done_t done;		/* of a single packet; NULL: of job */
 	size_t size;			/* of this allocation */
+	atomic_t *backlog;		/* in which it may wait */
 	u8 iv[AKM_NONCE_LEN];
 	struct scatterlist from;	/* linear source, initialised once, like the next */
 	struct scatterlist to;		/* linear destination, if it is another */
@@ -24,7 +25,8 @@ struct akm_request {
 /* One spare request per CPU, taken and returned with BH disabled */
 static DEFINE_PER_CPU(struct akm_request *, spare);
 
-static atomic_t backlog;		/* requests answered with -EBUSY that still wait */
+/* Requests answered with -EBUSY that still wait: who floods us takes no room from what we send. */
+static atomic_t sealing, opening;
 
 static const struct suite {
 	const char *name;		/* in the crypto API */
@@ -178,7 +180,7 @@ static void request_done(akm_crypto_arg *arg, int err)
 	struct akm_job job = req->job;
 
 	if (err == -EINPROGRESS) {
-		atomic_dec(&backlog);
+		atomic_dec(req->backlog);
 		return;
 	}
 	local_bh_disable();
@@ -215,12 +217,14 @@ static int start(const struct akm_aead *aead, struct akm_request *req,
 		 struct scatterlist *from, struct scatterlist *to, unsigned int cryptlen,
 		 u64 number, int (*operation)(struct aead_request *))
 {
+	atomic_t *backlog = operation == crypto_aead_encrypt ? &sealing : &opening;
 	u32 flags = 0;
 	int err;
 
 	/* without the flag a full queue says -ENOSPC, and the packet is dropped */
-	if (atomic_read(&backlog) < AKM_BACKLOG_MAX)
+	if (atomic_read(backlog) < AKM_BACKLOG_MAX)
 		flags = CRYPTO_TFM_REQ_MAY_BACKLOG;
+	req->backlog = backlog;
 	akm_nonce(req->iv, aead->iv, number);
 	aead_request_set_tfm(&req->aead, aead->tfm);
 	aead_request_set_callback(&req->aead, flags, request_done, req);
@@ -229,7 +233,7 @@ static int start(const struct akm_aead *aead, struct akm_request *req,
 
 	err = operation(&req->aead);
 	if (err == -EBUSY && flags) {	/* without the flag it would mean: dropped */
-		atomic_inc(&backlog);
+		atomic_inc(backlog);
 		return -EINPROGRESS;
 	}
 	if (err != -EINPROGRESS)

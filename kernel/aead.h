@@ -13,7 +13,7 @@
 #include <linux/skbuff.h>
 #include "proto.h"
 
-/* Requests that may wait behind full crypto queues, on the whole machine */
+/* Requests that may wait behind full crypto queues, on the whole machine, each to seal and to open */
 #define AKM_BACKLOG_MAX		1024
 
 struct akm_aead {
