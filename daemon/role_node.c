@@ -159,7 +159,7 @@ static void on_hardware(void *ctx)
 		.heartbeat_missed = n->env->config->heartbeat_missed,
 		.evidence = n->evidence,
 		.ops = { on_hello, on_accept, on_up, on_down, on_message, on_heartbeat, on_next, on_offered,
-			 on_rotated },
+			 on_rotated, NULL },
 		.ctx = n,
 	};
 	int r;

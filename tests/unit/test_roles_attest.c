@@ -305,7 +305,7 @@ static void liar_begin(struct liar *liar)
 	struct superior_config cfg = {
 		.base = world.base, .name = A->name, .issuer = "MgmtMod", .role = ROLE_NODE, .key = &liar->record.key,
 		.heartbeat_ms = 50, .heartbeat_missed = liar->patience ?: 40,
-		.ops = { liar_hello, liar_accept, liar_up, liar_down, liar_message, liar_heartbeat, liar_next }, .ctx = liar,
+		.ops = { liar_hello, liar_accept, liar_up, liar_down, liar_message, liar_heartbeat, liar_next, NULL, NULL, NULL }, .ctx = liar,
 	};
 	struct akm_error err = {};
 	char record[192];

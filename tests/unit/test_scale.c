@@ -204,7 +204,7 @@ static void client_start(struct client *c, struct event_base *base, struct tpmq 
 	struct superior_config cfg = {
 		.base = base, .q = q, .name = c->name, .issuer = "MgmtMod", .role = ROLE_NODE, .key = &c->key, .n = 1,
 		.n_addresses = 1, .heartbeat_ms = 5000, .heartbeat_missed = 12,
-		.ops = { client_hello, client_accept, client_up, client_down, client_message, client_heartbeat, client_next },
+		.ops = { client_hello, client_accept, client_up, client_down, client_message, client_heartbeat, client_next, NULL, NULL, NULL },
 		.ctx = c,
 	};
 
