@@ -51,8 +51,11 @@ stop_all() {
 	background=()
 }
 
+# A shell whose read was cut off by its time may be left deaf to the end of its children: so a zombie has ended, too.
 ended() { # PID
-	! kill -0 "$1" 2>/dev/null
+	local stat
+	kill -0 "$1" 2>/dev/null && read -r stat 2>/dev/null <"/proc/$1/stat" || return 0
+	[[ ${stat##*) } == Z* ]]
 }
 
 says() { # PATTERN FILE
