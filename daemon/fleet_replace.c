@@ -68,9 +68,17 @@ void fleet_renew_take(struct fleet *f, const struct store_node *n, const struct 
  */
 static void put_in_place(struct fleet_change *c, struct fleet_step *s)
 {
-	for (size_t i = 0; i < s->def.n_members; i++)
-		if (!s->def.members[i].removed && !memcmp(s->def.members[i].node, c->node.id, AKM_ID_LEN))
-			memcpy(s->def.members[i].node, c->by.id, AKM_ID_LEN);
+	const struct fleet_atr *a = fleet_find(c->fleet, s->atr_id);
+	uint16_t index = a->members[fleet_member_of(a, c->node.id)].index;
+
+	for (size_t i = 0; i < s->def.n_members; i++) {
+		struct store_member *m = &s->def.members[i];
+
+		if (m->index != index)
+			continue;		/* another one's, or of an earlier membership */
+		m->removed = false;
+		memcpy(m->node, c->by.id, AKM_ID_LEN);
+	}
 	s->joins = true;
 }
 
@@ -81,17 +89,9 @@ int fleet_plan_replace(struct fleet *f, const struct store_node *lost, const str
 	int r = fleet_plan_evict(f, lost, c, err);
 
 	c->by = *by;
-	for (size_t i = first; !r && i < c->n; i++) {
-		struct fleet_step *s = &c->steps[i];
-
-		if (s->def.locked_ms)
-			continue;
-		store_atr_free(&s->def);
-		memset(&s->def, 0, sizeof(s->def));
-		r = fleet_atr_copy(&fleet_find(f, s->atr_id)->def, &s->def);
-		if (!r)
-			put_in_place(c, s);
-	}
+	for (size_t i = first; !r && i < c->n; i++)
+		if (!c->steps[i].def.locked_ms)
+			put_in_place(c, &c->steps[i]);
 	return r;
 }
 
