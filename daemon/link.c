@@ -46,12 +46,6 @@ static void free_queue(struct link *l)
 	l->out_bytes = 0;
 }
 
-static void event_freep(struct event *ev)
-{
-	if (ev)
-		event_free(ev);
-}
-
 static void unlist(struct link *l)
 {
 	if (!l->prevp)

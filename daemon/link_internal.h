@@ -81,4 +81,10 @@ bool link_server_may_try(struct link *l);	/* limits, per identity and address */
 void link_server_up(struct link *l);		/* from the pending to the authenticated */
 void link_server_gone(struct link *l, enum link_down why);
 
+static inline void event_freep(struct event *ev)	/* NULL is fine */
+{
+	if (ev)
+		event_free(ev);
+}
+
 #endif /* AKM_LINK_INTERNAL_H */

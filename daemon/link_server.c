@@ -423,12 +423,6 @@ int link_server_new(struct event_base *base, const struct link_server_config *cf
 	return 0;
 }
 
-static void event_freep(struct event *ev)
-{
-	if (ev)
-		event_free(ev);
-}
-
 void link_server_free(struct link_server *s)
 {
 	if (!s)
