@@ -209,6 +209,23 @@ void world_new_manager(struct actor *old, const char *name)
 	until(world.manager.ready);
 }
 
+void world_set_policy(const char *text)
+{
+	static char path[256];
+
+	scratch_write("policy", text, strlen(text));
+	snprintf(path, sizeof(path), "%s/policy", scratch_dir());
+	world.manager.config.policy_file = path;
+}
+
+void world_start_with(const char *text)
+{
+	actor_stop(&world.manager);
+	world_set_policy(text);
+	assert_int_equal(actor_start(&world.manager), 0);
+	until(world.manager.ready);
+}
+
 void world_copy(struct actor *of, struct actor *ret)
 {
 	char cmd[512];

@@ -64,6 +64,9 @@ void world_new_manager(struct actor *old, const char *name);
 void actor_drop(struct actor *a);
 /* @of's machine, which is off, copied whole: its TPM, its state directory and what makes its hardware value. actor_drop() it. */
 void world_copy(struct actor *of, struct actor *ret);
+/* @text is the manager's policy file, from its next start on; at the end, config.policy_file has to be NULL again. */
+void world_set_policy(const char *text);
+void world_start_with(const char *text);	/* likewise, and it is stopped and started */
 void actor_set_port(struct actor *a, uint16_t port);	/* while stopped; 0: a free one */
 uint16_t actor_port(const struct actor *a);
 void actor_set_hardware(struct actor *a, const char *text);

@@ -9,7 +9,6 @@
 #include "record.h"
 #include "superior.h"
 #include "support_clock.h"
-#include "support_dir.h"
 
 #include "keystore_fake.c"		/* instead of keystore_tpm.c */
 #include "nl_fake.c"			/* instead of nl.c */
@@ -18,8 +17,6 @@
 #define B (&world.nodes[1])
 #define M (&world.manager)
 #define R (&world.root)
-
-static char path[256];
 
 static bool shows_at(struct actor *who, struct actor *node, const char *what, const char *wanted)
 {
@@ -79,16 +76,6 @@ static bool finds(const char *kind)
 			there = true;
 	json_object_put(answer);
 	return there;
-}
-
-static void with_policy(const char *text)
-{
-	actor_stop(M);
-	scratch_write("policy", text, strlen(text));
-	snprintf(path, sizeof(path), "%s/policy", scratch_dir());
-	M->config.policy_file = path;
-	assert_int_equal(actor_start(M), 0);
-	until(M->ready);
 }
 
 static size_t members(int atr)
@@ -452,7 +439,7 @@ static void a_failing_tpm_is_told_and_left_alone(void **state)
 static void policy_may_quarantine(void **state)
 {
 	(void)state;
-	with_policy("rule boot\nwhen pcr-changed,quote-bad rate 1/3600 scope member\nthen quarantine\n");
+	world_start_with("rule boot\nwhen pcr-changed,quote-bad rate 1/3600 scope member\nthen quarantine\n");
 	create_abc();
 	until(attests(A, "good"));
 	reboot_into(A, 3);
@@ -471,7 +458,7 @@ static void policy_may_quarantine(void **state)
 static void policy_may_evict_from_everywhere(void **state)
 {
 	(void)state;
-	with_policy("rule boot\nwhen pcr-changed rate 1/3600 scope member\nthen evict\n");
+	world_start_with("rule boot\nwhen pcr-changed rate 1/3600 scope member\nthen evict\n");
 	create_abc();
 	ask_ok(M, "atr-create", "{\"id\":2,\"label\":\"two\",\"members\":[\"%s\",\"%s\"]}", A->name, B->name);
 	until(attests(A, "good"));

@@ -24,7 +24,7 @@
 
 #define NOISE	"rule noise\nwhen auth-fail rate 1/1\nthen alert\n"
 
-static char path[256], hooks[256];
+static char hooks[256];
 static int end = -1;			/* the runner's, which this test plays */
 static char real_hooks[256];		/* of a real one, which has to be there before secrets are: main() makes it */
 static int real = -1;			/* the daemon's end of that */
@@ -32,9 +32,7 @@ static int real = -1;			/* the daemon's end of that */
 static void start_with(int daemon_fd, char *directory, const char *policy)
 {
 	actor_stop(M);
-	scratch_write("policy", policy, strlen(policy));
-	snprintf(path, sizeof(path), "%s/policy", scratch_dir());
-	M->config.policy_file = path;
+	world_set_policy(policy);
 	M->config.hooks = directory;
 	M->hooked = true;
 	M->hooks_fd = daemon_fd;
@@ -235,13 +233,11 @@ static void test_no_directory(void **state)
 
 	(void)state;
 	actor_stop(M);
-	scratch_write("policy", NOISE "hook page\n", strlen(NOISE "hook page\n"));
-	snprintf(path, sizeof(path), "%s/policy", scratch_dir());
-	M->config.policy_file = path;
+	world_set_policy(NOISE "hook page\n");
 	assert_int_equal(policy_load(&M->config, &p, &err), -EINVAL);
 	assert_non_null(strstr(err.reason, "rule noise: hook needs [policy] hooks in akmd.conf"));
 	assert_int_equal(actor_start(M), -EINVAL);
-	B->config.policy_file = path;
+	B->config.policy_file = M->config.policy_file;
 	assert_int_equal(policy_load(&B->config, &p, &err), -EINVAL);
 	assert_non_null(strstr(err.reason, "rule noise: hook is not for a node"));
 	B->config.policy_file = NULL;

@@ -6,7 +6,6 @@
 #include <cmocka.h>
 
 #include "clock.h"
-#include "support_dir.h"
 
 #include "keystore_fake.c"		/* instead of keystore_tpm.c */
 #include "nl_fake.c"			/* instead of nl.c */
@@ -17,16 +16,9 @@
 #define M (&world.manager)
 #define R (&world.root)
 
-static char path[256];
-
 static void begin_with(const char *text)
 {
-	actor_stop(M);
-	scratch_write("policy", text, strlen(text));
-	snprintf(path, sizeof(path), "%s/policy", scratch_dir());
-	M->config.policy_file = path;
-	assert_int_equal(actor_start(M), 0);
-	until(M->ready);
+	world_start_with(text);
 	create_abc();
 }
 

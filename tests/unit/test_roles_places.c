@@ -12,7 +12,6 @@
 #include <cmocka.h>
 
 #include "clock.h"
-#include "support_dir.h"
 
 #include "keystore_fake.c"		/* instead of keystore_tpm.c */
 #include "nl_fake.c"			/* instead of nl.c */
@@ -169,16 +168,10 @@ static void test_a_node_that_moves_on(void **state)
 /* Both have proved the key, so it may cost the node its place. Neither gets in again. */
 static void test_it_may_be_evicted(void **state)
 {
-	static char path[256];
 	static const char text[] = "rule twice\nwhen two-places rate 1/3600 scope member\nthen evict\n";
 
 	(void)state;
-	actor_stop(M);
-	scratch_write("policy", text, strlen(text));
-	snprintf(path, sizeof(path), "%s/policy", scratch_dir());
-	M->config.policy_file = path;
-	assert_int_equal(actor_start(M), 0);
-	until(M->ready);
+	world_start_with(text);
 	create_abc();
 	start_both();
 	until(events_of(M, "evict") == 1);

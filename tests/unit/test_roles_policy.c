@@ -7,7 +7,6 @@
 
 #include "clock.h"
 #include "eventlog.h"
-#include "support_dir.h"
 
 #include "keystore_fake.c"		/* instead of keystore_tpm.c */
 #include "nl_fake.c"			/* instead of nl.c */
@@ -17,22 +16,10 @@
 #define C (&world.nodes[2])
 #define M (&world.manager)
 
-static char path[256];
-
-static void write_policy(const char *text)
-{
-	scratch_write("policy", text, strlen(text));
-}
-
 /* A manager that has it, and #1 with all three nodes */
 static void begin_with(const char *text)
 {
-	actor_stop(M);
-	write_policy(text);
-	snprintf(path, sizeof(path), "%s/policy", scratch_dir());
-	M->config.policy_file = path;
-	assert_int_equal(actor_start(M), 0);
-	until(M->ready);
+	world_start_with(text);
 	create_abc();
 	world_watch("akm1", 3);
 }
@@ -257,7 +244,7 @@ static void test_reload(void **state)
 	begin_with(KEPT);
 	fake_kernel_count(B->kernel, "akm1", AKM_A_STATS_RX_AUTH_FAIL, 60);
 	turn(60);
-	write_policy("# comes first now\nrule new\nwhen replay rate 1/60\nthen alert\n" KEPT);
+	world_set_policy("# comes first now\nrule new\nwhen replay rate 1/60\nthen alert\n" KEPT);
 	ask_ok(M, "policy-reload", "{}");
 	assert_int_equal(shown("new", "fired"), 0);
 	fake_kernel_count(C->kernel, "akm1", AKM_A_STATS_RX_REPLAY, 1);
@@ -276,14 +263,14 @@ static void test_a_bad_file_changes_nothing(void **state)
 
 	(void)state;
 	begin_with(KEPT);
-	write_policy(KEPT "rule bad\nwhen auth-fail rate 1/1 scope member\nthen evict\n");
+	world_set_policy(KEPT "rule bad\nwhen auth-fail rate 1/1 scope member\nthen evict\n");
 	/* a long path, as some scratch directories have, gives way to its last part */
-	snprintf(place, sizeof(place), "%s:6:6", strlen(path) > 32 ? "policy" : path);
+	snprintf(place, sizeof(place), "%s:6:6", strlen(M->config.policy_file) > 32 ? "policy" : M->config.policy_file);
 	ask_refused(M, "EINVAL", place, "policy-reload", "{}");
 	assert_int_equal(shown("bad", "fired"), -1);
 	assert_int_equal(shown("kept", "fired"), 0);
 	assert_int_equal(events_of(M, "policy-reload"), 0);
-	assert_int_equal(remove(path), 0);
+	assert_int_equal(remove(M->config.policy_file), 0);
 	ask_refused(M, "ENOENT", "policy", "policy-reload", "{}");
 	fake_kernel_count(B->kernel, "akm1", AKM_A_STATS_RX_AUTH_FAIL, 100);
 	until(all_only_on(3, 2));
@@ -293,9 +280,7 @@ static void test_a_bad_file_at_the_start(void **state)
 {
 	(void)state;
 	actor_stop(M);
-	write_policy("rule r\nwhen\n");
-	snprintf(path, sizeof(path), "%s/policy", scratch_dir());
-	M->config.policy_file = path;
+	world_set_policy("rule r\nwhen\n");
 	assert_int_equal(actor_start(M), -EINVAL);
 }
 

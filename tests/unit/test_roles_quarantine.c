@@ -22,21 +22,9 @@
 #define SICKBAY		"{\"members\":[\"EdgeNodeA\"],\"label\":\"sickbay\"}"
 #define ABOUT_B(atr)	"{\"atr\":\"" atr "\",\"node\":\"EdgeNodeB\"}"
 
-static char path[256];
-
-static void restart_with(const char *text)
-{
-	actor_stop(M);
-	scratch_write("policy", text, strlen(text));
-	snprintf(path, sizeof(path), "%s/policy", scratch_dir());
-	M->config.policy_file = path;
-	assert_int_equal(actor_start(M), 0);
-	until(M->ready);
-}
-
 static void begin_with(const char *text)
 {
-	restart_with(text);
+	world_start_with(text);
 	create_abc();
 }
 
@@ -220,7 +208,7 @@ static void test_reload(void **state)
 	begin_with("");
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		scratch_write("policy", bad[i].text, strlen(bad[i].text));
-		snprintf(place, sizeof(place), "%s:%s", strlen(path) > 32 ? "policy" : path, bad[i].place);
+		snprintf(place, sizeof(place), "%s:%s", strlen(M->config.policy_file) > 32 ? "policy" : M->config.policy_file, bad[i].place);
 		ask_refused(M, "EINVAL", place, "policy-reload", "{}");
 	}
 	assert_int_equal(events_of(M, "policy-reload"), 0);

@@ -8,7 +8,6 @@
 #include "clock.h"
 #include "node_kernel.h"
 #include "support_clock.h"
-#include "support_dir.h"
 
 #include "keystore_fake.c"		/* instead of keystore_tpm.c */
 #include "nl_fake.c"			/* instead of nl.c */
@@ -20,17 +19,10 @@
 
 #define ROLL	"rule noise\nwhen auth-fail rate 100/1\nthen roll hold-down 0 budget 60\n"
 
-static char path[256];
-
 static void begin_with(const char *text)
 {
-	actor_stop(M);
-	scratch_write("policy", text, strlen(text));
-	snprintf(path, sizeof(path), "%s/policy", scratch_dir());
-	M->config.policy_file = path;
 	M->config.epoch_grace_ms = 200;
-	assert_int_equal(actor_start(M), 0);
-	until(M->ready);
+	world_start_with(text);
 	create_abc();
 	until(atr_is("stable"));	/* with a generation under way, there is nothing to step */
 }
