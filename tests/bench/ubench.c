@@ -375,6 +375,17 @@ static int open_targets(struct flow *flow, __be32 first, unsigned int n, u16 por
 	return 0;
 }
 
+/* Unless @err says that it could not be opened; frees it. Return: @err. */
+static int run_and_close(struct flow *flow, int err, unsigned int ms)
+{
+	if (!err)
+		run_flow(flow, ms);
+	while (flow->targets)
+		sock_release(flow->target[--flow->targets]);
+	kfree(flow);
+	return err;
+}
+
 static int cmd_flow(__be32 addr, unsigned int n, u16 port, size_t size, unsigned int copies,
 		    unsigned int ms)
 {
@@ -391,12 +402,7 @@ static int cmd_flow(__be32 addr, unsigned int n, u16 port, size_t size, unsigned
 	err = open_targets(flow, addr, n, port);
 	if (!err)
 		err = warm_up(flow);
-	if (!err)
-		run_flow(flow, ms);
-	while (flow->targets)
-		sock_release(flow->target[--flow->targets]);
-	kfree(flow);
-	return err;
+	return run_and_close(flow, err, ms);
 }
 
 static int cmd_batches(__be32 addr, u16 port, size_t size, unsigned int ms)
@@ -421,12 +427,7 @@ static int cmd_batches(__be32 addr, u16 port, size_t size, unsigned int ms)
 		up->inet.sk.sk_no_check_tx = 0;	/* what is split has a sum */
 		err = warm_up(flow);
 	}
-	if (!err)
-		run_flow(flow, ms);
-	while (flow->targets)
-		sock_release(flow->target[--flow->targets]);
-	kfree(flow);
-	return err;
+	return run_and_close(flow, err, ms);
 }
 
 /* ---- what is copied and summed ---- */
